@@ -1,0 +1,1 @@
+"""metier gives a language model a trade."""

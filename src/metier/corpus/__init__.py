@@ -1,0 +1,1 @@
+"""Cleaning, duplicates, chunks, splits and leaks of a corpus."""

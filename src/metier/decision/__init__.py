@@ -1,0 +1,1 @@
+"""From scorecards to a verdict and its report; pure functions."""

@@ -1,0 +1,89 @@
+"""The error tree; each message says what was wrong, where, and what to do.
+
+    MetierError
+    └── UserError                exit code 2: the person can mend it
+        ├── RecipeError          the recipe; lists all problems at once
+        ├── SourceError          a file, table or URL that cannot be read
+        ├── DataError            data that was read but cannot serve: one class, no rows, unknown label
+        ├── ModelNotFoundError   a name that resolves to no weights; says what was tried
+        ├── ModelFileError       weights or an adapter that cannot be used
+        ├── EndpointError        a remote model that refuses or stays away
+        ├── StorageError         no space, no permission, a damaged project folder
+        ├── MissingExtraError    an optional dependency that is not installed
+        └── EmptyStageError      a stage would return nothing; names the step that dropped everything
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+class MetierError(Exception):
+    """Root of every error that metier raises on purpose."""
+
+
+class UserError(MetierError):
+    """The person who caused it can mend it; shown without a traceback, exit code 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in a recipe."""
+
+    file: str
+    line: int | None
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        where = self.file if self.line is None else f"{self.file}:{self.line}"
+        return f"{where}: {self.key}: {self.message}" if self.key else f"{where}: {self.message}"
+
+
+class RecipeError(UserError):
+    """The recipe has problems; all of them are listed."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in problems))
+
+
+class SourceError(UserError):
+    """A file, table or URL cannot be read."""
+
+
+class DataError(UserError):
+    """The data was read, but a stage cannot work with it."""
+
+
+class ModelNotFoundError(UserError):
+    """A model's name resolves to no weights."""
+
+
+class ModelFileError(UserError):
+    """Weights or an adapter are damaged, or were made for another base."""
+
+
+class EndpointError(UserError):
+    """A remote model refused, or did not answer after the retries."""
+
+
+class StorageError(UserError):
+    """The project folder cannot be written or read."""
+
+
+class MissingExtraError(UserError):
+    """A feature needs an optional dependency."""
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(f"{feature} needs an optional part: pip install 'metier[{extra}]'")
+
+
+class EmptyStageError(UserError):
+    """A stage would return nothing."""
+
+    def __init__(self, stage: str, dropped: Mapping[str, int]) -> None:
+        ranked = sorted(dropped.items(), key=lambda item: -item[1])
+        counts = ", ".join(f"{step}: {count}" for step, count in ranked) or "nothing came in"
+        super().__init__(f"{stage} would return nothing; dropped by {counts}")

@@ -1,0 +1,1 @@
+"""Measuring candidates; the only reader of the test split."""

@@ -1,0 +1,153 @@
+"""Every seam that a plugin may implement; read it after ``types``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from metier.types import (
+    Answer,
+    Candidate,
+    Chunk,
+    CleanDocument,
+    Completion,
+    Conversation,
+    Document,
+    Example,
+    GenerateConfig,
+    Json,
+    LabelScores,
+    Malformed,
+    Score,
+    Task,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Progress(Protocol):
+    """Where long steps report to; the command line draws a bar, tests and libraries ignore it."""
+
+    def __call__(self, done: int, total: int | None, what: str) -> None: ...
+
+
+def silent(done: int, total: int | None, what: str) -> None:
+    """Report to nobody."""
+
+
+@runtime_checkable
+class Source(Protocol):
+    """An origin of documents, read as a stream in bounded memory."""
+
+    def documents(self, on_malformed: Callable[[Malformed], None]) -> Iterator[Document]:
+        """Yield each document once, always in the same order, with the same ids."""
+        ...
+
+
+@runtime_checkable
+class Corpus(Protocol):
+    """Cleaned documents at one version."""
+
+    @property
+    def version(self) -> str: ...
+    def __len__(self) -> int: ...
+    def documents(self) -> Iterator[CleanDocument]: ...
+    def chunks(self) -> Iterator[Chunk]: ...
+
+
+@runtime_checkable
+class LanguageModel(Protocol):
+    """A model behind one engine: batch first, synchronous."""
+
+    @property
+    def name(self) -> str: ...
+    def generate(
+        self, batch: Sequence[Conversation], config: GenerateConfig
+    ) -> list[Completion]: ...
+    def loglikelihood(self, batch: Sequence[tuple[Conversation, str]]) -> list[float]:
+        """Natural log of the probability that the model answers with exactly this text and stops."""
+        ...
+
+    def score_labels(
+        self, batch: Sequence[Conversation], labels: Sequence[str]
+    ) -> list[LabelScores]:
+        """``loglikelihood`` of every label for every conversation, reading each prompt once."""
+        ...
+
+    def stream(self, conversation: Conversation, config: GenerateConfig) -> Iterator[str]: ...
+    def count_tokens(self, text: str) -> int: ...
+    def truncate(self, text: str, max_tokens: int) -> str:
+        """The longest beginning of ``text`` that has at most ``max_tokens`` tokens."""
+        ...
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """Texts to unit vectors."""
+
+    @property
+    def name(self) -> str: ...
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Shape (texts, dimensions), rows of length 1. Long texts are read whole, in windows."""
+        ...
+
+
+class Models(Protocol):
+    """Gives models by name, each loaded once; adapters are directories in PEFT's layout."""
+
+    def language_model(self, name: str, *, adapter: Path | None = None) -> LanguageModel: ...
+    def embedder(self, name: str) -> Embedder: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FitContext:
+    """All that a method may learn from. There is no field for the test split."""
+
+    task: Task
+    train: Sequence[Example]
+    dev: Sequence[Example]
+    base: str
+    embedder: str
+    models: Models
+    workdir: Path
+    """A directory of the candidate's own; what is in it after a kill may be used to resume."""
+    settings: Mapping[str, Json]
+    """The rung's own settings from the recipe, complete with defaults."""
+    seed: int = 0
+    corpus: Corpus | None = None
+    progress: Progress = silent
+
+
+@runtime_checkable
+class Answerer(Protocol):
+    """What evaluation scores and what serving mounts: the same object."""
+
+    def answer(self, batch: Sequence[Conversation]) -> list[Answer]: ...
+
+
+@runtime_checkable
+class Method(Protocol):
+    """One kind of rung."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def defaults(self) -> Mapping[str, Json]:
+        """Every setting with its default; the recipe accepts these keys and no others."""
+        ...
+
+    def fit(self, rung: str, context: FitContext) -> Candidate: ...
+    def load(self, candidate: Candidate, directory: Path, models: Models) -> Answerer: ...
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """Judges one answer to one example."""
+
+    @property
+    def name(self) -> str: ...
+    def score(self, example: Example, answer: Answer) -> Score: ...

@@ -1,0 +1,1 @@
+"""Origins of documents: one file per kind."""
