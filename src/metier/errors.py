@@ -1,16 +1,16 @@
 """The error tree; each message says what was wrong, where, and what to do.
 
-    MetierError
-    └── UserError                exit code 2: the person can mend it
-        ├── RecipeError          the recipe; lists all problems at once
-        ├── SourceError          a file, table or URL that cannot be read
-        ├── DataError            data that was read but cannot serve: one class, no rows, unknown label
-        ├── ModelNotFoundError   a name that resolves to no weights; says what was tried
-        ├── ModelFileError       weights or an adapter that cannot be used
-        ├── EndpointError        a remote model that refuses or stays away
-        ├── StorageError         no space, no permission, a damaged project folder
-        ├── MissingExtraError    an optional dependency that is not installed
-        └── EmptyStageError      a stage would return nothing; names the step that dropped everything
+MetierError
+└── UserError                exit code 2: the person can mend it
+    ├── RecipeError          the recipe; lists all problems at once
+    ├── SourceError          a file, table or URL that cannot be read
+    ├── DataError            data that was read but cannot serve: one class, no rows
+    ├── ModelNotFoundError   a name that resolves to no weights; says what was tried
+    ├── ModelFileError       weights or an adapter that cannot be used
+    ├── EndpointError        a remote model that refuses or stays away
+    ├── StorageError         no space, no permission, a damaged project folder
+    ├── MissingExtraError    an optional dependency that is not installed
+    └── EmptyStageError      a stage would return nothing; names the step that did it
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -69,7 +69,7 @@ class LanguageModel(Protocol):
         self, batch: Sequence[Conversation], config: GenerateConfig
     ) -> list[Completion]: ...
     def loglikelihood(self, batch: Sequence[tuple[Conversation, str]]) -> list[float]:
-        """Natural log of the probability that the model answers with exactly this text and stops."""
+        """Natural log of the probability that the answer is exactly this text, then stops."""
         ...
 
     def score_labels(
@@ -118,6 +118,8 @@ class FitContext:
     settings: Mapping[str, Json]
     """The rung's own settings from the recipe, complete with defaults."""
     seed: int = 0
+    fitted: Mapping[str, tuple[Candidate, Path]] = field(default_factory=dict)
+    """Rungs built earlier in this run, for methods that combine them."""
     corpus: Corpus | None = None
     progress: Progress = silent
 

@@ -55,7 +55,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """A row or file that could not be read, and why; counted and reported, never dropped in silence."""
+    """A row or file that could not be read, and why; reported, never dropped in silence."""
 
     uri: str
     line: int | None
@@ -121,6 +121,34 @@ class Chunk:
     title: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class StepCount:
+    """What one cleaning step did to a corpus."""
+
+    step: str
+    documents: int
+    """Documents that it changed."""
+    characters: int
+    """Characters that it took out."""
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """How a corpus came about: what came in, what was dropped and why, what stands."""
+
+    version: str
+    documents_in: int
+    documents: int
+    malformed: tuple[Malformed, ...]
+    """The first hundred; ``malformed_count`` counts all."""
+    malformed_count: int
+    steps: tuple[StepCount, ...]
+    dropped: Mapping[str, int]
+    """By reason: ``exact duplicate``, ``near duplicate``, ``empty after cleaning``."""
+    chunks: int = 0
+    seconds: float = 0.0
+
+
 # --- dataset ----------------------------------------------------------------------------------
 
 
@@ -164,6 +192,38 @@ class Dataset:
     test: tuple[Example, ...]
     version: str = ""
     """Content hash of the examples and their split."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeakProbe:
+    """Whether the label could be read off what cleaning removed."""
+
+    removed: Mapping[str, Estimate]
+    """Cross-validated accuracy of a bag of words on the removed text alone, by cleaning step."""
+    chance: float
+    """Accuracy of always saying the most frequent label."""
+
+
+@dataclass(frozen=True, slots=True)
+class OverlapHit:
+    """A test item that something learnt from resembles too closely."""
+
+    test: str
+    other: str
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Test items checked against one thing that a rung learns from."""
+
+    against: str
+    """``training rows``, ``few-shot examples`` or ``index``."""
+    by: str
+    """``13-grams`` or ``embedding``."""
+    threshold: float
+    test_items: int
+    hits: tuple[OverlapHit, ...]
 
 
 # --- conversation with a model ----------------------------------------------------------------
@@ -259,7 +319,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A built rung: plain JSON beside its files, so that it can be copied, compared and served elsewhere."""
+    """A built rung: plain JSON beside its files, to be copied, compared and served elsewhere."""
 
     rung: str
     """The rung's name on the ladder, unique within a recipe."""
@@ -335,6 +395,27 @@ class Scorecard:
     """Of data, split, model, prompt, metier: what is needed to compute it again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """What a tuned rung kept of its base model's ability on one suite."""
+
+    rung: str
+    suite: str
+    base: Estimate
+    tuned: Estimate
+    ratio: Estimate
+    """``tuned / base``; the interval is from a paired bootstrap over the suite's items."""
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """Quality of a rung built from fewer rows, on the same test items."""
+
+    rung: str
+    rows_per_class: int
+    quality: Estimate
+
+
 # --- decision ---------------------------------------------------------------------------------
 
 
@@ -379,3 +460,29 @@ class Decision:
     items_needed: int | None = None
     """Further test items that would settle it, when the verdict is ``cannot_tell``."""
     break_even_calls_per_month: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """Everything that a run found out, for the report and for whoever reads it as JSON."""
+
+    name: str
+    created: str
+    """UTC, ISO 8601."""
+    recipe: str
+    """The recipe's text."""
+    dataset: Dataset
+    corpus: IngestReport
+    decision: Decision
+    candidates: tuple[Candidate, ...]
+    scorecards: tuple[Scorecard, ...]
+    """On the test split, in the ladder's order."""
+    metric: str
+    """The metric that the verdict is about: a key of ``Scorecard.metrics``."""
+    retention: tuple[Retention, ...] = ()
+    curve: tuple[CurvePoint, ...] = ()
+    leak_probe: LeakProbe | None = None
+    overlaps: tuple[Overlap, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    hardware: str = ""
+    seconds: float = 0.0
