@@ -1,0 +1,46 @@
+# Everything runs in .venv; nothing that stands is done twice.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+MODELS := $(VENV)/.models
+
+.PHONY: setup demo test check docs clean help
+
+help:            ## Say what can be made
+	@grep -E '^[a-z-]+: .*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 16
+
+setup: $(READY) $(MODELS)  ## Install metier, what it needs, and the embedded models
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=24"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all,test]'
+	touch $@
+
+$(MODELS): $(READY)
+	$(BIN)/metier models pull smollm2-135m-instruct all-minilm-l6-v2
+	touch $@
+
+demo: setup      ## Standard library's documentation to a verdict, a report and a specialist
+	$(BIN)/metier run examples/python_docs/metier.toml
+	$(BIN)/metier ask examples/python_docs "Return the shortest path between two nodes, or raise if the connection was reset by the peer."
+
+check: $(READY)  ## Lint, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+test: setup check  ## Everything that CI runs
+	$(BIN)/python -m pytest
+
+docs: $(READY)   ## Write the reference from the code
+	$(BIN)/python -m docs.reference
+
+bench-%: setup   ## Run one benchmark, for instance `make bench-newsgroups`
+	$(BIN)/python -m benchmarks.$*
+
+clean:           ## Remove what was made, except models
+	rm -rf $(VENV) examples/*/.metier

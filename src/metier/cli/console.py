@@ -1,0 +1,97 @@
+"""What the command line prints with: a console, progress bars, JSON, and readable errors."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+from metier.errors import UserError
+from metier.types import Json
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.progress import Progress, TaskID
+
+JSON_OPTION = typer.Option("--json", help="Print the result as one JSON document.")
+
+
+def console(*, error: bool = False) -> Console:
+    """A console that prints plain lines where there is no terminal."""
+    from rich.console import Console
+
+    stream = sys.stderr if error else sys.stdout
+    width = None if stream.isatty() else 100
+    return Console(stderr=error, width=width, highlight=False, soft_wrap=False)
+
+
+def show(renderable: RenderableType) -> None:
+    """Print a result for a person."""
+    console().print(renderable)
+
+
+def show_json(value: Json) -> None:
+    """Print a result for a program."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def fail(error: UserError) -> NoReturn:
+    """Say what was wrong and how to mend it; exit code 2."""
+    console(error=True).print(f"error: {error}", markup=False, soft_wrap=True)
+    raise typer.Exit(2)
+
+
+class Bars:
+    """One progress bar per long step, with time left; lines instead where there is no terminal."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
+        self._told: dict[str, int] = {}
+
+    def __call__(self, done: int, total: int | None, what: str) -> None:
+        if self._progress is None:
+            self._tell(done, total, what)
+            return
+        if what not in self._tasks:
+            self._tasks[what] = self._progress.add_task(what, total=total)
+        self._progress.update(self._tasks[what], completed=done, total=total)
+
+    def _tell(self, done: int, total: int | None, what: str) -> None:
+        tenth = 10 * done // total if total else 0
+        if self._told.get(what) == tenth or (tenth == 0 and what in self._told):
+            return
+        self._told[what] = tenth
+        of = f"/{total:,}" if total else ""
+        sys.stderr.write(f"{what}: {done:,}{of}\n")
+
+
+@contextmanager
+def bars(*, quiet: bool = False) -> Iterator[Bars]:
+    """Progress on standard error, so that standard output holds the result alone."""
+    if quiet or not sys.stderr.isatty():
+        yield Bars(None)
+        return
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description:<34}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(*columns, console=console(error=True)) as progress:
+        yield Bars(progress)

@@ -1,0 +1,52 @@
+"""Where a recipe and its project folder are, given what a person typed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from metier.errors import ModelFileError
+from metier.recipe import Recipe, read_recipe
+
+RecipeArgument = Annotated[
+    Path, typer.Argument(help="The recipe (metier.toml), or the folder that holds it.")
+]
+ProjectOption = Annotated[
+    Path | None,
+    typer.Option("--project", help="The project folder; `.metier` beside the recipe by default."),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedRecipe:
+    """A recipe with its text and place, for messages that name a line."""
+
+    recipe: Recipe
+    text: str
+    file: Path
+
+
+def open_recipe(path: Path) -> OpenedRecipe:
+    """Read ``metier.toml``, given it or its folder."""
+    file = path / "metier.toml" if path.is_dir() else path
+    recipe = read_recipe(file)
+    return OpenedRecipe(recipe, file.read_text(encoding="utf-8"), file)
+
+
+def project_folder(recipe: Path, project: Path | None) -> Path:
+    """The project folder of a recipe."""
+    return project or (recipe if recipe.is_dir() else recipe.parent) / ".metier"
+
+
+def specialist_folder(path: Path) -> Path:
+    """The released specialist, given its directory, a recipe, or a recipe's folder."""
+    places = [path, project_folder(path, None) / "specialist"]
+    for place in places:
+        if (place / "release.json").exists():
+            return place
+    raise ModelFileError(
+        f"no released specialist in {' or '.join(map(str, places))}; `metier run` makes one"
+    )

@@ -1,0 +1,33 @@
+"""``metier recipe``: check a recipe, or print its JSON Schema for an editor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from metier.cli.console import show, show_json
+
+app = typer.Typer(help="Check a recipe, or print its schema.", no_args_is_help=True)
+
+
+@app.command()
+def check(
+    recipe: Annotated[Path, typer.Argument(help="The recipe, or its folder.")] = Path("."),
+) -> None:
+    """Read a recipe and its rungs' settings; name every problem at once."""
+    from metier.cli.project import open_recipe
+    from metier.pipeline import check_settings
+
+    opened = open_recipe(recipe)
+    check_settings(opened.recipe, opened.text, str(opened.file))
+    show(f"{opened.file} is a valid recipe with {len(opened.recipe.rungs)} rungs")
+
+
+@app.command()
+def schema() -> None:
+    """Print the recipe's JSON Schema; point your editor's TOML extension at it."""
+    from metier.methods.schema import recipe_schema
+
+    show_json(recipe_schema())

@@ -1,0 +1,1 @@
+"""Releases: the chosen specialist as a plain directory that answers anywhere."""

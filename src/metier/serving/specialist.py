@@ -1,0 +1,126 @@
+"""A released specialist: a plain directory with a card, which answers as it was measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from metier.errors import ModelFileError
+from metier.methods import method
+from metier.methods.candidate import read_candidate
+from metier.protocols import Models
+from metier.store import replace_directory, write_text
+from metier.types import Answer, Candidate, Estimate, Message, RunReport
+
+RELEASE_FILE = "release.json"
+FORMAT = 1
+
+
+class Specialist:
+    """Loaded from a release directory; asks the same ``Answerer`` that was measured."""
+
+    def __init__(self, directory: Path, models: Models) -> None:
+        self.release = _read_release(directory)
+        self.candidate: Candidate = read_candidate(directory)
+        self._answerer = method(self.candidate.method).load(self.candidate, directory, models)
+
+    def ask(self, text: str) -> Answer:
+        """Answer one input."""
+        return self.ask_all([text])[0]
+
+    def ask_all(self, texts: Sequence[str]) -> list[Answer]:
+        """Answer many inputs in one batch."""
+        return self._answerer.answer([(Message("user", text),) for text in texts])
+
+
+def load(directory: Path | str, *, models: Models | None = None) -> Specialist:
+    """Load a released specialist; ``models`` defaults to local engines as at its release."""
+    path = Path(directory)
+    if models is None:
+        from metier.models import LocalModels
+
+        models = LocalModels(engine=_read_release(path)["engine"])
+    return Specialist(path, models)
+
+
+def release(
+    candidate: Candidate, directory: Path, target: Path, *, report: RunReport, engine: str
+) -> Path:
+    """Save a candidate with its card to ``target``, replacing what was released there before."""
+    replace_directory(directory, target)
+    facts = {
+        "format": FORMAT,
+        "rung": candidate.rung,
+        "engine": engine,
+        "versions": dict(report.versions),
+        "created": report.created,
+    }
+    write_text(target / RELEASE_FILE, json.dumps(facts, indent=2))
+    write_text(target / "README.md", card(candidate, report))
+    return target
+
+
+def card(candidate: Candidate, report: RunReport) -> str:
+    """The card: what it does, how well on what, what it cost, what it forgot."""
+    measured = next(s for s in report.scorecards if s.rung == candidate.rung)
+    lines = [
+        f"# {report.name}: {candidate.rung}",
+        "",
+        candidate.task.instruction,
+        "",
+        "```python",
+        "import metier",
+        "",
+        'print(metier.load("THIS DIRECTORY").ask("..."))',
+        "```",
+        "",
+        "## Measured",
+        "",
+        "| metric | value | 95 % interval | n |",
+        "|---|---|---|---|",
+    ]
+    lines += [_row(name, estimate) for name, estimate in measured.metrics.items()]
+    if measured.cost_per_thousand:
+        lines.append(_row("US dollars per thousand calls", measured.cost_per_thousand))
+    for kept in (r for r in report.retention if r.rung == candidate.rung):
+        lines.append(_row(f"kept of the base model: {kept.suite}", kept.ratio))
+    lines += [
+        "",
+        "## Made from",
+        "",
+        f"- base model: {candidate.base or 'none'}",
+        f"- method: {candidate.method}, settings {json.dumps(dict(candidate.settings))}",
+        f"- {len(report.dataset.train)} training rows, {len(report.dataset.dev)} to choose, "
+        f"{len(report.dataset.test)} to grade; dataset version {report.dataset.version}",
+        f"- corpus version {report.corpus.version}",
+        f"- seed {candidate.seed}; measured on {report.hardware}",
+        "",
+        "## Verdict",
+        "",
+        *(f"- {reason}" for reason in report.decision.reasons),
+    ]
+    if candidate.task.labels:
+        lines += ["", "## Labels", "", *(f"- {label}" for label in candidate.task.labels)]
+    return "\n".join(lines) + "\n"
+
+
+def _row(name: str, estimate: Estimate) -> str:
+    return (
+        f"| {name} | {estimate.value:.4g} | {estimate.low:.4g} to {estimate.high:.4g} "
+        f"| {estimate.n} |"
+    )
+
+
+def _read_release(directory: Path) -> dict[str, str]:
+    try:
+        facts = json.loads((directory / RELEASE_FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelFileError(
+            f"{directory} holds no released specialist; `metier run` makes one"
+        ) from None
+    except ValueError as error:
+        raise ModelFileError(
+            f"{directory / RELEASE_FILE} is damaged ({error}); run `metier run` again"
+        ) from error
+    return dict(facts)
