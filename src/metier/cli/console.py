@@ -6,11 +6,10 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import typer
 
-from metier.errors import UserError
 from metier.types import Json
 
 if TYPE_CHECKING:
@@ -37,12 +36,6 @@ def show(renderable: RenderableType) -> None:
 def show_json(value: Json) -> None:
     """Print a result for a program."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
-
-
-def fail(error: UserError) -> NoReturn:
-    """Say what was wrong and how to mend it; exit code 2."""
-    console(error=True).print(f"error: {error}", markup=False, soft_wrap=True)
-    raise typer.Exit(2)
 
 
 class Bars:

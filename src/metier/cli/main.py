@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import sys
 
+import click
 import typer
 
-from metier.cli import ask, evaluate, ingest, models, new, recipe, report, runs
-from metier.cli import run as run_verb
+from metier.cli import models, recipe
+from metier.cli.ask import ask
+from metier.cli.new import new
+from metier.cli.report import report
+from metier.cli.run import run
+from metier.cli.runs import runs
+from metier.cli.stages import decide, evaluate, fit, ingest
 from metier.errors import UserError
 
 app = typer.Typer(
@@ -20,42 +26,39 @@ app = typer.Typer(
     add_completion=False,
 )
 
+for verb in (new, ingest, fit, evaluate, decide, run, report, ask, runs):
+    app.command()(verb)
+app.add_typer(recipe.app, name="recipe")
+app.add_typer(models.app, name="models")
+
 
 @app.callback(invoke_without_command=True)
-def main(
-    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+def version(
+    show: bool = typer.Option(False, "--version", help="Print the version and exit."),
 ) -> None:
-    if version:
+    """Print the version when asked."""
+    if show:
         from metier import __version__
 
         typer.echo(__version__)
         raise typer.Exit
 
 
-app.command("new")(new.new)
-app.command("ingest")(ingest.ingest)
-app.command("fit")(run_verb.fit)
-app.command("evaluate")(evaluate.evaluate)
-app.command("decide")(evaluate.decide)
-app.command("run")(run_verb.run)
-app.command("report")(report.report)
-app.command("ask")(ask.ask)
-app.command("runs")(runs.runs)
-app.add_typer(recipe.app, name="recipe")
-app.add_typer(models.app, name="models")
-
-
-def run() -> None:
+def main() -> None:
     """Entry point: exit code 0, 1 (ran, a gate failed), 2 (the user can mend it), 130 (stopped)."""
     try:
-        app()
+        code = app(standalone_mode=False)
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
-        sys.exit(2)
-    except KeyboardInterrupt:
+        code = 2
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
         sys.stderr.write("\nstopped; run the same command again and it goes on where it was\n")
-        sys.exit(130)
+        code = 130
+    sys.exit(code)
 
 
 if __name__ == "__main__":
-    run()
+    main()

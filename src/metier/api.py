@@ -1,0 +1,68 @@
+"""The whole loop in one call: from a recipe to a verdict, a report and a released specialist."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from metier.decision.report import as_json, html
+from metier.pipeline import Pipeline
+from metier.protocols import Progress, silent
+from metier.recipe import read_recipe
+from metier.serial import dump
+from metier.serving.specialist import release
+from metier.store import Project, write_text
+from metier.types import Decision, RunReport
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run leaves behind."""
+
+    report: RunReport
+    page: Path
+    """The report as one HTML file."""
+    specialist: Path | None
+    """The released specialist's directory; None when no rung passes the gates."""
+
+    @property
+    def decision(self) -> Decision:
+        """The verdict."""
+        return self.report.decision
+
+
+def run(
+    recipe: Path | str, *, project: Path | str | None = None, progress: Progress = silent
+) -> Result:
+    """Run a recipe from its documents to a released specialist.
+
+    Everything stands in the project folder (``.metier`` beside the recipe by default); a run that
+    was stopped at any moment goes on where it was, and one that is complete is read, not repeated.
+    """
+    path = Path(recipe)
+    file = path / "metier.toml" if path.is_dir() else path
+    settings = read_recipe(file)
+    store = Project(Path(project) if project else file.parent / ".metier")
+    text = file.read_text(encoding="utf-8")
+    with store.run(settings.name, {"recipe": text}):
+        pipeline = Pipeline(settings, store, text=text, file=str(file), progress=progress)
+        report = pipeline.report
+        return publish(report, pipeline, store.path)
+
+
+def publish(report: RunReport, pipeline: Pipeline, folder: Path) -> Result:
+    """Write the report's page, its JSON and its data, and release the recommended rung."""
+    write_text(folder / "report.html", html(report))
+    write_text(folder / "report.json", dump(report))
+    write_text(folder / "summary.json", dump(as_json(report)))
+    specialist = None
+    if report.decision.rung is not None:
+        built = pipeline.candidates[report.decision.rung]
+        specialist = release(
+            built.candidate,
+            built.directory,
+            folder / "specialist",
+            report=report,
+            engine=pipeline.recipe.model.engine,
+        )
+    return Result(report, folder / "report.html", specialist)

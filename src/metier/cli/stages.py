@@ -1,0 +1,108 @@
+"""``metier ingest|fit|evaluate|decide``: the loop's stages one at a time, in its order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from metier.cli.console import JSON_OPTION, bars, show, show_json
+from metier.cli.project import ProjectOption, RecipeArgument, open_recipe, project_folder
+
+if TYPE_CHECKING:
+    from metier.pipeline import Pipeline
+
+
+def ingest(
+    recipe: RecipeArgument = Path("."),
+    project: ProjectOption = None,
+    preview: Annotated[
+        int, typer.Option(help="Show so many documents before and after cleaning; write nothing.")
+    ] = 0,
+    as_json: Annotated[bool, JSON_OPTION] = False,
+) -> None:
+    """Read the documents and clean them; say what was dropped and why."""
+    from metier.cli.ingest_view import before_and_after, counts
+    from metier.serial import to_json
+
+    if preview:
+        show(before_and_after(open_recipe(recipe).recipe, preview))
+        return
+    with _pipeline(recipe, project) as pipeline:
+        report = pipeline.ingested
+    if as_json:
+        show_json(to_json(report))
+    else:
+        show(counts(report))
+
+
+def fit(
+    recipe: RecipeArgument = Path("."),
+    project: ProjectOption = None,
+    as_json: Annotated[bool, JSON_OPTION] = False,
+) -> None:
+    """Build the ladder's rungs; none is measured on the test split yet."""
+    from metier.serial import to_json
+
+    with _pipeline(recipe, project) as pipeline:
+        built = pipeline.candidates
+    if as_json:
+        show_json([to_json(b.candidate) for b in built.values()])
+        return
+    for name, b in built.items():
+        show(f"{name:<20} {b.candidate.train_seconds:8.1f} s  {b.directory}")
+
+
+def evaluate(
+    recipe: RecipeArgument = Path("."),
+    project: ProjectOption = None,
+    as_json: Annotated[bool, JSON_OPTION] = False,
+) -> None:
+    """Measure the rungs on the test split, and what tuning made the model forget."""
+    from metier.serial import to_json
+
+    with _pipeline(recipe, project) as pipeline:
+        cards = pipeline.scorecards
+        retained = pipeline.retention
+    if as_json:
+        metrics = [{"rung": c.rung, "metrics": to_json(dict(c.metrics))} for c in cards]
+        show_json({"test": metrics, "retention": [to_json(r) for r in retained]})
+        return
+    for card in cards:
+        show(f"{card.rung:<20} {pipeline.metric} {card.metrics[pipeline.metric]}")
+    for kept in retained:
+        show(f"{kept.rung:<20} kept of {kept.suite}: {kept.ratio}")
+
+
+def decide(
+    recipe: RecipeArgument = Path("."),
+    project: ProjectOption = None,
+    as_json: Annotated[bool, JSON_OPTION] = False,
+) -> None:
+    """Say which rung to ship and why. Exit code 1 when none passes the gates."""
+    from metier.serial import to_json
+
+    with _pipeline(recipe, project) as pipeline:
+        decision = pipeline.decision
+    if as_json:
+        show_json(to_json(decision))
+    else:
+        show("\n".join(decision.reasons))
+    if decision.verdict == "none_passes":
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _pipeline(recipe: Path, project: Path | None) -> Iterator[Pipeline]:
+    from metier.pipeline import Pipeline
+    from metier.store import Project
+
+    opened = open_recipe(recipe)
+    store = Project(project_folder(recipe, project))
+    with store.run(opened.recipe.name, {"recipe": opened.text}), bars() as progress:
+        yield Pipeline(
+            opened.recipe, store, text=opened.text, file=str(opened.file), progress=progress
+        )

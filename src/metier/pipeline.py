@@ -1,0 +1,415 @@
+"""The order of the stages: recipe → corpus → dataset → candidates → scorecards → decision.
+
+Each stage is a cached property that asks the one before it. What a stage makes is addressed by
+all that it was made from, so a stage that stands is read, not repeated.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+from metier import __version__, serial
+from metier.corpus.ingest import ingest
+from metier.corpus.leak_probe import probe
+from metier.corpus.table import LanceCorpus
+from metier.dataset.decontaminate import drop_overlapping, overlap
+from metier.dataset.examples import examples_from
+from metier.dataset.split import split
+from metier.decision.compare import compare
+from metier.decision.cost import price
+from metier.decision.recommend import recommend
+from metier.errors import EmptyStageError
+from metier.evaluation.forgetting import retention
+from metier.evaluation.run import evaluate
+from metier.evaluation.scorecard import scorecard
+from metier.evaluation.suites import Suite, retention_suites, test_suite
+from metier.hardware import hardware
+from metier.methods import method
+from metier.methods import candidate as candidate_file
+from metier.protocols import FitContext, Models, Progress, silent
+from metier.recipe import Recipe, RungSettings
+from metier.settings import check_settings, rung_settings
+from metier.sources import fingerprint, open_source
+from metier.store import Project, step_key
+from metier.types import (
+    Candidate,
+    CurvePoint,
+    Dataset,
+    Decision,
+    Example,
+    IngestReport,
+    ItemResult,
+    Json,
+    LeakProbe,
+    Overlap,
+    Retention,
+    RunReport,
+    Scorecard,
+)
+
+METRICS = {"classification": "accuracy", "short_answer": "exact_match", "free_text": "token_f1"}
+"""The metric that the verdict is about, by the task's kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A candidate, the directory with its files, and the address of the step that made it."""
+
+    candidate: Candidate
+    directory: Path
+    key: str
+
+    @property
+    def adapter(self) -> Path | None:
+        """The directory of its LoRA adapter; None when it uses the base model as it is."""
+        path = self.directory / "adapter"
+        return path if path.is_dir() else None
+
+
+class Pipeline:
+    """One recipe in one project folder."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        project: Project,
+        *,
+        text: str = "",
+        file: str = "metier.toml",
+        models: Models | None = None,
+        progress: Progress = silent,
+    ) -> None:
+        check_settings(recipe, text, file)
+        self.recipe = recipe
+        self.project = project
+        self.progress = progress
+        self.left_out: dict[str, str] = {}
+        """Rungs that the budget had no room for, and why."""
+        self._text = text
+        self._given_models = models
+        self._started = time.monotonic()
+
+    @cached_property
+    def models(self) -> Models:
+        """The engines; none is loaded before it is asked for."""
+        if self._given_models is not None:
+            return self._given_models
+        from metier.models.registry import LocalModels
+
+        return LocalModels(engine=self.recipe.model.engine)
+
+    @property
+    def metric(self) -> str:
+        """What the verdict is about."""
+        return METRICS[self.recipe.task.kind]
+
+    # --- documents → corpus ---------------------------------------------------------------------
+
+    @cached_property
+    def corpus(self) -> LanceCorpus:
+        """The cleaned documents at their version."""
+        return LanceCorpus.open(self._corpus_step / "corpus.lance")
+
+    @cached_property
+    def ingested(self) -> IngestReport:
+        """What came in, and what was dropped on the way to the corpus."""
+        return serial.read(IngestReport, self._corpus_step / "report.json")
+
+    @cached_property
+    def leak_probe(self) -> LeakProbe | None:
+        """Whether the label could be read off what cleaning took out."""
+        if self.recipe.task.kind != "classification" or not self.recipe.cleaning.steps:
+            return None
+        inputs = [self.corpus.version, self.recipe.task.label, self.recipe.seed]
+
+        def build(directory: Path) -> None:
+            label = self.recipe.task.label
+            found = probe(self.corpus.documents(), label, seed=self.recipe.seed)
+            (directory / "probe.json").write_text(serial.dump(found), encoding="utf-8")
+
+        step = self.project.step("leak-probe", inputs, build)
+        return serial.read(LeakProbe, step / "probe.json")
+
+    @cached_property
+    def _corpus_step(self) -> Path:
+        recipe = self.recipe
+        sources = [(source.kind, source.options) for source in recipe.sources]
+        inputs = {
+            "metier": __version__,
+            "sources": [[kind, given, fingerprint(kind, given)] for kind, given in sources],
+            "cleaning": recipe.cleaning.model_dump(),
+            "chunks": recipe.chunks.model_dump(),
+        }
+
+        def build(directory: Path) -> None:
+            report = ingest(
+                [open_source(kind, given) for kind, given in sources],
+                directory / "corpus.lance",
+                cleaning=recipe.cleaning,
+                chunks=recipe.chunks,
+                progress=self.progress,
+            )
+            (directory / "report.json").write_text(serial.dump(report), encoding="utf-8")
+
+        return self.project.step("corpus", inputs, build)
+
+    # --- corpus → dataset -----------------------------------------------------------------------
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The examples, split, without training rows that copy a test item."""
+        return serial.read(Dataset, self._dataset_step / "dataset.json")
+
+    @cached_property
+    def _dataset_step(self) -> Path:
+        recipe = self.recipe
+        inputs = {
+            "corpus": self.corpus.version,
+            "task": recipe.task.model_dump(),
+            "split": recipe.split.model_dump(),
+            "embedder": recipe.model.embedder,
+            "seed": recipe.seed,
+        }
+
+        def build(directory: Path) -> None:
+            rows = examples_from(self.corpus, label=recipe.task.label, group=recipe.task.group)
+            drawn = split(rows, recipe.task, recipe.split, seed=recipe.seed)
+            found = self._overlaps(drawn.test, drawn.train, against="training rows")
+            clean = replace(drawn, train=tuple(drop_overlapping(drawn.train, found)))
+            (directory / "overlaps.json").write_text(serial.dump(found), encoding="utf-8")
+            (directory / "dataset.json").write_text(serial.dump(clean), encoding="utf-8")
+
+        return self.project.step("dataset", inputs, build)
+
+    def _overlaps(
+        self, test: Sequence[Example], learnt: Sequence[Example], *, against: str
+    ) -> list[Overlap]:
+        return overlap(
+            test,
+            [(row.id, row.input) for row in learnt],
+            against=against,
+            embedder=self.models.embedder(self.recipe.model.embedder),
+            threshold=self.recipe.split.overlap_threshold,
+        )
+
+    # --- dataset → candidates -------------------------------------------------------------------
+
+    @cached_property
+    def candidates(self) -> dict[str, Built]:
+        """Every rung of the recipe that the budget has room for, in the ladder's order."""
+        built: dict[str, Built] = {}
+        minutes = self.recipe.budget.minutes
+        for rung in self.recipe.rungs:
+            spent = (time.monotonic() - self._started) / 60
+            if minutes is not None and spent > minutes:
+                self.left_out[rung.rung] = f"the budget of {minutes:g} minutes was spent"
+                continue
+            built[rung.rung] = self._fit(rung, self.dataset, built)
+        if not built:
+            raise EmptyStageError("fit", {reason: 1 for reason in self.left_out.values()})
+        return built
+
+    def _fit(self, rung: RungSettings, dataset: Dataset, fitted: dict[str, Built]) -> Built:
+        recipe = self.recipe
+        settings = rung_settings(rung)
+        members = settings.get("members") or list(fitted) if rung.method == "blend" else []
+        inputs = {
+            "metier": __version__,
+            "dataset": dataset.version,
+            "corpus": self.corpus.version,
+            "rung": [rung.rung, rung.method, settings],
+            "members": {name: fitted[name].key for name in members if name in fitted},
+            "model": recipe.model.model_dump(),
+            "seed": recipe.seed,
+        }
+        implementation = method(rung.method)
+
+        def build(directory: Path) -> None:
+            context = FitContext(
+                task=dataset.task,
+                train=dataset.train,
+                dev=dataset.dev,
+                base=recipe.model.base,
+                embedder=recipe.model.embedder,
+                models=self.models,
+                workdir=directory,
+                settings=settings,
+                seed=recipe.seed,
+                fitted={name: (b.candidate, b.directory) for name, b in fitted.items()},
+                corpus=self.corpus,
+                progress=lambda done, of, what: self.progress(done, of, f"fit {rung.rung}: {what}"),
+            )
+            implementation.fit(rung.rung, context)
+
+        directory = self.project.step("fit", inputs, build)
+        return Built(candidate_file.read(directory), directory, step_key("fit", inputs))
+
+    # --- candidates → scorecards ----------------------------------------------------------------
+
+    @cached_property
+    def scorecards(self) -> tuple[Scorecard, ...]:
+        """Every candidate on the test split, in the ladder's order."""
+        suite = test_suite(self.dataset)
+        return tuple(self._scorecard(built, suite) for built in self.candidates.values())
+
+    def _scorecard(self, built: Built, suite: Suite) -> Scorecard:
+        rung = built.candidate.rung
+        items = self._measure(built, suite)
+        card = scorecard(
+            rung,
+            items,
+            self.dataset.task,
+            versions={**self.versions, "candidate": built.key},
+            groups={row.id: row.group for row in suite.examples if row.group},
+            seed=self.recipe.seed,
+        )
+        return price(card, built.candidate, self.recipe.prices)
+
+    def _measure(self, built: Built, suite: Suite) -> list[ItemResult]:
+        """The suite's items under one candidate; those in the ledger are not asked again."""
+        candidate = built.candidate
+        answerer = method(candidate.method).load(candidate, built.directory, self.models)
+        return self._ask(answerer, suite, [built.key, self.dataset.version], candidate.rung)
+
+    def _ask(
+        self, answerer: Answerer, suite: Suite, inputs: Json, who: str
+    ) -> list[ItemResult]:
+        key = step_key("items", [suite.name, suite.version, inputs])
+        done = {
+            example: serial.from_json(ItemResult, value)
+            for example, value in self.project.items(key).items()
+        }
+        return evaluate(
+            answerer,
+            suite,
+            done=done,
+            on_items=lambda items: self.project.add_items(
+                key, {item.example: serial.to_json(item) for item in items}
+            ),
+            progress=lambda n, of, what: self.progress(n, of, f"ask {who}: {what}"),
+        )
+
+    @cached_property
+    def retention(self) -> tuple[Retention, ...]:
+        """What each rung with an adapter kept of the base model's abilities."""
+        tuned = {name: built for name, built in self.candidates.items() if built.adapter}
+        if not tuned:
+            return ()
+        kept = []
+        for suite in retention_suites(self.recipe.retention, seed=self.recipe.seed):
+            base = self._ask_model(suite, None, "base")
+            for name, built in tuned.items():
+                kept.append(retention(name, suite, base, self._ask_model(suite, built, name)))
+        return tuple(kept)
+
+    def _ask_model(self, suite: Suite, built: Built | None, who: str) -> list[ItemResult]:
+        model = self.recipe.model
+        adapter = built.adapter if built else None
+        key = [model.base, model.engine, built.key if built else None]
+        language_model = self.models.language_model(model.base, adapter=adapter)
+        assert suite.ask is not None
+        return self._ask(suite.ask(language_model), suite, key, who)
+
+    @cached_property
+    def curve(self) -> tuple[CurvePoint, ...]:
+        """Quality of the rungs named in ``[curve]`` when built from fewer rows per class."""
+        if self.recipe.task.kind != "classification":
+            return ()
+        suite = test_suite(self.dataset)
+        points = []
+        for rung in (r for r in self.recipe.rungs if r.rung in self.recipe.curve.rungs):
+            for rows in self.recipe.curve.rows_per_class:
+                fewer = fewer_rows(self.dataset, rows)
+                if fewer is not None:
+                    card = self._scorecard(self._fit(rung, fewer, {}), suite)
+                    points.append(CurvePoint(rung.rung, rows, card.metrics[self.metric]))
+        full = max(Counter(row.target for row in self.dataset.train).values())
+        points += [
+            CurvePoint(card.rung, full, card.metrics[self.metric])
+            for card in self.scorecards
+            if card.rung in self.recipe.curve.rungs
+        ]
+        return tuple(points)
+
+    # --- scorecards → decision ------------------------------------------------------------------
+
+    @cached_property
+    def decision(self) -> Decision:
+        """Which rung to ship and why."""
+        return recommend(
+            self.scorecards,
+            [built.candidate for built in self.candidates.values()],
+            comparisons=compare(self.scorecards, self.metric, seed=self.recipe.seed),
+            retention=self.retention,
+            gates=self.recipe.gates,
+            prices=self.recipe.prices,
+            metric=self.metric,
+        )
+
+    @cached_property
+    def versions(self) -> dict[str, str]:
+        """What is needed to compute the numbers again."""
+        model = self.recipe.model
+        return {
+            "metier": __version__,
+            "corpus": self.corpus.version,
+            "dataset": self.dataset.version,
+            "engine": model.engine,
+            "seed": str(self.recipe.seed),
+            **{f"base {key}": value for key, value in describe(model.base).items()},
+            **{f"embedder {key}": value for key, value in describe(model.embedder).items()},
+        }
+
+    @cached_property
+    def overlaps(self) -> tuple[Overlap, ...]:
+        """Test items that resemble training rows (dropped), or examples that prompts show."""
+        found = serial.read(tuple[Overlap, ...], self._dataset_step / "overlaps.json")
+        rows = {row.id: row for row in self.dataset.train}
+        for name, built in self.candidates.items():
+            if built.candidate.method == "few_shot":
+                shown = [rows[i] for i in built.candidate.train_examples]
+                against = f"examples shown by {name}"
+                found += tuple(self._overlaps(self.dataset.test, shown, against=against))
+        return found
+
+    @cached_property
+    def report(self) -> RunReport:
+        """Everything that the run found out."""
+        return RunReport(
+            name=self.recipe.name,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            recipe=self._text,
+            dataset=self.dataset,
+            corpus=self.ingested,
+            decision=self.decision,
+            candidates=tuple(built.candidate for built in self.candidates.values()),
+            scorecards=self.scorecards,
+            metric=self.metric,
+            retention=self.retention,
+            curve=self.curve,
+            leak_probe=self.leak_probe,
+            overlaps=self.overlaps,
+            left_out=self.left_out,
+            versions=self.versions,
+            hardware=hardware(),
+            seconds=time.monotonic() - self._started,
+        )
+
+
+def fewer_rows(dataset: Dataset, rows_per_class: int) -> Dataset | None:
+    """The dataset with only the first rows of each label to train on; None if it has no more."""
+    seen: Counter[str] = Counter()
+    kept = []
+    for row in dataset.train:
+        seen[row.target] += 1
+        if seen[row.target] <= rows_per_class:
+            kept.append(row)
+    if len(kept) == len(dataset.train):
+        return None
+    return replace(dataset, train=tuple(kept), version=f"{dataset.version}/{rows_per_class}")
