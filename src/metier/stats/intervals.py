@@ -179,9 +179,14 @@ def tails() -> tuple[float, float]:
 
 
 def unvaried(value: float, n: int, bounds: Bounds | None) -> Estimate:
-    """Interval when no item differed: the share of unlike items that ``n`` could have missed."""
-    if bounds is None:
-        return Estimate(value, value, value, n)
+    """Interval when no item differed: the share of unlike items that ``n`` could have missed.
+
+    Those would lie at the bounds; towards a side without a bound nothing can be said.
+    """
+    low, high = value, value
     missed = 1 - proportion(n, n).low
-    low = value - missed * (value - bounds[0])
-    return Estimate(value, low, value + missed * (bounds[1] - value), n)
+    if bounds and math.isfinite(bounds[0]):
+        low -= missed * (value - bounds[0])
+    if bounds and math.isfinite(bounds[1]):
+        high += missed * (bounds[1] - value)
+    return Estimate(value, low, high, n)
