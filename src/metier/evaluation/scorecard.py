@@ -1,0 +1,120 @@
+"""Aggregate item results into a scorecard in which every number is an estimate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from metier import stats
+from metier.errors import DataError, EmptyStageError
+from metier.types import Estimate, ItemResult, Scorecard, Task, Usage
+
+UNIT = (0.0, 1.0)
+
+
+def scorecard(
+    rung: str,
+    items: Sequence[ItemResult],
+    task: Task,
+    *,
+    versions: Mapping[str, str],
+    groups: Mapping[str, str] | None = None,
+    seed: int = 0,
+) -> Scorecard:
+    """Everything measured about ``rung`` on one suite.
+
+    ``groups`` gives the document of each example id; where questions share one, intervals of
+    means are by cluster. Metrics: one per scorer; for classification also macro_f1,
+    off_enum_rate and, where the rung gives probabilities, calibration_error; prompt_tokens,
+    completion_tokens and seconds are means per call. A mean whose spread cannot be told (one
+    item) is left out. The price is added by ``decision.cost``.
+    """
+    if not items:
+        raise EmptyStageError(f"scorecard of {rung!r}", {})
+    suites = {item.suite for item in items}
+    if len(suites) > 1:
+        raise DataError(f"items of {rung!r} mix the suites {', '.join(sorted(suites))}")
+    clusters = clusters_of(items, groups)
+    metrics = _scores(items, clusters)
+    if task.kind == "classification":
+        metrics.update(_classification(items, task, seed))
+    metrics.update(_spent(items, clusters))
+    return Scorecard(
+        rung=rung,
+        suite=items[0].suite,
+        items=tuple(items),
+        metrics={name: value for name, value in metrics.items() if math.isfinite(value.high)},
+        usage=sum((item.answer.usage for item in items), Usage()),
+        seconds=math.fsum(item.seconds for item in items),
+        versions=dict(versions),
+    )
+
+
+def clusters_of(
+    items: Sequence[ItemResult], groups: Mapping[str, str] | None
+) -> tuple[str, ...] | None:
+    """The cluster of each item; None when no two items share one."""
+    if not groups:
+        return None
+    names = tuple(groups.get(item.example) or item.example for item in items)
+    return names if len(set(names)) < len(names) else None
+
+
+def _scores(items: Sequence[ItemResult], clusters: Sequence[str] | None) -> dict[str, Estimate]:
+    """Mean of each scorer over the items that it could score."""
+    names = dict.fromkeys(score.scorer for item in items for score in item.scores)
+    metrics = {}
+    for name in names:
+        scored = [
+            (score.value, position)
+            for position, item in enumerate(items)
+            for score in item.scores
+            if score.scorer == name and score.value is not None
+        ]
+        if scored:
+            parts = [clusters[position] for _, position in scored] if clusters else None
+            metrics[name] = stats.mean([value for value, _ in scored], clusters=parts, bounds=UNIT)
+    return metrics
+
+
+def _classification(items: Sequence[ItemResult], task: Task, seed: int) -> dict[str, Estimate]:
+    answers = [item.answer.text.strip() for item in items]
+    said = stats.label_codes(answers, task.labels)
+    meant = stats.label_codes([item.target.strip() for item in items], task.labels)
+    if (meant < 0).any():
+        odd = items[int(meant.argmin())]
+        raise DataError(
+            f"example {odd.example!r}: target {odd.target!r} is not one of the labels "
+            f"{list(task.labels)}"
+        )
+    metrics = {
+        "macro_f1": stats.bootstrap(stats.macro_f1, said, meant, seed=seed, bounds=UNIT),
+        "off_enum_rate": stats.proportion(int((said < 0).sum()), len(items)),
+    }
+    sure = [item for item in items if item.answer.probabilities]
+    if sure:
+        metrics["calibration_error"] = stats.calibration_error(
+            [confidence_of(item) for item in sure],
+            [item.answer.text.strip() == item.target.strip() for item in sure],
+            seed=seed,
+        )
+    return metrics
+
+
+def confidence_of(item: ItemResult) -> float:
+    """The probability that the rung gave to what it answered."""
+    probabilities = item.answer.probabilities or {}
+    answered = item.answer.text.strip()
+    return probabilities[answered] if answered in probabilities else max(probabilities.values())
+
+
+def _spent(items: Sequence[ItemResult], clusters: Sequence[str] | None) -> dict[str, Estimate]:
+    spent = {
+        "prompt_tokens": [item.answer.usage.prompt_tokens for item in items],
+        "completion_tokens": [item.answer.usage.completion_tokens for item in items],
+        "seconds": [item.seconds for item in items],
+    }
+    return {
+        name: stats.mean(values, clusters=clusters, bounds=(0.0, math.inf))
+        for name, values in spent.items()
+    }

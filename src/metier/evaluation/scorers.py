@@ -1,0 +1,157 @@
+"""Scorers: small judges of one answer; a metric carries its scorer's name."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import string
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from metier.evaluation.checks import failed_checks
+from metier.protocols import Scorer
+from metier.types import Answer, Example, Json, Score, Task
+
+
+def scorers_for(task: Task) -> tuple[Scorer, ...]:
+    """The scorers of a kind of task; the first one gives the metric that the verdict is about."""
+    if task.kind == "classification":
+        return (Label(task.labels),)
+    if task.kind == "short_answer":
+        return (ExactMatch(), TokenF1(), Contains())
+    return (TokenF1(),)
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """1 when the answer is the target, exact after trimming; says when it is no label at all."""
+
+    labels: tuple[str, ...]
+    name: str = "accuracy"
+
+    def score(self, example: Example, answer: Answer) -> Score:
+        """Score 0 or 1; 0 for an answer off the list, however near its wording."""
+        said = answer.text.strip()
+        if said not in self.labels:
+            return Score(self.name, 0.0, f"off the list of labels: {said[:80]!r}")
+        return Score(self.name, float(said == example.target.strip()))
+
+
+@dataclass(frozen=True, slots=True)
+class ExactMatch:
+    """1 when the answer equals the target or an alias after SQuAD's normalisation.
+
+    Aliases are the strings in ``metadata["aliases"]``. Rajpurkar et al. (2016): lower case, no
+    punctuation, no articles, single spaces.
+    """
+
+    name: str = "exact_match"
+
+    def score(self, example: Example, answer: Answer) -> Score:
+        """Score 0 or 1."""
+        return _best(self.name, example, answer, lambda said, wanted: float(said == wanted))
+
+
+@dataclass(frozen=True, slots=True)
+class TokenF1:
+    """Harmonic mean of the precision and recall of words, best over the aliases (SQuAD)."""
+
+    name: str = "token_f1"
+
+    def score(self, example: Example, answer: Answer) -> Score:
+        """Score from 0 to 1."""
+        return _best(self.name, example, answer, _word_f1)
+
+
+@dataclass(frozen=True, slots=True)
+class Contains:
+    """1 when the answer contains the target or an alias as whole words, after normalisation."""
+
+    name: str = "contains"
+
+    def score(self, example: Example, answer: Answer) -> Score:
+        """Score 0 or 1."""
+        return _best(self.name, example, answer, lambda said, it: float(f" {it} " in f" {said} "))
+
+
+@dataclass(frozen=True, slots=True)
+class Numeric:
+    """1 when the last number of the answer is the target, up to a relative tolerance.
+
+    The last and not the first, because models reason before they conclude (as GSM8K is scored).
+    """
+
+    tolerance: float = 1e-6
+    name: str = "numeric"
+
+    def score(self, example: Example, answer: Answer) -> Score:
+        """Score 0 or 1; None when the target itself is no number."""
+        target = _last_number(example.target)
+        if target is None:
+            return Score(self.name, None, f"target {example.target!r} holds no number")
+        said = _last_number(answer.text)
+        if said is None:
+            return Score(self.name, 0.0, "no number in the answer")
+        near = math.isclose(said, target, rel_tol=self.tolerance, abs_tol=1e-9)
+        return Score(self.name, float(near), "" if near else f"read {said:g}")
+
+
+@dataclass(frozen=True, slots=True)
+class JsonValid:
+    """1 when the whole answer is JSON and, for an object, has the keys of ``metadata["keys"]``."""
+
+    name: str = "json_valid"
+
+    def score(self, example: Example, answer: Answer) -> Score:
+        """Score 0 or 1."""
+        try:
+            value = json.loads(answer.text)
+        except ValueError as error:
+            return Score(self.name, 0.0, str(error))
+        missing = [key for key in example.metadata.get("keys", ()) if not _has(value, key)]
+        return Score(self.name, float(not missing), f"no key {missing[0]!r}" if missing else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """Whether the answer passes every check of ``metadata["checks"]`` (see ``checks``)."""
+
+    name: str = "follows"
+
+    def score(self, example: Example, answer: Answer) -> Score:
+        """Score 0 or 1; the explanation names the checks that failed."""
+        failed = failed_checks(example.metadata["checks"], answer.text)
+        return Score(self.name, float(not failed), "; ".join(failed))
+
+
+def normalised(text: str) -> str:
+    """Lower case, without punctuation, articles and double spaces (SQuAD)."""
+    bare = "".join(sign for sign in text.lower() if sign not in string.punctuation)
+    return " ".join(re.sub(r"\b(a|an|the)\b", " ", bare).split())
+
+
+def _best(name: str, example: Example, answer: Answer, judge: Callable[[str, str], float]) -> Score:
+    if answer.abstained:
+        return Score(name, 0.0, "abstained")
+    said = normalised(answer.text)
+    wanted = [example.target, *example.metadata.get("aliases", ())]
+    return Score(name, max(judge(said, normalised(text)) for text in wanted))
+
+
+def _word_f1(said: str, wanted: str) -> float:
+    ours, theirs = said.split(), wanted.split()
+    if not ours or not theirs:
+        return float(ours == theirs)
+    shared = sum((Counter(ours) & Counter(theirs)).values())
+    return 2 * shared / (len(ours) + len(theirs))
+
+
+def _last_number(text: str) -> float | None:
+    numbers = re.findall(r"-?\d+(?:,\d{3})*(?:\.\d+)?", text)
+    return float(numbers[-1].replace(",", "")) if numbers else None
+
+
+def _has(value: Json, key: str) -> bool:
+    return isinstance(value, dict) and key in value
