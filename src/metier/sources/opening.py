@@ -11,6 +11,8 @@ from typing import Any, BinaryIO
 
 from metier.errors import MissingExtraError, SourceError
 
+FileSystem = Any  # fsspec has no types
+
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 MAGIC = ("*", "?", "[")
 
@@ -25,13 +27,10 @@ class Found:
     """The path below the folder that was given; for a single file its name."""
     path: str
     """The path as ``filesystem`` knows it."""
-    filesystem: Any
+    filesystem: FileSystem
     """An fsspec file system."""
-
-    @property
-    def name(self) -> str:
-        """The last part of the path, with all suffixes."""
-        return posixpath.basename(self.path)
+    name: str
+    """The last part of the path, with all suffixes."""
 
     @property
     def suffix(self) -> str:
@@ -63,7 +62,7 @@ def find(path: str | Path, suffixes: Sequence[str]) -> list[Found]:
     with reading(given):
         if filesystem.isfile(root):
             name = posixpath.basename(root)
-            return [Found(given, name, root, filesystem)]
+            return [Found(given, name, root, filesystem, name)]
         if filesystem.isdir(root):
             return _matching(given, root, filesystem.find(root), filesystem, suffixes)
         if any(sign in given for sign in MAGIC):
@@ -100,7 +99,7 @@ def reading(uri: str) -> Iterator[None]:
         raise SourceError(f"{uri}: cannot be read ({error}); {mend}") from error
 
 
-def _filesystem(given: str) -> tuple[Any, str]:
+def _filesystem(given: str) -> tuple[FileSystem, str]:
     from fsspec.core import url_to_fs  # 50 ms, and only needed once something is read
 
     try:
@@ -113,7 +112,7 @@ def _filesystem(given: str) -> tuple[Any, str]:
 
 
 def _matching(
-    given: str, root: str, files: Sequence[str], filesystem: Any, suffixes: Sequence[str]
+    given: str, root: str, files: Sequence[str], filesystem: FileSystem, suffixes: Sequence[str]
 ) -> list[Found]:
     folder = root.rstrip("/")
     found = []
@@ -121,7 +120,8 @@ def _matching(
         relative = path[len(folder) :].lstrip("/") if path.startswith(folder) else path
         hidden = any(part.startswith(".") for part in relative.split("/"))
         if not hidden and split_suffix(path)[0] in suffixes:
-            found.append(Found(posixpath.join(given, relative), relative, path, filesystem))
+            uri, name = posixpath.join(given, relative), posixpath.basename(path)
+            found.append(Found(uri, relative, path, filesystem, name))
     if found:
         return found
     others = sorted({posixpath.splitext(path)[1] or posixpath.basename(path) for path in files})
@@ -137,7 +137,7 @@ def _literal_part(pattern: str) -> str:
     return "/".join(parts[:wild])
 
 
-def _nearest(filesystem: Any, root: str) -> str:
+def _nearest(filesystem: FileSystem, root: str) -> str:
     from rapidfuzz.process import extractOne
 
     folder = posixpath.dirname(root)

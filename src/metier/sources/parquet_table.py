@@ -12,6 +12,8 @@ from metier.errors import SourceError
 from metier.sources.rows import Report, Row, Table
 from metier.types import Json
 
+ParquetFile = Any  # pyarrow has no types
+
 BATCH_ROWS = 1024
 
 
@@ -33,7 +35,7 @@ def read_parquet(stream: BinaryIO, *, uri: str, compressed: bool, report: Report
     return Table(tuple(file.schema_arrow.names), _rows(file, report))
 
 
-def _rows(file: Any, report: Report) -> Iterator[Row]:
+def _rows(file: ParquetFile, report: Report) -> Iterator[Row]:
     number = 0
     names = file.schema_arrow.names
     for batch in file.iter_batches(batch_size=BATCH_ROWS):
@@ -48,7 +50,7 @@ def _rows(file: Any, report: Report) -> Iterator[Row]:
             yield number, row
 
 
-def _plain(value: Any) -> Json:
+def _plain(value: object) -> Json:
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float):
