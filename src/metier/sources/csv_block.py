@@ -1,0 +1,93 @@
+"""Parses a faultless block of CSV with Arrow, and knows when a block is not faultless."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metier.types import Json
+
+QUOTE, LINE_FEED, RETURN = 0x22, 0x0A, 0x0D
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedBlock:
+    """The whole rows at the beginning of a block."""
+
+    size: int
+    """Bytes that they take."""
+    lines: int
+    """Lines that they take."""
+    starts: Sequence[int]
+    """The line of the block on which each row begins, counted from 1."""
+    rows: Iterable[Sequence[Json]]
+
+
+def parse_block(block: bytes, names: Sequence[str], delimiter: str) -> ParsedBlock | None:
+    """The rows of a block that begins with a row; None if anything in it is out of order.
+
+    Arrow reads CSV about five times as fast as the csv module, but it forgives wrong quotes and
+    counts no lines. So the quotes are checked and the lines counted here, on arrays: a line feed
+    after an even number of quotes ends a row, an opening quote follows a delimiter, the closing
+    one precedes a delimiter.
+    """
+    if b"\0" in block or block.count(b"\r") != block.count(b"\r\n"):
+        return None
+    block = block if block.endswith(b"\n") else block + b"\n"
+    data = np.frombuffer(block, dtype=np.uint8)
+    quotes = np.flatnonzero(data == QUOTE)
+    feeds = np.flatnonzero(data == LINE_FEED)
+    ends_row = np.searchsorted(quotes, feeds) % 2 == 0
+    if not ends_row.any():
+        return None
+    ends = feeds[ends_row]
+    size = int(ends[-1]) + 1
+    if not _quotes_stand_right(data, quotes[: np.searchsorted(quotes, size)], ord(delimiter)):
+        return None
+    columns = _columns(block[:size], names, delimiter)
+    starts = _starts(data, ends, np.flatnonzero(ends_row))
+    if columns is None or any(len(column) != len(starts) for column in columns):
+        return None
+    lines = int(np.flatnonzero(ends_row)[-1]) + 1
+    return ParsedBlock(size, lines, starts.tolist(), zip(*columns, strict=True))
+
+
+def _quotes_stand_right(data: NDArray[np.uint8], quotes: NDArray[np.intp], delimiter: int) -> bool:
+    before, after = np.zeros(256, dtype=bool), np.zeros(256, dtype=bool)
+    before[[delimiter, LINE_FEED, QUOTE]] = True
+    after[[delimiter, LINE_FEED, RETURN, QUOTE]] = True
+    opening, closing = quotes[0::2], quotes[1::2]
+    inner = opening[opening > 0]
+    return bool(before[data[inner - 1]].all() and after[data[closing + 1]].all())
+
+
+def _starts(
+    data: NDArray[np.uint8], ends: NDArray[np.intp], end_lines: NDArray[np.intp]
+) -> NDArray[np.intp]:
+    """The line, from 1, on which each row that is not a blank line begins."""
+    begins = np.concatenate(([0], ends[:-1] + 1))
+    lines = np.concatenate(([1], end_lines[:-1] + 2))
+    blank = (data[begins] == LINE_FEED) | ((data[begins] == RETURN) & (ends - begins == 1))
+    kept: NDArray[np.intp] = lines[~blank]
+    return kept
+
+
+def _columns(block: bytes, names: Sequence[str], delimiter: str) -> list[list[str]] | None:
+    import pyarrow as pa
+    from pyarrow import csv
+
+    try:
+        table = csv.read_csv(
+            pa.py_buffer(block),
+            csv.ReadOptions(column_names=list(names), block_size=len(block) + 1),
+            csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+            csv.ConvertOptions(
+                column_types={name: pa.string() for name in names}, strings_can_be_null=False
+            ),
+        )
+    except pa.ArrowInvalid:  # a row with other columns, or bytes that are no UTF-8
+        return None
+    return [column.to_numpy().tolist() for column in table.columns]

@@ -1,0 +1,133 @@
+"""Reads CSV and TSV: every row with its true line, every broken one reported."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from io import BytesIO
+
+from metier.errors import SourceError
+from metier.sources.csv_block import parse_block
+from metier.sources.rows import Report, Row, Table
+from metier.sources.text_feed import MAX_CHARACTERS, TextFeed, fault
+
+OTHER_DELIMITERS = ";\t|"
+
+
+def read_csv(feed: TextFeed, *, uri: str, delimiter: str, report: Report) -> Table:
+    """A table whose first row names the columns, quoted as RFC 4180 says.
+
+    Blocks without any fault take the fast path (``csv_block``); the others are read row by row
+    with the csv module in strict mode, which gives the same rows and knows what is wrong. In a
+    file whose header has one column only, a semicolon, tab or bar is tried as the delimiter.
+    """
+    csv.field_size_limit(max(csv.field_size_limit(), MAX_CHARACTERS))
+    block = feed.block()
+    lines = _Lines(feed, block)
+    names = _header(lines, uri, delimiter)
+    other = next((sign for sign in OTHER_DELIMITERS if sign in names[0]), None)
+    if len(names) == 1 and other is not None:
+        delimiter, lines = other, _Lines(feed, block)
+        names = _header(lines, uri, delimiter)
+    feed.put_back(lines.rest())
+    return Table(names, _rows(feed, lines.taken, names, delimiter, report))
+
+
+class _Lines:
+    """A block's lines, then those of the following blocks, counted and looked through."""
+
+    def __init__(self, feed: TextFeed, block: bytes) -> None:
+        self._feed = feed
+        self._buffer = BytesIO(block)
+        self.taken = 0
+        self.fault: str | None = None
+        """Why the lines since it was last set to None are no text, or None."""
+
+    def __iter__(self) -> Iterator[str]:
+        while self._buffer.getbuffer().nbytes:
+            for raw in self._buffer:
+                self.taken += 1
+                try:
+                    text = raw.decode()
+                except UnicodeDecodeError:
+                    text = raw.decode("utf-8", "surrogateescape")
+                    self.fault = self.fault or fault(raw)
+                if "\0" in text:
+                    self.fault = self.fault or fault(raw)
+                yield text
+            self._buffer = BytesIO(self._feed.block())
+
+    def rest(self) -> bytes:
+        """What is left of the block of which the last line was taken."""
+        return self._buffer.read()
+
+
+def _header(lines: _Lines, uri: str, delimiter: str) -> tuple[str, ...]:
+    try:
+        first = next(filter(None, csv.reader(lines, delimiter=delimiter, strict=True)), None)
+    except csv.Error as error:
+        raise SourceError(f"{uri}:1: the row of column names: {_explain(error)}") from error
+    if first is None:
+        raise SourceError(f"{uri}: holds blank lines only; check what wrote it")
+    if lines.fault:
+        raise SourceError(f"{uri}:{lines.taken}: the row of column names: {lines.fault}")
+    names = tuple(name.strip() or f"column {place}" for place, name in enumerate(first, 1))
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise SourceError(f"{uri}:{lines.taken}: two columns are named {twice[0]!r}; rename one")
+    return names
+
+
+def _rows(
+    feed: TextFeed, line: int, names: tuple[str, ...], delimiter: str, report: Report
+) -> Iterator[Row]:
+    """The rows after the header; ``line`` counts the lines read so far."""
+    while block := feed.block():
+        parsed = parse_block(block, names, delimiter)
+        if parsed is None:
+            lines = _Lines(feed, block)
+            until = block.count(b"\n") or 1
+            yield from _exact(lines, until, line, names, delimiter, report)
+            feed.put_back(lines.rest())
+            line += lines.taken
+        else:
+            feed.put_back(block[parsed.size :])
+            for start, values in zip(parsed.starts, parsed.rows, strict=True):
+                yield line + start, dict(zip(names, values, strict=False))
+            line += parsed.lines
+
+
+def _exact(
+    lines: _Lines, until: int, before: int, names: tuple[str, ...], delimiter: str, report: Report
+) -> Iterator[Row]:
+    """Read row by row, to the first end of a row at or after line ``until`` of the block."""
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    while lines.taken < until:
+        start, lines.fault = lines.taken + 1, None
+        try:
+            values = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            report(before + start, _explain(error, lines.taken - start))
+            continue
+        if lines.fault:
+            report(before + start, lines.fault)
+        elif len(values) == len(names):
+            yield before + start, dict(zip(names, values, strict=True))
+        elif values:
+            report(before + start, f"{len(values)} columns, but the header has {len(names)}")
+
+
+def _explain(error: csv.Error, further_lines: int = 0) -> str:
+    lost = f"; this took the next {further_lines} lines with it" if further_lines else ""
+    reason = str(error)
+    if "field larger" in reason:
+        reason = f"a field longer than {MAX_CHARACTERS:,} characters; is a quote never closed?"
+    elif "unexpected end" in reason:
+        reason = "a quote is opened here and never closed"
+    elif "expected after" in reason:
+        reason = "a quote inside a quoted field is not doubled"
+    elif "new-line" in reason:
+        reason = "a carriage return outside quotes"
+    return reason + lost

@@ -1,0 +1,50 @@
+"""Opens a table of any format that its suffix names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from metier.errors import SourceError
+from metier.sources.csv_table import read_csv
+from metier.sources.jsonl_table import read_jsonl
+from metier.sources.opening import Found, open_bytes, reading
+from metier.sources.parquet_table import read_parquet
+from metier.sources.rows import Report, Table
+from metier.sources.text_feed import TextFeed
+
+DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
+SUFFIXES = (*DELIMITERS, ".jsonl", ".ndjson", ".parquet")
+
+
+@contextmanager
+def open_table(found: Found, *, encoding: str = "utf-8", report: Report) -> Iterator[Table]:
+    """The file's columns and rows; the rows can be read until the block ends."""
+    if found.suffix not in SUFFIXES:
+        raise SourceError(
+            f"{found.uri}: a table's name ends in one of {', '.join(SUFFIXES)}, "
+            "if need be with .gz or .zst behind; rename or convert it"
+        )
+    with reading(found.uri), open_bytes(found) as stream:
+        if found.suffix == ".parquet":
+            compressed = found.compression is not None
+            yield read_parquet(stream, uri=found.uri, compressed=compressed, report=report)
+            return
+        feed = TextFeed(stream, uri=found.uri, encoding=encoding)
+        if found.suffix in DELIMITERS:
+            delimiter = DELIMITERS[found.suffix]
+            yield read_csv(feed, uri=found.uri, delimiter=delimiter, report=report)
+        else:
+            yield read_jsonl(feed, uri=found.uri, report=report)
+
+
+def check_columns(table: Table, wanted: Sequence[str], uri: str) -> None:
+    """Raise SourceError for the first column that is not there, with the nearest that is."""
+    for name in wanted:
+        if name not in table.columns:
+            from rapidfuzz.process import extractOne
+
+            best = extractOne(name.lower(), table.columns, processor=str.lower, score_cutoff=50)
+            hint = f"did you mean {best[0]!r}? " if best else ""
+            columns = ", ".join(table.columns)
+            raise SourceError(f"{uri}: there is no column {name!r}; {hint}The columns: {columns}")

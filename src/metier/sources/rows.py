@@ -1,0 +1,23 @@
+"""What every reader of tables gives: named columns and a stream of rows with their lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from metier.types import Json
+
+Row = tuple[int, dict[str, Json]]
+"""The line on which the row begins (in Parquet the row's number), counted from 1; its values."""
+
+Report = Callable[[int | None, str], None]
+"""Takes the line and the reason of a row that cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One opened table."""
+
+    columns: tuple[str, ...]
+    rows: Iterator[Row]
+    """Has to be read while the file is open."""
