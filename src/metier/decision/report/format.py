@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import datetime
 
 from metier.types import Estimate
 
@@ -115,11 +116,17 @@ def signed(value: float, *, digits: int = 1) -> str:
 
 
 def money(value: float | None) -> str:
-    """Show US dollars: cents from a dollar on, two significant digits below, ``$0`` for nothing."""
+    """Show US dollars: cents from a dollar on, two significant digits below, ``<$0.001`` for less.
+
+    Prices are per thousand calls; a thousandth of a dollar for a thousand calls is nothing to
+    anybody, and its digits would only fill the table.
+    """
     if value is None:
         return MISSING
     if value == 0:
         return "$0"
+    if 0 < value < 0.001:
+        return "<$0.001"
     if abs(value) >= 1:
         return f"${value:,.2f}" if abs(value) < 1000 else f"${value:,.0f}"
     return f"${number(value, significant=2)}"
@@ -130,7 +137,15 @@ def money_span(estimate: Estimate | None) -> str:
     if estimate is None:
         return MISSING
     low, high = money(estimate.low), money(estimate.high)
-    return low if low == high else f"{low}–{high}"
+    return low if low == high else f"{low}–{high.removeprefix('$')}"
+
+
+def moment(iso: str) -> str:
+    """Show a UTC time stamp to the minute; what is no time stamp stays as it is."""
+    try:
+        return f"{datetime.fromisoformat(iso):%Y-%m-%d %H:%M} UTC"
+    except ValueError:
+        return iso
 
 
 def duration(seconds: float | None) -> str:
@@ -147,6 +162,19 @@ def duration(seconds: float | None) -> str:
         return f"{whole // 60}{_THIN}min" + (f" {whole % 60}{_THIN}s" if whole % 60 else "")
     minutes = whole % 3600 // 60
     return f"{whole // 3600}{_THIN}h" + (f" {minutes}{_THIN}min" if minutes else "")
+
+
+def duration_span(estimate: Estimate | None) -> str:
+    """Show the interval of a length of time; one figure when both ends read alike."""
+    if estimate is None:
+        return MISSING
+    low, high = duration(estimate.low), duration(estimate.high)
+    if low == high:
+        return low
+    # The unit once where both ends share it: 85.2–86.6 ms.
+    unit = high.rpartition(_THIN)[2]
+    single = low.count(_THIN) == high.count(_THIN) == 1 and low.endswith(_THIN + unit)
+    return f"{low.removesuffix(_THIN + unit) if single else low}–{high}"
 
 
 def p_value(value: float) -> str:

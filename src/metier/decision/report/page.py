@@ -60,7 +60,7 @@ def _figures(view: View) -> Mapping[str, object]:
     tables = {rung.name: tally.confusion(rung.card.items, labels) for rung in view.rungs}
     return {
         "cost": _both(
-            plots.cost_plot(costs, view.unit, width=900, height=430),
+            plots.cost_plot(costs, view.unit, width=1080, height=440),
             plots.cost_plot(costs, view.unit, width=350, height=360),
         )
         if costs
@@ -82,7 +82,7 @@ def _figures(view: View) -> Mapping[str, object]:
 
 def _curve(view: View, curve: Sequence[CurvePoint]) -> Markup:
     return _both(
-        plots.curve_plot(curve, view.rungs, view.unit, width=900),
+        plots.curve_plot(curve, view.rungs, view.unit, width=1080),
         plots.curve_plot(curve, view.rungs, view.unit, width=350),
     )
 

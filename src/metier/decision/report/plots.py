@@ -32,7 +32,7 @@ def cost_plot(view: CostView, unit: fmt.Measure, *, width: int, height: int) -> 
     marks = [
         svg.up(y, LEFT, width - 12, tick(unit)),
         svg.across(
-            x, height - BOTTOM, fmt.money if money else fmt.duration, title=f"{title} (log scale)"
+            x, height - BOTTOM, _dollars if money else fmt.duration, title=f"{title} (log scale)"
         ),
         _front(view, x, y),
     ]
@@ -74,7 +74,7 @@ def curve_plot(
             marks.append(svg.whisker(one.quality, y, at, rung.ink, upright=True))
             marks.append(svg.dot(at, level, rung.ink, radius=4))
         name = svg.short(rung.name, 16 if width > 500 else 12)
-        label_x = places[-1][0] + 10
+        label_x = x(mine[-1].rows_per_class) + 2 * len(lines) + 10
         marks.append(
             svg.tag("text", name, x=label_x, y=heights[order] + 4, class_=f"label {rung.ink}")
         )
@@ -182,6 +182,10 @@ def _quality_axis(estimates: Sequence[Estimate], unit: fmt.Measure, height: int)
     ends = [end for one in estimates for end in (one.low, one.high)]
     within = (0.0, 1.0) if unit.share else None
     return svg.linear(ends, height - BOTTOM, TOP, within=within)
+
+
+def _dollars(value: float) -> str:
+    return f"${fmt.number(value)}"
 
 
 def _front(view: CostView, x: svg.Axis, y: svg.Axis) -> Markup:

@@ -11,7 +11,9 @@ from metier.decision.report import format as fmt
 from metier.decision.report import svg
 from metier.types import Estimate
 
-WIDTH, HEIGHT, EDGE = 250, 34, 16
+WIDTH, HEIGHT, EDGE = 230, 34, 16
+BLEED = 60
+"""Lines and band overhang a row by this much; the cell clips them, so they run through all rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +35,28 @@ class RowPlot:
     def cell(self, estimate: Estimate | None, ink: str, alt: str) -> Markup:
         """Draw one row."""
         marks = [self._band()] if self.band else []
-        marks += [svg.line(self.axis(t), 0, self.axis(t), HEIGHT, "grid") for t in self.axis.ticks]
+        marks += [self._upright(tick, "grid") for tick in self.axis.ticks]
         if self.reference is not None:
-            at = self.axis(self.reference)
-            marks.append(svg.line(at, 0, at, HEIGHT, "reference"))
+            marks.append(self._upright(self.reference, "reference"))
         if estimate is not None:
             marks.append(svg.whisker(estimate, self.axis, HEIGHT / 2, ink))
             marks.append(svg.dot(self.axis(estimate.value), HEIGHT / 2, ink))
         return svg.picture(WIDTH, HEIGHT, alt, *marks, css="row")
 
+    def _upright(self, value: float, css: str) -> Markup:
+        at = self.axis(value)
+        return svg.line(at, -BLEED, at, HEIGHT + BLEED, css)
+
     def _band(self) -> Markup:
         low, high = self.axis((self.band or (0, 0))[0]), self.axis((self.band or (0, 0))[1])
-        return svg.tag("rect", x=low, y=0, width=high - low, height=HEIGHT, class_="band")
+        return svg.tag(
+            "rect",
+            x=low,
+            y=-BLEED,
+            width=high - low,
+            height=HEIGHT + 2 * BLEED,
+            class_="band",
+        )
 
 
 def quality_rows(
