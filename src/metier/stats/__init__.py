@@ -1,0 +1,42 @@
+"""Intervals, paired tests and sample sizes, so that no number of metier travels alone."""
+
+from metier.stats.classification import (
+    Confusion,
+    ReliabilityBin,
+    calibration_error,
+    confusion,
+    label_codes,
+    macro_f1,
+    reliability,
+)
+from metier.stats.intervals import bootstrap, mean, proportion, ratio
+from metier.stats.paired import (
+    PairedDifference,
+    StatisticDifference,
+    detectable_difference,
+    holm,
+    items_needed,
+    paired_difference,
+    paired_statistic,
+)
+
+__all__ = [
+    "Confusion",
+    "PairedDifference",
+    "ReliabilityBin",
+    "StatisticDifference",
+    "bootstrap",
+    "calibration_error",
+    "confusion",
+    "detectable_difference",
+    "holm",
+    "items_needed",
+    "label_codes",
+    "macro_f1",
+    "mean",
+    "paired_difference",
+    "paired_statistic",
+    "proportion",
+    "ratio",
+    "reliability",
+]

@@ -1,0 +1,129 @@
+"""What a classifier is measured by: macro-F1 and how far its confidence can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from metier.errors import DataError
+from metier.stats.intervals import (
+    Array,
+    batches,
+    proportion,
+    series,
+    tails,
+    unvaried,
+)
+from metier.types import Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """Items of similar confidence, and how many of them were right."""
+
+    confidence: float
+    """Mean over the bin."""
+    accuracy: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """How often each label was answered for each target."""
+
+    labels: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+    """A row per target, a column per answer; the last column counts answers off the list."""
+
+
+def confusion(
+    predictions: Sequence[str], targets: Sequence[str], labels: Sequence[str]
+) -> Confusion:
+    """Count answers by target; every target has to be one of the labels."""
+    meant, said = label_codes(targets, labels), label_codes(predictions, labels)
+    if (meant < 0).any():
+        unknown = targets[int(np.argmin(meant))]
+        raise DataError(f"target {unknown!r} is not one of the labels {list(labels)}")
+    width = len(labels) + 1
+    flat = np.bincount(meant * width + said % width, minlength=len(labels) * width)
+    rows = flat.reshape(len(labels), width).tolist()
+    return Confusion(tuple(labels), tuple(tuple(row) for row in rows))
+
+
+def label_codes(texts: Sequence[str], labels: Sequence[str]) -> NDArray[np.int64]:
+    """The position of each text among the labels; -1 where it is none of them."""
+    codes = {label: code for code, label in enumerate(labels)}
+    return np.array([codes.get(text, -1) for text in texts], dtype=np.int64)
+
+
+def macro_f1(predictions: Array, targets: Array) -> Array:
+    """Mean F1 over the labels that occur, of label codes >= 0 in shape (..., items).
+
+    Equals scikit-learn's macro average over those labels. A prediction of -1 is off the list of
+    labels: it misses its target and belongs to no label.
+    """
+    predictions, targets = np.asarray(predictions), np.asarray(targets)
+    labels = int(max(predictions.max(), targets.max())) + 1
+    hits = _counts(np.where(predictions == targets, targets, -1), labels)
+    said = _counts(predictions, labels)
+    meant = _counts(targets, labels)
+    occurs = (said + meant) > 0
+    f1 = 2 * hits / np.where(occurs, said + meant, 1)
+    return np.asarray(f1.sum(axis=-1) / np.maximum(occurs.sum(axis=-1), 1))
+
+
+def reliability(
+    confidences: ArrayLike, correct: ArrayLike, *, bins: int = 15
+) -> list[ReliabilityBin]:
+    """Items in bins of equal mass by confidence, lowest first; fewer bins than items at most."""
+    sure, right = series(confidences), series(correct)
+    order = np.argsort(sure, kind="stable")
+    return [
+        ReliabilityBin(float(sure[part].mean()), proportion(int(right[part].sum()), len(part)))
+        for part in np.array_split(order, min(bins, len(order)))
+    ]
+
+
+def calibration_error(
+    confidences: ArrayLike, correct: ArrayLike, *, seed: int, bins: int = 15, resamples: int = 2000
+) -> Estimate:
+    """Expected calibration error over bins of equal mass (Nguyen and O'Connor 2015).
+
+    The estimate is too high by chance differences within bins, and a resample adds the same bias
+    once more. So the interval's high end is moved down by the bias, and its low end by twice that.
+    """
+    sure, right = series(confidences), series(correct)
+    value = float(_binned_gap(sure, right, bins))
+    if len(sure) == 1:
+        return Estimate(value, 0.0, 1.0, 1)
+    generator = np.random.default_rng(seed)
+    drawn: list[Array] = []
+    for size in batches(resamples, len(sure)):
+        rows = generator.integers(0, len(sure), (size, len(sure)))
+        drawn.append(_binned_gap(sure[rows], right[rows], bins))
+    errors = np.concatenate(drawn)
+    if np.ptp(errors) < 1e-12:
+        return unvaried(value, len(sure), (0.0, 1.0))
+    bias = max(0.0, float(np.median(errors)) - value)
+    low, high = np.quantile(errors, tails())
+    return Estimate(
+        value, min(value, max(0.0, low - 2 * bias)), max(value, min(1.0, high - bias)), len(sure)
+    )
+
+
+def _counts(codes: Array, labels: int) -> Array:
+    """How often each code occurs along the last axis; -1 is not counted."""
+    flat = codes.reshape(-1, codes.shape[-1])
+    shifted = (flat + 1) + (labels + 1) * np.arange(len(flat))[:, None]
+    counted = np.bincount(shifted.ravel(), minlength=len(flat) * (labels + 1))
+    return counted.reshape(*codes.shape[:-1], labels + 1)[..., 1:]
+
+
+def _binned_gap(sure: Array, right: Array, bins: int) -> Array:
+    order = np.argsort(sure, axis=-1, kind="stable")
+    gaps = np.take_along_axis(right - sure, order, axis=-1)
+    items = gaps.shape[-1]
+    starts = [part[0] for part in np.array_split(np.arange(items), min(bins, items))]
+    return np.asarray(np.abs(np.add.reduceat(gaps, starts, axis=-1)).sum(axis=-1) / items)

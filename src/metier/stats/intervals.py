@@ -1,0 +1,187 @@
+"""Estimates with their 95 % intervals: proportions, means, ratios, any statistic."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats as reference
+
+from metier.errors import DataError
+from metier.types import Estimate
+
+Array = NDArray[Any]
+Bounds = tuple[float, float]
+Statistic = Callable[..., Array]
+"""Takes arrays of shape (..., items) and reduces the last axis, for all resamples at once."""
+
+CONFIDENCE = 0.95
+BATCH_CELLS = 2_000_000
+"""Resamples are drawn in batches whose index array has at most this many cells (16 MB)."""
+BCA_ITEMS = 5000
+"""Above it plain percentiles: the jackknife of BCa grows with items², its gain shrinks with 1/n."""
+
+
+def proportion(successes: int, n: int) -> Estimate:
+    """Share of successes with Wilson's interval, which stays honest at 0 and at n of n.
+
+    Wilson and not Wald or Clopper-Pearson: Brown, Cai and DasGupta (2001).
+    """
+    require_items(n)
+    interval = reference.binomtest(successes, n).proportion_ci(CONFIDENCE, method="wilson")
+    share = successes / n
+    # Wilson's ends touch 0 and 1 only up to rounding; the interval must hold its value.
+    return Estimate(share, min(float(interval.low), share), max(float(interval.high), share), n)
+
+
+def mean(
+    values: ArrayLike,
+    *,
+    clusters: Sequence[Hashable] | None = None,
+    bounds: Bounds | None = None,
+) -> Estimate:
+    """Mean with Student's interval; Wilson's when every value is 0 or 1 and ``bounds`` is (0, 1).
+
+    ``clusters`` names the document (or the like) of each value: values of one cluster hang
+    together, so the error is summed by cluster (CR1, clusters - 1 degrees of freedom, as
+    statsmodels has it). ``bounds`` are the least and the greatest possible value. One value, or
+    one cluster, says nothing about the spread: the interval is then all that is possible.
+    """
+    x = series(values)
+    if clusters is None and bounds == (0.0, 1.0) and np.isin(x, (0, 1)).all():
+        return proportion(int(x.sum()), len(x))
+    value = float(x.mean())
+    sums = cluster_sums(x - value, clusters)
+    groups = len(sums)
+    lowest, highest = bounds or (-math.inf, math.inf)
+    if groups < 2:
+        return Estimate(value, lowest, highest, len(x))
+    # ptp, not the sum: equal values leave a rounding error behind that is no spread
+    if np.ptp(x) == 0:
+        return unvaried(value, len(x), bounds)
+    error = math.sqrt(float((sums**2).sum()) * groups / (groups - 1)) / len(x)
+    half = float(reference.t.ppf((1 + CONFIDENCE) / 2, groups - 1)) * error
+    return Estimate(value, max(lowest, value - half), min(highest, value + half), len(x))
+
+
+def bootstrap(
+    statistic: Statistic,
+    *arrays: ArrayLike,
+    seed: int,
+    resamples: int = 2000,
+    bounds: Bounds | None = None,
+) -> Estimate:
+    """Interval of any statistic of the items, which ``arrays`` describe position by position.
+
+    BCa (Efron 1987) through scipy, because macro-F1 and the like are biased and skewed in
+    resamples; percentiles above ``BCA_ITEMS`` items.
+    """
+    columns = [np.asarray(array) for array in arrays]
+    n = len(columns[0])
+    require_items(n)
+    value = float(statistic(*columns))
+    if n == 1:
+        lowest, highest = bounds or (-math.inf, math.inf)
+        return Estimate(value, lowest, highest, n)
+
+    def reduced(*resampled: Array, axis: int = -1) -> Array:
+        return statistic(*(np.moveaxis(column, axis, -1) for column in resampled))
+
+    method: Literal["BCa", "percentile"] = "BCa" if n <= BCA_ITEMS else "percentile"
+    with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
+        # said when no resample varies; unvaried answers that below
+        warnings.simplefilter("ignore", reference.DegenerateDataWarning)
+        result = reference.bootstrap(
+            columns,
+            reduced,
+            paired=True,
+            vectorized=True,
+            n_resamples=resamples,
+            batch=max(1, BATCH_CELLS // n),
+            confidence_level=CONFIDENCE,
+            method=method,
+            rng=np.random.default_rng(seed),
+        )
+        low, high = (float(end) for end in result.confidence_interval)
+        if math.isnan(low) or math.isnan(high):  # BCa has no answer where the jackknife is flat
+            low, high = np.quantile(result.bootstrap_distribution, tails())
+    if high - low < 1e-12:
+        return unvaried(value, n, bounds)
+    return Estimate(value, min(float(low), value), max(float(high), value), n)
+
+
+def ratio(a: ArrayLike, b: ArrayLike, *, seed: int, paired: bool = True) -> Estimate:
+    """Mean of ``a`` over mean of ``b``, percentile bootstrap; paired: of the same items.
+
+    High is infinite when the resamples cannot rule out that ``b`` is 0. DataError when it is.
+    """
+    x, y = series(a), series(b)
+    if paired and len(x) != len(y):
+        raise DataError(f"paired scores must be of the same items: {len(x)} against {len(y)}")
+    if y.mean() == 0:
+        raise DataError(f"no ratio to a mean of 0 (over {len(y)} items)")
+    generator = np.random.default_rng(seed)
+    quotients: list[Array] = []
+    for size in batches(10_000, len(x)):
+        rows = generator.integers(0, len(x), (size, len(x)))
+        others = rows if paired else generator.integers(0, len(y), (size, len(y)))
+        below = y[others].mean(axis=-1)
+        above = x[rows].mean(axis=-1)
+        quotients.append(np.divide(above, below, out=np.full(size, math.inf), where=below != 0))
+    value = float(x.mean() / y.mean())
+    # inverted_cdf does not interpolate, so an infinite quotient cannot turn into NaN
+    low, high = np.quantile(np.concatenate(quotients), tails(), method="inverted_cdf")
+    if low == high:  # no resample varied: as in unvaried, on the scale of a ratio
+        unseen = proportion(len(x), len(x)).low
+        low, high = value * unseen, value / unseen
+    return Estimate(value, min(float(low), value), max(float(high), value), len(x))
+
+
+def require_items(n: int) -> None:
+    """Refuse to estimate from nothing."""
+    if n < 1:
+        raise DataError("no estimate without items: give at least one")
+
+
+def series(values: ArrayLike) -> NDArray[np.float64]:
+    """Finite values in one dimension, at least one of them."""
+    x = np.asarray(values, dtype=np.float64).ravel()
+    require_items(len(x))
+    if not np.isfinite(x).all():
+        raise DataError(f"{int((~np.isfinite(x)).sum())} of {len(x)} values are not finite")
+    return x
+
+
+def cluster_sums(x: Array, clusters: Sequence[Hashable] | None) -> Array:
+    """Sums of the values of each cluster; without clusters each value stands for itself."""
+    if clusters is None:
+        return x
+    if len(clusters) != len(x):
+        raise DataError(f"{len(x)} values but {len(clusters)} cluster names")
+    codes = {name: code for code, name in enumerate(dict.fromkeys(clusters))}
+    return np.bincount([codes[name] for name in clusters], weights=x)
+
+
+def batches(resamples: int, items: int) -> list[int]:
+    """Sizes of the batches in which to draw so many resamples."""
+    size = max(1, BATCH_CELLS // items)
+    full, rest = divmod(resamples, size)
+    return [size] * full + ([rest] if rest else [])
+
+
+def tails() -> tuple[float, float]:
+    """The quantiles at which the interval ends."""
+    return (1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2
+
+
+def unvaried(value: float, n: int, bounds: Bounds | None) -> Estimate:
+    """Interval when no item differed: the share of unlike items that ``n`` could have missed."""
+    if bounds is None:
+        return Estimate(value, value, value, n)
+    missed = 1 - proportion(n, n).low
+    low = value - missed * (value - bounds[0])
+    return Estimate(value, low, value + missed * (bounds[1] - value), n)
