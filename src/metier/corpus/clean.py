@@ -1,0 +1,107 @@
+"""Declarative cleaning: named steps with options, each of which keeps the way back to the source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+
+from metier.corpus.edits import Draft, Edit, Step, apply_edits, first_draft, in_order
+from metier.corpus.steps import STEPS
+from metier.errors import DataError
+from metier.types import CleanDocument, Document, Json
+
+
+def clean(document: Document, steps: Sequence[Step]) -> CleanDocument:
+    """The document after all steps, with pieces that map it exactly to its source text.
+
+    Personal data that a step replaced is still in ``source_text`` and ``removed``: publish the
+    ``text``, not the corpus.
+    """
+    draft = first_draft(document)
+    removed: dict[str, str] = {}
+    for done in _run(document, steps):
+        draft = done.after
+        taken = "\n".join(done.taken)
+        if taken and not taken.isspace():
+            earlier = removed.get(done.step)
+            removed[done.step] = taken if earlier is None else f"{earlier}\n{taken}"
+    return CleanDocument(
+        id=document.id,
+        text=draft.text,
+        source_text=document.text,
+        pieces=draft.pieces,
+        title=document.title,
+        uri=document.uri,
+        metadata=document.metadata,
+        regions=document.regions,
+        removed=removed,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StepPreview:
+    """What one step does to one document."""
+
+    step: str
+    before: str
+    after: str
+    taken: tuple[str, ...]
+    """Every stretch that it deleted or replaced, in order."""
+
+
+def preview(document: Document, steps: Sequence[Step]) -> list[StepPreview]:
+    """The text before and after each step, for a person to look at."""
+    return [
+        StepPreview(done.step, done.before.text, done.after.text, done.taken)
+        for done in _run(document, steps)
+    ]
+
+
+def make_step(name: str, options: Mapping[str, Json] | None = None) -> Step:
+    """The step of that name, its options checked; ``make_step("mail_headers", {"keep": []})``."""
+    kind = STEPS.get(name)
+    if kind is None:
+        raise DataError(f'there is no cleaning step "{name}"; {_nearest(name, list(STEPS))}')
+    defaults = {field.name: field.default for field in fields(kind)}
+    values: dict[str, Json] = {}
+    for option, value in (options or {}).items():
+        if option not in defaults:
+            hint = _nearest(option, list(defaults)) if defaults else "it has no options"
+            raise DataError(f'cleaning step "{name}" has no option "{option}"; {hint}')
+        values[option] = _as_type_of(defaults[option], value, f'"{option}" of step "{name}"')
+    step: Step = kind(**values)
+    return step
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    step: str
+    before: Draft
+    after: Draft
+    taken: tuple[str, ...]
+
+
+def _run(document: Document, steps: Sequence[Step]) -> Iterator[_Done]:
+    draft = first_draft(document)
+    for step in steps:
+        edits: list[Edit] = in_order(draft.text, step.edits(draft))
+        taken = tuple(draft.text[edit.start : edit.end] for edit in edits)
+        after = apply_edits(draft, edits)
+        yield _Done(step.name, draft, after, taken)
+        draft = after
+
+
+def _as_type_of(default: object, value: Json, what: str) -> Json:
+    if isinstance(default, tuple):
+        if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
+            return tuple(value)
+        raise DataError(f"{what} must be a list of strings, not {value!r}")
+    if type(value) is not type(default):
+        raise DataError(f"{what} must be {type(default).__name__}, not {value!r}")
+    return value
+
+
+def _nearest(word: str, known: Sequence[str]) -> str:
+    near = get_close_matches(word, known, n=1, cutoff=0.5)
+    return f'did you mean "{near[0]}"?' if near else f"choose from {', '.join(sorted(known))}"

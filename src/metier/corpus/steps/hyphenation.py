@@ -1,0 +1,76 @@
+"""Join words that a line's end split."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import ClassVar
+
+from metier.corpus.edits import Draft, Edit
+
+_SOFT = "\u00ad"
+_SPLIT = re.compile(r"(?<![^\W_])([^\W\d_]+)([-\u2010\u00ad])[ \t]*\n\s*([^\W\d_]+)")
+_LOST = re.compile(r"(?<![\w'’-])([^\W\d_]+)\n([^\W\d_]+)(?![\w'’-])")
+_WORD = re.compile(r"[^\W\d_]+(?:[-\u2010][^\W\d_]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Hyphenation:
+    """Put the two halves of a word together again, judging by the rest of the document.
+
+    A soft hyphen always goes. A plain one goes when the joined word stands elsewhere in the
+    document, stays when the hyphenated word does, or when both halves are words of their own
+    there ("well-known"), and otherwise goes only between lower-case letters.
+    """
+
+    lost: bool = False
+    """Also join where the extraction lost the hyphen itself ("Inter" / "state"): when the joined
+    word stands elsewhere and one half never does."""
+    name: ClassVar[str] = "hyphenation"
+
+    def edits(self, draft: Draft) -> list[Edit]:
+        text = draft.text
+        splits = list(_SPLIT.finditer(text))
+        losses = list(_LOST.finditer(text)) if self.lost else []
+        if not splits and not losses:
+            return []
+        words = _words_elsewhere(text, [*splits, *losses])
+        edits = [
+            Edit(split.end(1) if _goes(split, words) else split.end(2), split.start(3))
+            for split in splits
+        ]
+        return edits + [
+            Edit(loss.end(1), loss.start(2)) for loss in losses if _was_one_word(loss, words)
+        ]
+
+
+def _words_elsewhere(text: str, splits: list[re.Match[str]]) -> Counter[str]:
+    """How often each word stands in the document, not counting the halves of the splits."""
+    words = Counter(word.lower().replace("\u2010", "-") for word in _WORD.findall(text))
+    for split in splits:
+        first, second = split.group(1).lower(), split.groups()[-1].lower()
+        words[first] -= 1
+        words[second] -= 1
+    return words
+
+
+def _goes(split: re.Match[str], words: Counter[str]) -> bool:
+    first, hyphen, second = split.groups()
+    if hyphen == _SOFT:
+        return True
+    low_first, low_second = first.lower(), second.lower()
+    joined, hyphenated = words[low_first + low_second], words[f"{low_first}-{low_second}"]
+    if joined > 0 or hyphenated > 0:
+        return joined > hyphenated
+    if words[low_first] > 0 and words[low_second] > 0:
+        return False
+    return first[-1].islower() and second[0].islower()
+
+
+def _was_one_word(loss: re.Match[str], words: Counter[str]) -> bool:
+    first, second = loss.group(1).lower(), loss.group(2).lower()
+    if not loss.group(2)[0].islower():
+        return False
+    halves = words[first] > 0 and words[second] > 0
+    return words[first + second] > 0 and not halves
