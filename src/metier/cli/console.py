@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from metier.types import Json
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.progress import Progress, TaskID
+
+    from metier.types import Json
 
 JSON_OPTION = typer.Option("--json", help="Print the result as one JSON document.")
 

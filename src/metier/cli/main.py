@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-import click
 import typer
+from typer.core import TyperGroup
 
 from metier.cli import models, recipe
 from metier.cli.ask import ask
@@ -16,8 +16,25 @@ from metier.cli.runs import runs
 from metier.cli.stages import decide, evaluate, fit, ingest
 from metier.errors import UserError
 
+
+class Verbs(TyperGroup):
+    """Turns errors into exit codes: 2 where the user can mend it, 130 when stopped by Ctrl-C."""
+
+    def invoke(self, ctx: typer.Context) -> object:
+        """Run the verb; 0 is success, and a verb itself exits with 1 when a gate failed."""
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            sys.stderr.write(f"error: {error}\n")
+            raise typer.Exit(2) from None
+        except KeyboardInterrupt:
+            sys.stderr.write("stopped; run the same command again and it goes on where it was\n")
+            raise typer.Exit(130) from None
+
+
 app = typer.Typer(
     name="metier",
+    cls=Verbs,
     help="Give a language model a trade: build every reasonable specialist from your documents, "
     "measure them on the same held-out items, and ship the one that earns its cost.",
     no_args_is_help=True,
@@ -44,21 +61,5 @@ def version(
         raise typer.Exit
 
 
-def main() -> None:
-    """Entry point: exit code 0, 1 (ran, a gate failed), 2 (the user can mend it), 130 (stopped)."""
-    try:
-        code = app(standalone_mode=False)
-    except UserError as error:
-        sys.stderr.write(f"error: {error}\n")
-        code = 2
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        sys.stderr.write("\nstopped; run the same command again and it goes on where it was\n")
-        code = 130
-    sys.exit(code)
-
-
 if __name__ == "__main__":
-    main()
+    app()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from metier.errors import ModelFileError
-from metier.recipe import Recipe, read_recipe
+
+if TYPE_CHECKING:
+    from metier.recipe import Recipe
 
 RecipeArgument = Annotated[
     Path, typer.Argument(help="The recipe (metier.toml), or the folder that holds it.")
@@ -31,6 +33,8 @@ class OpenedRecipe:
 
 def open_recipe(path: Path) -> OpenedRecipe:
     """Read ``metier.toml``, given it or its folder."""
+    from metier.recipe import read_recipe
+
     file = path / "metier.toml" if path.is_dir() else path
     recipe = read_recipe(file)
     return OpenedRecipe(recipe, file.read_text(encoding="utf-8"), file)

@@ -1,0 +1,53 @@
+"""Keep a benchmark's figures with the versions, hardware and commit that they belong to."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from metier import __version__
+from metier.hardware import hardware
+from metier.store import write_text
+from metier.types import Json
+
+RESULTS = Path(__file__).parent / "results"
+PARTS = ("torch", "transformers", "peft", "trl", "openvino-genai", "scikit-learn", "pylance")
+
+
+def record(name: str, figures: dict[str, Json], *, notes: dict[str, Json] | None = None) -> None:
+    """Write ``results/NAME.json`` and print the figures as the last line."""
+    document = {
+        "benchmark": name,
+        "figures": figures,
+        "notes": notes or {},
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": _commit(),
+        "hardware": hardware(),
+        "versions": {"metier": __version__, **_versions()},
+    }
+    write_text(RESULTS / f"{name}.json", json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    print(json.dumps(figures, ensure_ascii=False))
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for part in PARTS:
+        try:
+            found[part] = version(part)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _commit() -> str:
+    def git(*words: str) -> str:
+        done = subprocess.run(
+            ["git", *words], capture_output=True, text=True, cwd=RESULTS.parent, check=False
+        )
+        return done.stdout.strip()
+
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", "../src")
+    return git("rev-parse", "--short=12", "HEAD") + (" with changes" if changed else "")
