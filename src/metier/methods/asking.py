@@ -1,0 +1,151 @@
+"""A language model behind a layout of prompts, answering in labels or in its own words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from metier.errors import DataError, ModelFileError
+from metier.methods.classify import question
+from metier.methods.linear import softmax
+from metier.protocols import FitContext, LanguageModel
+from metier.types import (
+    Answer,
+    Candidate,
+    Conversation,
+    GenerateConfig,
+    Json,
+    LabelScores,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+CONTENT_FREE = ("N/A", "[MASK]", "")
+"""The texts without content of Zhao et al. 2021."""
+
+CALIBRATIONS = ("none", "contextual", "batch")
+
+_BATCH_TEXTS = 64  # the prior's standard error is then below a point or two
+
+
+class ModelAnswerer:
+    """Answers with one model; the layout turns a text into the conversation to show."""
+
+    def __init__(
+        self, model: LanguageModel, candidate: Candidate, lay_out: Callable[[str], Conversation]
+    ) -> None:
+        self._model = model
+        self._task = candidate.task
+        self._lay_out = lay_out
+        self._constrained = bool(candidate.settings["constrained"])
+        self._prior: Sequence[float] | None = candidate.settings.get("prior")
+
+    def answer(self, batch: Sequence[Conversation]) -> list[Answer]:
+        """Score every label, or write; inputs are cut at ``task.max_input_tokens``."""
+        prompts = [self.prompt(question(conversation)) for conversation in batch]
+        if self._task.kind == "classification" and self._constrained:
+            return self._choose(prompts)
+        return self._write(prompts)
+
+    def prompt(self, text: str) -> Conversation:
+        """What the model is shown for this text."""
+        return self._lay_out(self._model.truncate(text, self._task.max_input_tokens))
+
+    def label_probabilities(self, scored: Sequence[LabelScores]) -> NDArray[np.float64]:
+        """Shape (texts, labels): softmax over the labels, over the prior where there is one."""
+        import numpy as np
+
+        logits = np.array([scores.log_likelihoods for scores in scored], dtype=np.float64)
+        if self._prior is not None:
+            logits -= np.log(np.array(self._prior))
+        return softmax(logits)
+
+    def mean_probabilities(self, texts: Sequence[str]) -> list[float]:
+        """The labels' mean probabilities over texts that should favour no label."""
+        scored = self._model.score_labels([self.prompt(text) for text in texts], self._task.labels)
+        return [float(share) for share in self.label_probabilities(scored).mean(axis=0)]
+
+    def _choose(self, prompts: Sequence[Conversation]) -> list[Answer]:
+        labels = self._task.labels
+        scored = self._model.score_labels(prompts, labels)
+        rows = self.label_probabilities(scored)
+        return [
+            Answer(
+                text=labels[int(row.argmax())],
+                usage=scores.usage,
+                prompt=prompt,
+                probabilities=dict(zip(labels, row.tolist(), strict=True)),
+            )
+            for prompt, scores, row in zip(prompts, scored, rows, strict=True)
+        ]
+
+    def _write(self, prompts: Sequence[Conversation]) -> list[Answer]:
+        config = GenerateConfig(max_new_tokens=self._task.max_answer_tokens)
+        answers = []
+        for prompt, written in zip(prompts, self._model.generate(prompts, config), strict=True):
+            label = parse_label(written.text, self._task.labels)
+            answers.append(Answer(label or written.text.strip(), written.usage, prompt))
+        return answers
+
+
+def parse_label(text: str, labels: Sequence[str]) -> str | None:
+    """The one label that a freely written answer names, or None.
+
+    The first line decides if it names a label, then the whole text. Of labels that contain each
+    other (``xml``, ``xml.sax``) the longer one counts; an answer that names two different labels
+    has not chosen.
+    """
+    first_line = text.strip().partition("\n")[0]
+    for part in (first_line, text):
+        named = _named(part, labels)
+        if named:
+            return named[0] if len(named) == 1 else None
+    return None
+
+
+def _named(text: str, labels: Sequence[str]) -> list[str]:
+    rest = text.casefold()
+    named = []
+    for label in sorted(labels, key=len, reverse=True):
+        pattern = rf"(?<![\w.-]){re.escape(label.casefold())}(?![\w-]|\.\w)"
+        rest, count = re.subn(pattern, "\0", rest)
+        if count:
+            named.append(label)
+    return named
+
+
+def check_settings(rung: str, context: FitContext) -> None:
+    """Raise ``DataError`` for settings or a task that no prompt can be made of."""
+    calibrate = context.settings["calibrate"]
+    if calibrate not in CALIBRATIONS:
+        raise DataError(
+            f"rung {rung!r}: calibrate = {calibrate!r} is none of {', '.join(CALIBRATIONS)}"
+        )
+    if context.task.kind == "classification" and not context.task.labels:
+        raise DataError(f"rung {rung!r}: the task has no labels to choose from; list them")
+    scores_labels = context.task.kind == "classification" and context.settings["constrained"]
+    if calibrate != "none" and not scores_labels:
+        raise DataError(
+            f"rung {rung!r}: calibrate = {calibrate!r} needs a classification with "
+            'constrained = true; set calibrate = "none"'
+        )
+
+
+def measured_prior(answerer: ModelAnswerer, context: FitContext) -> Json:
+    """The prior that ``settings["calibrate"]`` asks for, as a list per label, or None."""
+    if context.settings["calibrate"] == "none":
+        return None
+    if context.settings["calibrate"] == "contextual":
+        return answerer.mean_probabilities(CONTENT_FREE)
+    rows = context.dev or context.train
+    return answerer.mean_probabilities([row.input for row in rows[:_BATCH_TEXTS]])
+
+
+def base_of(candidate: Candidate) -> str:
+    """The candidate's base model; ``ModelFileError`` when it names none."""
+    if candidate.base is None:
+        raise ModelFileError(f"the candidate {candidate.rung!r} names no base; fit it again")
+    return candidate.base

@@ -1,0 +1,201 @@
+"""Words and character n-grams, weighted by TF-IDF, under a logistic regression."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from metier.errors import DataError, ModelFileError
+from metier.methods import candidate as candidates
+from metier.methods import linear
+from metier.methods.classify import answers, check_classification, question, targets
+from metier.protocols import FitContext, Models
+from metier.types import Answer, Candidate, Conversation, Json
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+VOCABULARY = "vocabulary.json"
+
+NGRAMS: Mapping[str, tuple[str, int, int]] = {"word": ("word", 1, 2), "char": ("char_wb", 3, 5)}
+"""By feature: scikit-learn's analyzer, shortest and longest n-gram."""
+
+FEATURES: Mapping[str, tuple[str, ...]] = {
+    "word": ("word",),
+    "char": ("char",),
+    "word+char": ("word", "char"),
+}
+
+
+class Tfidf:
+    """The classical baseline; needs no model, answers in well under a millisecond.
+
+    ``features`` is ``word`` (1 to 2 words), ``char`` (3 to 5 characters inside words),
+    ``word+char``, or ``auto``: whichever has the least log loss on dev, or by cross-validation
+    when there is no dev row.
+    """
+
+    name = "tfidf"
+    defaults: Mapping[str, Json] = {"features": "auto"}
+
+    def fit(self, rung: str, context: FitContext) -> Candidate:
+        """Choose features and regularisation, then fit on the training rows."""
+        started = time.perf_counter()
+        check_classification(rung, self.name, context)
+        tried = [
+            (features, *_fit(FEATURES[features], context))
+            for features in _wanted(rung, context.settings["features"])
+        ]
+        tried.sort(key=lambda one: one[2].trials[0].log_loss)
+        features, weighting, fitted = tried[0]
+        weighting.save(context.workdir)
+        linear.save(fitted.linear, context.workdir)
+        candidate = Candidate(
+            rung=rung,
+            method=self.name,
+            task=context.task,
+            settings={**context.settings, "features": features},
+            files=(VOCABULARY, linear.FILE),
+            train_examples=tuple(example.id for example in context.train),
+            trials=tuple(
+                {"features": name, **dataclasses.asdict(trial)}
+                for name, _, one in tried
+                for trial in one.trials
+            ),
+            seed=context.seed,
+        )
+        candidate = candidates.timed(candidate, started)
+        candidates.save(candidate, context.workdir)
+        return candidate
+
+    def load(self, candidate: Candidate, directory: Path, models: Models) -> TfidfAnswerer:
+        """Rebuild the vectorizer from its vocabulary; no pickle, no scikit-learn version."""
+        return TfidfAnswerer(
+            candidate.task.labels, Weighting.read(directory), linear.read(directory)
+        )
+
+
+class TfidfAnswerer:
+    """Counts known n-grams and multiplies."""
+
+    def __init__(
+        self, labels: Sequence[str], weighting: Weighting, classifier: linear.Linear
+    ) -> None:
+        self._labels = labels
+        self._weighting = weighting
+        self._classifier = classifier
+
+    def answer(self, batch: Sequence[Conversation]) -> list[Answer]:
+        """Answer each by its text alone."""
+        features = self._weighting.features([question(one) for one in batch])
+        return answers(self._labels, self._classifier.probabilities(features))
+
+
+@dataclass(frozen=True, slots=True)
+class Weighting:
+    """Vocabulary and inverse document frequencies, by kind of n-gram."""
+
+    vocabularies: Mapping[str, Sequence[str]]
+    """Terms in the order of the columns."""
+    weights: Mapping[str, NDArray[np.float64]]
+    """``ln((1 + rows) / (1 + rows with the term)) + 1``, as scikit-learn smooths it."""
+    counters: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, texts: Sequence[str], kinds: Sequence[str]) -> Weighting:
+        """Learn terms that at least two texts share, or all terms of a handful of texts."""
+        import numpy as np
+
+        counters, vocabularies, weights = {}, {}, {}
+        for kind in kinds:
+            counter = _counter(kind, min_df=2 if len(texts) >= 20 else 1)
+            counts = counter.fit_transform(texts)
+            rows_with_term = np.asarray((counts > 0).sum(axis=0)).ravel()
+            weights[kind] = np.log((1 + len(texts)) / (1 + rows_with_term)) + 1
+            vocabularies[kind] = [str(term) for term in counter.get_feature_names_out()]
+            counters[kind] = counter
+        return cls(vocabularies, weights, counters)
+
+    def features(self, texts: Sequence[str]) -> Any:
+        """Sparse, shape (texts, terms); each kind's part has length 1.
+
+        Counts go in as 1 + ln: in a long text the tenth mention says little more than the ninth.
+        """
+        import numpy as np
+        from scipy import sparse
+        from sklearn.preprocessing import normalize
+
+        parts = []
+        for kind, counter in self.counters.items():
+            counts = counter.transform(texts).astype(np.float64)
+            counts.data = 1 + np.log(counts.data)
+            parts.append(normalize(counts @ sparse.diags(self.weights[kind])))
+        return sparse.hstack(parts).tocsr()
+
+    def save(self, directory: Path) -> None:
+        """Write ``vocabulary.json``."""
+        content = {
+            kind: {"terms": list(terms), "weights": self.weights[kind].tolist()}
+            for kind, terms in self.vocabularies.items()
+        }
+        aside = directory / f"{VOCABULARY}.part"
+        aside.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+        os.replace(aside, directory / VOCABULARY)
+
+    @classmethod
+    def read(cls, directory: Path) -> Weighting:
+        """Read what ``save`` wrote; ``ModelFileError`` when it is missing or damaged."""
+        import numpy as np
+
+        path = directory / VOCABULARY
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            vocabularies = {kind: part["terms"] for kind, part in content.items()}
+            weights = {kind: np.array(part["weights"]) for kind, part in content.items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ModelFileError(
+                f"{path} cannot be read ({error}); copy the whole candidate, or fit it again"
+            ) from error
+        counters = {kind: _counter(kind, vocabulary=vocabularies[kind]) for kind in vocabularies}
+        return cls(vocabularies, weights, counters)
+
+
+def _wanted(rung: str, features: Json) -> list[str]:
+    if features == "auto":
+        return list(FEATURES)
+    if features in FEATURES:
+        return [features]
+    raise DataError(
+        f"rung {rung!r}: features = {features!r} is none of auto, {', '.join(FEATURES)}"
+    )
+
+
+def _fit(kinds: Sequence[str], context: FitContext) -> tuple[Weighting, linear.Fitted]:
+    task = context.task
+    try:
+        weighting = Weighting.of([example.input for example in context.train], kinds)
+    except ValueError as error:  # scikit-learn's word for "no term at all"
+        raise DataError(
+            f"the training texts share no words ({error}); look at the texts"
+        ) from error
+    train, dev = (
+        linear.Rows(weighting.features([example.input for example in part]), targets(task, part))
+        if part
+        else linear.Rows(None, targets(task, part))
+        for part in (context.train, context.dev)
+    )
+    return weighting, linear.fit(train, dev, labels=len(task.labels), seed=context.seed)
+
+
+def _counter(kind: str, **settings: Any) -> Any:
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    analyzer, shortest, longest = NGRAMS[kind]
+    return CountVectorizer(analyzer=analyzer, ngram_range=(shortest, longest), **settings)

@@ -1,0 +1,144 @@
+"""The loop that continues prompts token by token, the same for every engine that gives logits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from metier.models.chat import ChatTokenizer
+from metier.types import Completion, GenerateConfig, Usage
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Stepper(Protocol):
+    """An engine that keeps the state of a batch between tokens."""
+
+    def start(self, prompts: Sequence[Sequence[int]]) -> torch.Tensor:
+        """Read the prompts; logits of the next token, shape (rows, vocabulary), float32."""
+        ...
+
+    def step(self, tokens: Sequence[int], rows: Sequence[int]) -> torch.Tensor:
+        """Keep only these rows of the last batch, append one token to each; logits again."""
+        ...
+
+
+class Constraint(Protocol):
+    """What one answer may still become."""
+
+    def mask(self, logits: torch.Tensor) -> None:
+        """Set the logits of forbidden tokens to minus infinity, in place; shape (vocabulary,)."""
+        ...
+
+    def accept(self, token: int) -> None:
+        """Move on by the chosen token."""
+        ...
+
+
+@dataclass
+class Row:
+    """One answer as it grows."""
+
+    prompt: Sequence[int]
+    config: GenerateConfig
+    generator: torch.Generator | None = None
+    constraint: Constraint | None = None
+    tokens: list[int] = field(default_factory=list)
+    finish: Literal["stop", "length"] | None = None
+    text: str = ""
+    """Only complete when ``finish`` is set, or when the row is streamed."""
+
+
+def open_rows(
+    prompts: Sequence[Sequence[int]],
+    config: GenerateConfig,
+    constraints: Sequence[Constraint | None],
+    *,
+    first: int = 0,
+) -> list[Row]:
+    """One row per prompt; each samples from a generator of its own.
+
+    The generator's seed is that of the configuration plus the row's place in the caller's batch,
+    so an answer does not change with how the batch was cut.
+    """
+    import torch
+
+    rows = []
+    for place, (prompt, constraint) in enumerate(zip(prompts, constraints, strict=True)):
+        generator = None
+        if config.temperature > 0:
+            generator = torch.Generator().manual_seed(config.seed + first + place)
+        rows.append(Row(prompt, config, generator, constraint))
+    return rows
+
+
+def decode(stepper: Stepper, rows: Sequence[Row], chat: ChatTokenizer) -> Iterator[None]:
+    """Grow all rows to their end; yields after every token, so that a caller may stream."""
+    logits = stepper.start([row.prompt for row in rows])
+    active = list(rows)
+    while True:
+        for row, row_logits in zip(active, logits, strict=True):
+            _append(row, row_logits, chat)
+        yield
+        kept = [place for place, row in enumerate(active) if row.finish is None]
+        if not kept:
+            return
+        active = [active[place] for place in kept]
+        logits = stepper.step([row.tokens[-1] for row in active], kept)
+
+
+def completion(row: Row) -> Completion:
+    """A finished row as the answer that callers see."""
+    usage = Usage(len(row.prompt), len(row.tokens))
+    return Completion(row.text, usage, row.finish or "length")
+
+
+def ready_text(row: Row) -> str:
+    """The beginning of a growing row's text that later tokens cannot change."""
+    if row.finish is not None:
+        return row.text
+    text = row.text.rstrip("\ufffd")  # the first bytes of a character whose others are to come
+    held = 0
+    for stop in row.config.stop:
+        for length in range(1, min(len(stop), len(text)) + 1):
+            if text.endswith(stop[:length]):
+                held = max(held, length)
+    return text[: len(text) - held]
+
+
+def _append(row: Row, logits: torch.Tensor, chat: ChatTokenizer) -> None:
+    if row.constraint is not None:
+        row.constraint.mask(logits)
+    token = choose(logits, row.config, row.generator)
+    row.tokens.append(token)
+    if row.constraint is not None:
+        row.constraint.accept(token)
+    row.text = chat.text(row.tokens)
+    if token in chat.ends:
+        row.finish = "stop"
+        return
+    cuts = [cut for stop in row.config.stop if (cut := row.text.find(stop)) >= 0]
+    if cuts:
+        row.text, row.finish = row.text[: min(cuts)], "stop"
+    elif len(row.tokens) >= row.config.max_new_tokens:
+        row.finish = "length"
+
+
+def choose(logits: torch.Tensor, config: GenerateConfig, generator: torch.Generator | None) -> int:
+    """The next token: the likeliest, or one drawn after temperature, top-k and top-p."""
+    import torch
+
+    if generator is None:
+        return int(logits.argmax())
+    scaled = logits.float().cpu() / config.temperature
+    if config.top_k is not None:
+        least = scaled.topk(min(config.top_k, scaled.numel())).values[-1]
+        scaled[scaled < least] = -torch.inf
+    probabilities = scaled.softmax(dim=-1)
+    if config.top_p < 1:
+        ranked, order = probabilities.sort(descending=True)
+        # A token stays when those before it have not reached top_p yet; the first always does.
+        probabilities[order[ranked.cumsum(0) - ranked >= config.top_p]] = 0
+    return int(torch.multinomial(probabilities, 1, generator=generator))
