@@ -1,0 +1,183 @@
+"""Runs a decoder in two parts, so that what lies below the first adapter is computed only once."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from metier.errors import ModelFileError
+from metier.models.scoring import Item
+
+CausalModel = Any
+"""A causal model of transformers, with or without adapters injected."""
+
+TOKENS_PER_PASS = 4096
+CACHE_BYTES = 4_000_000_000
+"""Activations of more tokens than fit here are computed again for every batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Items laid out for one pass: prompt, then the answers' tree, then padding."""
+
+    ids: torch.Tensor
+    """(rows, columns)"""
+    positions: torch.Tensor
+    """(rows, columns)"""
+    mask: torch.Tensor | None
+    """(rows, 1, columns, columns), True where a token may look; None when plainly causal: padding
+    stands at the end, where no token looks at it."""
+    rows: torch.Tensor
+    """(steps,) of the answers' tokens: the row that predicts each."""
+    columns: torch.Tensor
+    """(steps,): the column that predicts it."""
+    targets: torch.Tensor
+    """(steps,): the token itself."""
+    paths: torch.Tensor
+    """(steps,): the answer that it belongs to, counted over the whole batch."""
+
+
+def lay_out(items: Sequence[Item]) -> Batch:
+    """Put items side by side; an item with one answer needs no mask of its own."""
+    lengths = [len(item.prompt) + len(item.tree.tokens) for item in items]
+    width = max(lengths)
+    ids = np.zeros((len(items), width), dtype=np.int64)
+    positions = np.tile(np.arange(width), (len(items), 1))
+    for row, item in enumerate(items):
+        ids[row, : lengths[row]] = [*item.prompt, *item.tree.tokens]
+        positions[row, len(item.prompt) : lengths[row]] = (
+            len(item.prompt) - 1 + np.array(item.tree.depths, dtype=np.int64)
+        )
+    branched = any(len(item.tree.steps) > 1 for item in items)
+    mask = torch.from_numpy(_visible(items, width)) if branched else None
+    steps = np.array(list(_steps(items)), dtype=np.int64).reshape(-1, 4)
+    rows, columns, targets, paths = torch.from_numpy(steps).unbind(1)
+    return Batch(
+        torch.from_numpy(ids), torch.from_numpy(positions), mask, rows, columns, targets, paths
+    )
+
+
+def _visible(items: Sequence[Item], width: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    visible = np.broadcast_to(np.tri(width, dtype=np.bool_), (len(items), 1, width, width)).copy()
+    for row, item in enumerate(items):
+        root = len(item.prompt) - 1
+        visible[row, 0, root + 1 :, root + 1 :] = np.eye(width - root - 1, dtype=np.bool_)
+        for node, above in enumerate(item.tree.ancestors(), start=1):
+            visible[row, 0, root + node, root + np.array(above)] = True
+    return visible
+
+
+def _steps(items: Sequence[Item]) -> Iterator[tuple[int, int, int, int]]:
+    path = 0
+    for row, item in enumerate(items):
+        for steps in item.tree.steps:
+            for node, token in steps:
+                yield row, len(item.prompt) - 1 + node, token, path
+            path += 1
+
+
+class SplitDecoder:
+    """A decoder cut below its ``upper`` last layers; the part below is frozen."""
+
+    def __init__(self, model: CausalModel, upper: int) -> None:
+        self._model = model
+        self._decoder = model.get_decoder()
+        if not hasattr(self._decoder, "layers") or not hasattr(self._decoder, "norm"):
+            raise ModelFileError(
+                f"{type(model).__name__} has no stack of layers with a norm on top; "
+                "choose a decoder of the Llama family as the base"
+            )
+        self._layers = self._decoder.layers
+        self._norm = self._decoder.norm
+        self._cut = len(self._layers) - upper
+
+    def below(self, batch: Batch) -> torch.Tensor:
+        """Activations that enter the upper part, shape (rows, columns, width); no gradient."""
+        with torch.no_grad(), self._only(self._layers[: self._cut], torch.nn.Identity()):
+            return self._run(batch, input_ids=batch.ids)
+
+    def above(self, batch: Batch, activations: torch.Tensor) -> torch.Tensor:
+        """Log probability of each step's token, shape (steps,), float32."""
+        with self._only(self._layers[self._cut :], self._norm):
+            hidden = self._run(batch, inputs_embeds=activations)
+        logits = self._model.get_output_embeddings()(hidden[batch.rows, batch.columns]).float()
+        return -torch.nn.functional.cross_entropy(logits, batch.targets, reduction="none")
+
+    def check(self, batch: Batch) -> None:
+        """Raise ``ModelFileError`` unless both parts together give what the whole decoder gives."""
+        with torch.no_grad():
+            whole = self._run(batch, input_ids=batch.ids)
+            with self._only(self._layers[self._cut :], self._norm):
+                parts = self._run(batch, inputs_embeds=self.below(batch))
+        scale = whole.float().abs().max()
+        if not bool((parts - whole).float().abs().max() <= 0.02 * scale):
+            raise ModelFileError(
+                f"{type(self._model).__name__} does not give the same when run in two parts; "
+                "choose a decoder of the Llama family as the base"
+            )
+
+    def _run(self, batch: Batch, **inputs: torch.Tensor) -> torch.Tensor:
+        mask = batch.mask
+        if mask is not None:
+            dtype = self._model.dtype
+            mask = torch.where(mask, 0.0, torch.finfo(dtype).min).to(dtype)
+        output = self._decoder(
+            **inputs, attention_mask=mask, position_ids=batch.positions, use_cache=False
+        )
+        hidden: torch.Tensor = output.last_hidden_state
+        return hidden
+
+    @contextlib.contextmanager
+    def _only(self, layers: torch.nn.Module, norm: torch.nn.Module) -> Iterator[None]:
+        self._decoder.layers, self._decoder.norm = layers, norm
+        try:
+            yield
+        finally:
+            self._decoder.layers, self._decoder.norm = self._layers, self._norm
+
+
+class Activations:
+    """Items with what enters the upper layers, computed once and kept while there is room."""
+
+    def __init__(self, decoder: SplitDecoder, items: Sequence[Item], *, width: int) -> None:
+        self.items = tuple(items)
+        self.decoder = decoder
+        self.lengths = [len(item.prompt) + len(item.tree.tokens) for item in items]
+        self._kept: list[torch.Tensor] | None = None
+        if sum(self.lengths) * width * 4 <= CACHE_BYTES:
+            self._kept = self._compute()
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def batch(self, places: Sequence[int]) -> tuple[Batch, torch.Tensor]:
+        """The items at these places and their activations, padded to the longest."""
+        batch = lay_out([self.items[place] for place in places])
+        if self._kept is None:
+            return batch, self.decoder.below(batch)
+        kept = [self._kept[place] for place in places]
+        return batch, torch.nn.utils.rnn.pad_sequence(kept, batch_first=True)
+
+    def passes(self) -> Iterator[list[int]]:
+        """Places of all items in groups of similar length that make one pass each."""
+        group: list[int] = []
+        for place in sorted(range(len(self.items)), key=lambda place: -self.lengths[place]):
+            if group and (len(group) + 1) * self.lengths[group[0]] > TOKENS_PER_PASS:
+                yield group
+                group = []
+            group.append(place)
+        if group:
+            yield group
+
+    def _compute(self) -> list[torch.Tensor]:
+        kept = [torch.empty(0)] * len(self.items)
+        for places in self.passes():
+            found = self.decoder.below(lay_out([self.items[place] for place in places]))
+            for row, place in enumerate(places):
+                kept[place] = found[row, : self.lengths[place]].clone()
+        return kept

@@ -1,0 +1,204 @@
+"""Tunes the base model with LoRA, its rate and its checkpoint chosen on the dev split."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from metier.errors import DataError
+from metier.methods import candidate as candidates
+from metier.methods.asking import base_of
+from metier.methods.classify import answers, question
+from metier.methods.linear import softmax
+from metier.protocols import FitContext, LanguageModel, Models
+from metier.types import (
+    Answer,
+    Candidate,
+    Conversation,
+    Example,
+    GenerateConfig,
+    Json,
+    Message,
+    Task,
+    content_hash,
+)
+
+if TYPE_CHECKING:
+    from metier.methods.training import Trial
+
+ADAPTER = "adapter"
+
+
+def conversation(task: Task, text: str) -> Conversation:
+    """What a tuned model is shown, in training and in serving: the role, if any, and the text.
+
+    Instruction and label list are left out: the weights learn both, and on a CPU every token of
+    the prompt is paid for in each epoch and each call.
+    """
+    turns = (Message("system", task.role),) if task.role else ()
+    return (*turns, Message("user", text))
+
+
+class Lora:
+    """LoRA on the upper layers of the base, through TRL and PEFT.
+
+    ``layers`` counts the tuned layers from the top; those below are frozen, so they read every
+    text once for all epochs and rates. ``learning_rate`` is a number or a list to choose from.
+    ``max_tokens`` cuts the input shorter than the task's own limit where it is smaller.
+    """
+
+    name = "lora"
+    defaults: Mapping[str, Json] = {
+        "rank": 16,
+        "alpha": 32,
+        "targets": ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
+        "layers": 10,
+        "dropout": 0.05,
+        "epochs": 4,
+        "batch_size": 8,
+        "learning_rate": [1e-3],
+        "warmup": 0.05,
+        "weight_decay": 0.0,
+        "max_tokens": 256,
+    }
+
+    def fit(self, rung: str, context: FitContext) -> Candidate:
+        """Train one adapter per learning rate and keep the best; goes on where a kill left it.
+
+        Raises ``DataError`` for rows or settings that cannot be trained on.
+        """
+        started = time.perf_counter()
+        _check(rung, context)
+        trials_directory = context.workdir / f"trials-{_fingerprint(context)}"
+        trials = _run_trials(context, trials_directory)
+        best = max(trials, key=lambda rate: _merit(trials[rate]))
+        ranked = sorted(trials, key=lambda rate: -_merit(trials[rate]))
+        _keep_adapter(trials_directory / f"{best:g}" / ADAPTER, context.workdir / ADAPTER)
+        chosen = trials[best].chosen
+        temperature = 1.0 if chosen is None else chosen.temperature
+        fitted = Candidate(
+            rung=rung,
+            method=self.name,
+            task=context.task,
+            settings={**context.settings, "temperature": temperature},
+            base=context.base,
+            files=tuple(
+                f"{ADAPTER}/{path.name}" for path in sorted((context.workdir / ADAPTER).iterdir())
+            ),
+            train_examples=tuple(example.id for example in context.train),
+            trials=tuple(trials[rate].record() for rate in ranked),
+            seed=context.seed,
+        )
+        fitted = candidates.timed(fitted, started)
+        candidates.save(fitted, context.workdir)
+        shutil.rmtree(trials_directory)
+        return fitted
+
+    def load(self, candidate: Candidate, directory: Path, models: Models) -> TunedAnswerer:
+        """Return the base with the adapter on."""
+        model = models.language_model(base_of(candidate), adapter=directory / ADAPTER)
+        return TunedAnswerer(model, candidate)
+
+
+class TunedAnswerer:
+    """Answers with a tuned model: the most likely label, or text of its own."""
+
+    def __init__(self, model: LanguageModel, candidate: Candidate) -> None:
+        self._model = model
+        self._task = candidate.task
+        self._temperature = float(candidate.settings["temperature"])
+        self._max_tokens = min(
+            candidate.task.max_input_tokens, int(candidate.settings["max_tokens"])
+        )
+
+    def answer(self, batch: Sequence[Conversation]) -> list[Answer]:
+        """Label probabilities are calibrated: softmax at the temperature fitted on dev."""
+        prompts = [self.prompt(question(asked)) for asked in batch]
+        if self._task.kind == "classification":
+            return self._choose(prompts)
+        config = GenerateConfig(max_new_tokens=self._task.max_answer_tokens)
+        written = self._model.generate(prompts, config)
+        return [
+            Answer(completion.text.strip(), completion.usage, prompt)
+            for prompt, completion in zip(prompts, written, strict=True)
+        ]
+
+    def prompt(self, text: str) -> Conversation:
+        """What the model is shown for this text."""
+        return conversation(self._task, self._model.truncate(text, self._max_tokens))
+
+    def _choose(self, prompts: Sequence[Conversation]) -> list[Answer]:
+        import dataclasses
+
+        import numpy as np
+
+        scored = self._model.score_labels(prompts, self._task.labels)
+        logs = np.array([scores.log_likelihoods for scores in scored], dtype=np.float64)
+        chosen = answers(self._task.labels, softmax(logs / self._temperature))
+        return [
+            dataclasses.replace(answer, usage=scores.usage, prompt=prompt)
+            for answer, scores, prompt in zip(chosen, scored, prompts, strict=True)
+        ]
+
+
+def _check(rung: str, context: FitContext) -> None:
+    if not context.train:
+        raise DataError(f"rung {rung!r}: there is no training row; add rows with answers")
+    if not _rates(context.settings):
+        raise DataError(f"rung {rung!r}: learning_rate is an empty list; give a rate such as 1e-3")
+    labels = set(context.task.labels)
+    if context.task.kind != "classification":
+        return
+    for example in (*context.train, *context.dev):
+        if example.target not in labels:
+            raise DataError(
+                f"rung {rung!r}: example {example.id!r} has the label {example.target!r}, which "
+                f"is none of the task's ({', '.join(context.task.labels)}); add it or mend the row"
+            )
+
+
+def _rates(settings: Mapping[str, Json]) -> list[float]:
+    given = settings["learning_rate"]
+    return [float(rate) for rate in (given if isinstance(given, list | tuple) else [given])]
+
+
+def _fingerprint(context: FitContext) -> str:
+    """Trials of other settings or rows are never taken for this one's."""
+    rows = [[row.id, row.input, row.target] for row in (*context.train, *context.dev)]
+    settings = dict(context.settings)
+    task = [context.task.kind, context.task.role, context.task.labels, context.task.max_input_tokens]
+    return content_hash([rows, len(context.dev), settings, task, context.base, context.seed])
+
+
+def _merit(trial: Trial) -> float:
+    return 0.0 if trial.chosen is None else trial.chosen.log_likelihood
+
+
+def _keep_adapter(found: Path, kept: Path) -> None:
+    aside = kept.with_name(f"{kept.name}.part")
+    shutil.rmtree(aside, ignore_errors=True)
+    shutil.copytree(found, aside, ignore=shutil.ignore_patterns("README.md"))
+    shutil.rmtree(kept, ignore_errors=True)
+    os.replace(aside, kept)
+
+
+def _run_trials(context: FitContext, directory: Path) -> dict[float, Trial]:
+    from metier.methods.training import finished, train
+    from metier.methods.workbench import Workbench
+
+    done = {rate: finished(directory / f"{rate:g}") for rate in _rates(context.settings)}
+    trials = {rate: trial for rate, trial in done.items() if trial is not None}
+    if len(trials) < len(done):
+        workbench = Workbench(context, lambda text: conversation(context.task, text))
+        for rate in (rate for rate in done if rate not in trials):
+            place = directory / f"{rate:g}"
+            with workbench.fresh_adapter(rate) as (model, tuning):
+                trials[rate] = train(
+                    model, workbench.rows, workbench.dev, tuning, place, context.progress
+                )
+    return {rate: trials[rate] for rate in done}
+

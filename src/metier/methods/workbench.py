@@ -1,0 +1,89 @@
+"""Makes base, rows and dev rows ready for training: loaded once, tokenized, read by the frozen layers."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from metier.methods.layers import Activations, CausalModel, SplitDecoder, lay_out
+from metier.methods.training import DevRows, Tuning, add_adapter
+from metier.models.chat import ChatTokenizer
+from metier.models.labels import label_tree
+from metier.models.quiet import quiet
+from metier.models.resolve import resolve
+from metier.models.scoring import Item
+from metier.protocols import FitContext
+from metier.types import Conversation, Example
+
+
+class Workbench:
+    """All that the trials of one rung share."""
+
+    def __init__(self, context: FitContext, prompt_for: Callable[[str], Conversation]) -> None:
+        """Read every text once through the layers that stay frozen."""
+        self._context = context
+        self._prompt_for = prompt_for
+        directory = resolve(context.base)
+        self._chat = ChatTokenizer(directory)
+        self._model = load_base(directory)
+        count: int = self._model.config.num_hidden_layers
+        self._layers = min(int(context.settings["layers"]) or count, count)
+        decoder = SplitDecoder(self._model, self._layers)
+        items = [self._item(row, (row.target,)) for row in context.train]
+        decoder.check(lay_out(items[:2]))
+        width: int = self._model.config.hidden_size
+        self.rows = Activations(decoder, items, width=width)
+        self.dev: DevRows | None = None
+        if context.dev:
+            labels = context.task.labels if context.task.kind == "classification" else ()
+            dev_items = [self._item(row, labels or (row.target,)) for row in context.dev]
+            truth = [labels.index(row.target) if labels else 0 for row in context.dev]
+            self.dev = DevRows(
+                Activations(decoder, dev_items, width=width), np.array(truth, dtype=np.int64)
+            )
+
+    @contextlib.contextmanager
+    def fresh_adapter(self, rate: float) -> Iterator[tuple[CausalModel, Tuning]]:
+        """The base with an untrained adapter, taken off again at the end."""
+        settings = self._context.settings
+        tuning = Tuning(
+            rank=int(settings["rank"]),
+            alpha=float(settings["alpha"]),
+            dropout=float(settings["dropout"]),
+            targets=tuple(settings["targets"]),
+            layers=self._layers,
+            epochs=int(settings["epochs"]),
+            batch_size=int(settings["batch_size"]),
+            learning_rate=rate,
+            warmup=float(settings["warmup"]),
+            weight_decay=float(settings["weight_decay"]),
+            seed=self._context.seed,
+        )
+        adapted = add_adapter(self._model, tuning)
+        try:
+            yield adapted, tuning
+        finally:
+            adapted.unload()
+
+    def _item(self, example: Example, answers: tuple[str, ...]) -> Item:
+        task, settings = self._context.task, self._context.settings
+        limit = min(task.max_input_tokens, int(settings["max_tokens"]))
+        prompt = self._chat.prompt(self._prompt_for(self._chat.truncate(example.input, limit)))
+        return Item(prompt, label_tree([self._chat.answer(answer) for answer in answers]))
+
+
+def load_base(directory: Path) -> CausalModel:
+    """The base's weights, all frozen, in the number format that this machine multiplies fastest."""
+    from transformers import AutoModelForCausalLM
+
+    fast = torch.cuda.is_available() or torch.cpu._is_amx_tile_supported()
+    with quiet():
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            directory, dtype=torch.bfloat16 if fast else torch.float32
+        )
+    return model.requires_grad_(False).eval()
