@@ -114,7 +114,7 @@ class Pipeline:
     @cached_property
     def corpus(self) -> LanceCorpus:
         """The cleaned documents at their version."""
-        return LanceCorpus.open(self._corpus_step / "corpus.lance")
+        return LanceCorpus.open(self._corpus_table, self.ingested.version)
 
     @cached_property
     def ingested(self) -> IngestReport:
@@ -139,23 +139,26 @@ class Pipeline:
     @cached_property
     def _corpus_step(self) -> Path:
         recipe = self.recipe
-        sources = [(source.kind, source.options) for source in recipe.sources]
+        located = [located_options(source, self._folder) for source in recipe.sources]
+        sources = list(zip((source.kind for source in recipe.sources), located, strict=True))
         inputs = {
             "metier": __version__,
-            "sources": [[kind, given, fingerprint(kind, given)] for kind, given in sources],
+            "sources": [source.model_dump() for source in recipe.sources],
+            "content": [fingerprint(kind, options) for kind, options in sources],
             "cleaning": recipe.cleaning.model_dump(),
             "chunks": recipe.chunks.model_dump(),
         }
 
         def build(directory: Path) -> None:
             report = ingest(
-                [open_source(kind, given) for kind, given in sources],
-                directory / "corpus.lance",
-                cleaning=recipe.cleaning,
-                chunks=recipe.chunks,
+                join([open_source(kind, options) for kind, options in sources]),
+                self._corpus_table,
+                steps=[make_step(step.name, step.options) for step in recipe.cleaning.steps],
+                deduplication=deduplication(recipe.cleaning),
+                chunking=Chunking(recipe.chunks.size, recipe.chunks.overlap),
                 progress=self.progress,
             )
-            (directory / "report.json").write_text(serial.dump(report), encoding="utf-8")
+            _write(directory / "report.json", report)
 
         return self.project.step("corpus", inputs, build)
 

@@ -2,6 +2,29 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
 
-def new() -> None:
-    """Write a recipe for a data file by looking at it."""
+import typer
+
+from metier.cli.console import show
+
+
+def new(
+    data: Annotated[str, typer.Argument(help="A data file, a folder of documents, or a URL.")],
+    recipe: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("metier.toml"),
+    force: Annotated[bool, typer.Option(help="Replace a recipe that stands there.")] = False,
+) -> None:
+    """Write a commented recipe for your data by looking at it."""
+    from metier.errors import StorageError
+    from metier.scaffold import scaffold
+    from metier.sources.inspect import look
+    from metier.store import write_text
+
+    if recipe.exists() and not force:
+        raise StorageError(f"{recipe} stands already; choose another name, or --force to replace it")
+    shape = look(data)
+    write_text(recipe, scaffold(shape, data, recipe))
+    for guess in shape.guesses:
+        show(f"{guess.use:<8} {guess.column}  ({guess.reason})")
+    show(f"wrote {recipe}; read it, then: metier run {recipe}")

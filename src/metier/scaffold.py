@@ -1,0 +1,147 @@
+"""A commented recipe written from a look at the data."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from metier.sources.inspect import TableShape
+
+_CLEANING_OF_SUFFIX = {
+    ".html": ["html"],
+    ".htm": ["html"],
+    ".pdf": ["pdf_furniture", "hyphenation"],
+}
+
+
+def scaffold(shape: TableShape, data: str, recipe: Path) -> str:
+    """The text of a recipe for ``data`` that runs as it stands where the guesses are right.
+
+    Each guess is followed by its reason, so that a person can check it; what could not be
+    guessed says what to write there.
+    """
+    parts = [
+        f"# A recipe of metier for {data}. Run it: metier run {recipe}",
+        "# Every key with its meaning: metier recipe schema",
+        "",
+        f'name = "{_name(data)}"',
+        "seed = 0                     # every random choice starts here",
+        "",
+        *_source(shape, _relative(data, recipe)),
+        "",
+        *_cleaning(shape),
+        "",
+        *_task(shape),
+        "",
+        *_split(shape),
+        "",
+        *_REST,
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _source(shape: TableShape, path: str) -> list[str]:
+    if not shape.columns:
+        counts = ", ".join(f"{count} {suffix}" for suffix, count in shape.files.items())
+        return ["[[sources]]", 'kind = "files"', f"paths = {_text(path)}   # {counts}"]
+    lines = ["[[sources]]", 'kind = "table"', f"path = {_text(path)}"]
+    rows = f"{shape.rows:,}" + ("" if shape.whole else " or more")
+    lines.append(f"# {rows} rows; columns: {', '.join(c.name for c in shape.columns)}")
+    for use in ("text", "id", "title"):
+        guess = next((g for g in shape.guesses if g.use == use), None)
+        if guess:
+            lines.append(f"{use} = {_text(guess.column)}   # {guess.reason}")
+        elif use == "text":
+            lines.append('text = "?"   # write the name of the column with the documents\' text')
+    return lines
+
+
+def _cleaning(shape: TableShape) -> list[str]:
+    steps = [s for suffix in shape.files for s in _CLEANING_OF_SUFFIX.get(suffix, [])]
+    return [
+        "[cleaning]",
+        "# See what a step does before you trust it: metier ingest --preview 3",
+        "# Steps: mail_headers, quotes, signatures, addresses, html, pdf_furniture, hyphenation,",
+        "#        personal_data, whitespace",
+        f"steps = {json.dumps(list(dict.fromkeys(steps)))}",
+        "near_duplicates = 0.7        # Jaccard similarity of word 5-grams; 0 keeps them all",
+    ]
+
+
+def _task(shape: TableShape) -> list[str]:
+    label = shape.column_for("label") or shape.column_for("answer") or "?"
+    kind = shape.task.kind if shape.task else "classification"
+    reason = f"   # {shape.task.reason}" if shape.task else ""
+    lines = ["[task]", f'kind = "{kind}"{reason}']
+    if kind == "classification":
+        lines.append(f'instruction = "Which {label} does this text belong to?"')
+    else:
+        lines.append('instruction = "Answer the question in as few words as possible."')
+    hint = "   # the column with the right answers" if label == "?" else ""
+    lines.append(f"label = {_text(label)}{hint}")
+    if group := shape.column_for("group"):
+        lines.append(f"group = {_text(group)}   # its documents stay on one side of the split")
+    return [*lines, "max_input_tokens = 256       # longer inputs are cut for the language model"]
+
+
+def _split(shape: TableShape) -> list[str]:
+    lines = ["[split]"]
+    if given := shape.column_for("split"):
+        lines += ['by = "given"', f"column = {_text(given)}"]
+    elif time := shape.column_for("time"):
+        lines += [
+            'by = "document"',
+            f'# by = "time" with column = {_text(time)} grades on the newest documents',
+        ]
+    else:
+        lines.append('by = "document"')
+    return [
+        *lines,
+        "test = 0.2",
+        "dev = 0.1",
+        "# rows_per_class = 50        # draw so many training rows for each label",
+        "# test_items = 500           # draw so many items to grade on",
+    ]
+
+
+_REST = [
+    "[model]",
+    'base = "smollm2-135m-instruct"    # or a directory, a GGUF file, a hub name, openai:NAME@URL',
+    'engine = "openvino"',
+    'embedder = "all-minilm-l6-v2"',
+    "",
+    "# Without [[rungs]] the whole ladder is built: majority, tfidf, embedding, zero-shot, few-shot",
+    "# (random, nearest), lora and blend. To choose:",
+    "# [[rungs]]",
+    '# method = "lora"',
+    "# rank = 16",
+    "",
+    "[gates]",
+    "# least_quality = 0.8",
+    "# most_forgetting = 0.03     # keep 97 % of the base model on every retention suite",
+    "# most_dollars_per_thousand = 0.05",
+    "",
+    "[prices]",
+    "machine_dollars_per_hour = 0.10",
+    "# calls_per_month = 100000   # then the verdict says what pays back",
+]
+
+
+def _name(data: str) -> str:
+    stem = Path(data).name.split(".")[0]
+    return re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-") or "specialist"
+
+
+def _relative(data: str, recipe: Path) -> str:
+    """Paths in a recipe are relative to it, so that folder and recipe can move together."""
+    if "://" in data:
+        return data
+    try:
+        return Path(data).absolute().relative_to(recipe.absolute().parent).as_posix()
+    except ValueError:
+        return str(Path(data).absolute())
+
+
+def _text(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)
