@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from metier import stats
 from metier.errors import DataError
@@ -66,7 +67,7 @@ class _How:
 
 
 def _pairs(rungs: Sequence[str], best: str | None) -> list[tuple[str, str]]:
-    neighbours = [(upper, lower) for lower, upper in zip(rungs, rungs[1:], strict=False)]
+    neighbours = [(upper, lower) for lower, upper in pairwise(rungs)]
     known = {frozenset(pair) for pair in neighbours}
     others = [(best, rung) for rung in rungs if best is not None and rung != best]
     return neighbours + [pair for pair in others if frozenset(pair) not in known]

@@ -84,10 +84,13 @@ def break_even(rung: str, replaced: str, *, calls: float | None, training: float
     """From how many calls a month the training is paid back."""
     if calls is None:
         return (
-            f"{rung} costs no less per call than {replaced}, so its training ({_dollars(training)}) "
-            "is never paid back by price; it has to pay by quality."
+            f"{rung} costs no less per call than {replaced}, so its training "
+            f"({_dollars(training)}) is never paid back by price; it has to pay by quality."
         )
-    return f"Against {replaced} its training ({_dollars(training)}) pays from {calls:,.0f} calls a month."
+    return (
+        f"Against {replaced} its training ({_dollars(training)}) pays from "
+        f"{max(1, calls):,.0f} calls a month."
+    )
 
 
 def power(n: int, smallest: float) -> str:

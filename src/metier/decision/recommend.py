@@ -24,10 +24,10 @@ class Terms:
     """On what terms the verdict is given."""
 
     metric: str
-    gates: Gates = Gates()
+    gates: Gates = field(default_factory=Gates)
     margin: float = 0.02
-    """Differences up to this do not matter: the cheaper rung is taken. 2 points by default, about
-    what two people who label the same items disagree by at the least."""
+    """Differences up to this do not matter: the cheaper rung is taken. The default of 2 points is a
+    convention; what a point is worth depends on the trade."""
     blind_spot: float = 0.10
     """The most by which a rung that was passed over may still turn out better, by the interval of
     the difference; beyond it there are too few items for a verdict."""
