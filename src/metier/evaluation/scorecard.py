@@ -109,7 +109,7 @@ def confidence_of(item: ItemResult) -> float:
 
 
 def _spent(items: Sequence[ItemResult], clusters: Sequence[str] | None) -> dict[str, Estimate]:
-    spent = {
+    spent: dict[str, list[float]] = {
         "prompt_tokens": [item.answer.usage.prompt_tokens for item in items],
         "completion_tokens": [item.answer.usage.completion_tokens for item in items],
         "seconds": [item.seconds for item in items],

@@ -1,0 +1,76 @@
+"""What a tuned model kept of its base's ability, item by item."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from metier import stats
+from metier.errors import DataError
+from metier.evaluation.run import Keep, evaluate
+from metier.evaluation.suites.suite import Suite
+from metier.protocols import LanguageModel, Progress, silent
+from metier.types import ItemResult, Retention
+
+UNIT = (0.0, 1.0)
+
+
+def take_suite(
+    model: LanguageModel,
+    suite: Suite,
+    *,
+    batch_size: int = 32,
+    done: Mapping[str, ItemResult] | None = None,
+    on_items: Keep = lambda items: None,
+    progress: Progress = silent,
+) -> list[ItemResult]:
+    """Let a bare language model, with or without an adapter, take a suite; see ``evaluate``."""
+    if suite.ask is None:
+        raise DataError(f"suite {suite.name!r} is asked of rungs, not of a bare model")
+    return evaluate(
+        suite.ask(model),
+        suite,
+        batch_size=batch_size,
+        done=done,
+        on_items=on_items,
+        progress=progress,
+    )
+
+
+def retention(
+    rung: str,
+    base_items: Sequence[ItemResult],
+    tuned_items: Sequence[ItemResult],
+    suite: str,
+    *,
+    seed: int = 0,
+) -> Retention:
+    """Compare base and tuned model on the same items by the suite's first score.
+
+    DataError when the items differ, or when the base scores nothing, so that nothing can be lost.
+    """
+    before, after = _scores(base_items), _scores(tuned_items)
+    if before.keys() != after.keys():
+        odd = len(before.keys() ^ after.keys())
+        raise DataError(f"suite {suite!r}: base and {rung!r} differ in {odd} of their items")
+    base = [before[example] for example in before]
+    tuned = [after[example] for example in before]
+    if not any(base):
+        raise DataError(
+            f"suite {suite!r}: the base scores 0 on all {len(base)} items, so there is nothing to "
+            "forget; leave this suite out for this base"
+        )
+    return Retention(
+        rung=rung,
+        suite=suite,
+        base=stats.mean(base, bounds=UNIT),
+        tuned=stats.mean(tuned, bounds=UNIT),
+        ratio=stats.ratio(tuned, base, seed=seed),
+    )
+
+
+def _scores(items: Sequence[ItemResult]) -> dict[str, float]:
+    return {
+        item.example: item.scores[0].value
+        for item in items
+        if item.scores and item.scores[0].value is not None
+    }
