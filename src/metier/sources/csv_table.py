@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from io import BytesIO
 
 from metier.errors import SourceError
-from metier.sources.csv_block import parse_block
 from metier.sources.rows import Report, Row, Table
 from metier.sources.text_feed import MAX_CHARACTERS, TextFeed, fault
 
@@ -82,6 +81,8 @@ def _rows(
     feed: TextFeed, line: int, names: tuple[str, ...], delimiter: str, report: Report
 ) -> Iterator[Row]:
     """The rows after the header; ``line`` counts the lines read so far."""
+    from metier.sources.csv_block import parse_block  # brings NumPy, which no listing needs
+
     while block := feed.block():
         parsed = parse_block(block, names, delimiter)
         if parsed is None:

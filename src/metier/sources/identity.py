@@ -5,8 +5,6 @@ from __future__ import annotations
 from array import array
 from hashlib import blake2b
 
-import numpy as np
-
 SMALLEST = 1 << 16
 
 
@@ -37,6 +35,8 @@ class HashSet:
         return True
 
     def _grow(self) -> None:
+        import numpy as np
+
         kept = np.frombuffer(self._slots, dtype=np.uint64)
         keys = kept[kept != 0].tolist()
         size = 4 * len(self._slots)

@@ -7,6 +7,7 @@ import importlib
 import inspect
 import io
 import pkgutil
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +30,8 @@ PACKAGES = (
     "tkinter", "turtle", "unittest", "urllib", "xml", "zipfile",
 )  # fmt: skip
 """What a Python programmer meets; every version that metier supports has them."""
+
+ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,8 @@ def _signature(value: object) -> str:
     if not callable(value):
         return ""
     try:
-        return str(inspect.signature(value))
+        # Defaults such as <object object at 0x7f...> would differ in every process.
+        return ADDRESS.sub("", str(inspect.signature(value)))
     except (TypeError, ValueError):
         return ""
 
@@ -119,7 +123,7 @@ def _module_names(package: str) -> Iterator[str]:
     if isinstance(module, Malformed):
         return
     for info in sorted(pkgutil.iter_modules(getattr(module, "__path__", ())), key=lambda i: i.name):
-        if info.name not in LEFT_OUT and not info.name.startswith("test_"):
+        if info.name not in LEFT_OUT and not info.name.startswith(("_", "test_")):
             yield from (
                 _module_names(f"{package}.{info.name}")
                 if info.ispkg

@@ -1,0 +1,78 @@
+"""Looks at a data file and says what its columns are and what they are probably for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from metier.errors import SourceError
+from metier.sources import files
+from metier.sources.column_uses import Guess, TaskGuess, guess_task, guess_uses
+from metier.sources.columns import ColumnShape, shape_of
+from metier.sources.open_table import SUFFIXES, open_table
+from metier.sources.opening import find
+from metier.types import Json, Malformed
+
+ROWS = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class TableShape:
+    """What the first rows of a table, or the names in a folder, show."""
+
+    uri: str
+    rows: int
+    """Rows looked at, at most 5,000; 0 for a folder of files."""
+    whole: bool
+    """Whether these are all the rows that there are."""
+    columns: tuple[ColumnShape, ...] = ()
+    guesses: tuple[Guess, ...] = ()
+    """At most one for each use."""
+    task: TaskGuess | None = None
+    """None where no column looks like an answer."""
+    files: Mapping[str, int] = field(default_factory=dict)
+    """How many files of each readable suffix."""
+    malformed: tuple[Malformed, ...] = ()
+    """Of the rows looked at."""
+
+    def column_for(self, use: str) -> str | None:
+        """The column guessed for a use such as ``text``, or None."""
+        return next((guess.column for guess in self.guesses if guess.use == use), None)
+
+
+def look(path: str | Path, *, encoding: str = "utf-8") -> TableShape:
+    """Look at a table's first rows, or count the files of a folder by suffix.
+
+    A folder or glob that holds a table is looked at through its first table. Raises SourceError
+    as the sources do.
+    """
+    found = find(path, (*SUFFIXES, *files.SUFFIXES))
+    counts = dict(sorted(Counter(item.suffix for item in found).items()))
+    table_file = next((item for item in found if item.suffix in SUFFIXES), None)
+    if table_file is None:
+        if len(found) == 1 and found[0].suffix not in files.SUFFIXES:
+            known = ", ".join((*SUFFIXES, *files.SUFFIXES))
+            raise SourceError(f"{path}: cannot tell what this is; known suffixes are {known}")
+        return TableShape(str(path), 0, True, files=counts)
+    malformed: list[Malformed] = []
+    uri = table_file.uri
+
+    def report(line: int | None, reason: str) -> None:
+        malformed.append(Malformed(uri, line, reason))
+
+    with open_table(table_file, encoding=encoding, report=report) as table:
+        rows = [row for _, row in islice(table.rows, ROWS)]
+        whole = len(rows) < ROWS or next(table.rows, None) is None
+        columns = _columns(table.columns, rows)
+    uses = guess_uses(columns, len(rows))
+    return TableShape(
+        uri, len(rows), whole and len(found) == 1, columns, uses,
+        guess_task(columns, uses), counts, tuple(malformed),
+    )  # fmt: skip
+
+
+def _columns(names: Sequence[str], rows: Sequence[Mapping[str, Json]]) -> tuple[ColumnShape, ...]:
+    return tuple(shape_of(name, [row.get(name) for row in rows]) for name in names)
