@@ -15,28 +15,34 @@ from functools import cached_property
 from pathlib import Path
 
 from metier import __version__, serial
+from metier.corpus.chunk import Chunking
+from metier.corpus.clean import make_step
+from metier.corpus.deduplicate import Deduplication
 from metier.corpus.ingest import ingest
 from metier.corpus.leak_probe import probe
 from metier.corpus.table import LanceCorpus
 from metier.dataset.decontaminate import drop_overlapping, overlap
 from metier.dataset.examples import examples_from
-from metier.dataset.split import split
-from metier.decision.compare import compare
-from metier.decision.cost import price
-from metier.decision.recommend import recommend
+from metier.dataset.split import SplitPlan, split
+from metier.decision.cost import DEFAULT_MACHINE, Machine, TokenPrice, with_cost
+from metier.decision.gates import Gates
+from metier.decision.recommend import Terms, decide
 from metier.errors import EmptyStageError
 from metier.evaluation.forgetting import retention
 from metier.evaluation.run import evaluate
 from metier.evaluation.scorecard import scorecard
-from metier.evaluation.suites import Suite, retention_suites, test_suite
+from metier.evaluation.scorers import scorers_for
+from metier.evaluation.suites import Suite, multiple_choice, retention_suites
 from metier.hardware import hardware
-from metier.methods import method
 from metier.methods import candidate as candidate_file
-from metier.protocols import FitContext, Models, Progress, silent
+from metier.methods import method
+from metier.protocols import Answerer, FitContext, Models, Progress, silent
 from metier.recipe import Recipe, RungSettings
-from metier.settings import check_settings, rung_settings
-from metier.sources import fingerprint, open_source
-from metier.store import Project, step_key
+from metier.settings import check_settings, located_options, rung_settings
+from metier.sources import open_source
+from metier.sources.fingerprint import fingerprint
+from metier.sources.join import join
+from metier.store import Project, step_key, write_text
 from metier.types import (
     Candidate,
     CurvePoint,
@@ -92,6 +98,7 @@ class Pipeline:
         self.left_out: dict[str, str] = {}
         """Rungs that the budget had no room for, and why."""
         self._text = text
+        self._folder = Path(file).absolute().parent
         self._given_models = models
         self._started = time.monotonic()
 
@@ -114,12 +121,17 @@ class Pipeline:
     @cached_property
     def corpus(self) -> LanceCorpus:
         """The cleaned documents at their version."""
-        return LanceCorpus.open(self._corpus_table, self.ingested.version)
+        version = (self._corpus_step / "version").read_text(encoding="utf-8")
+        return LanceCorpus.open(self._corpus_table, version)
 
-    @cached_property
+    @property
+    def _corpus_table(self) -> Path:
+        return self.project.path / "corpus.lance"
+
+    @property
     def ingested(self) -> IngestReport:
         """What came in, and what was dropped on the way to the corpus."""
-        return serial.read(IngestReport, self._corpus_step / "report.json")
+        return self.corpus.report
 
     @cached_property
     def leak_probe(self) -> LeakProbe | None:
@@ -131,7 +143,7 @@ class Pipeline:
         def build(directory: Path) -> None:
             label = self.recipe.task.label
             found = probe(self.corpus.documents(), label, seed=self.recipe.seed)
-            (directory / "probe.json").write_text(serial.dump(found), encoding="utf-8")
+            write_text(directory / "probe.json", serial.dump(found))
 
         step = self.project.step("leak-probe", inputs, build)
         return serial.read(LeakProbe, step / "probe.json")
@@ -154,11 +166,15 @@ class Pipeline:
                 join([open_source(kind, options) for kind, options in sources]),
                 self._corpus_table,
                 steps=[make_step(step.name, step.options) for step in recipe.cleaning.steps],
-                deduplication=deduplication(recipe.cleaning),
+                deduplication=Deduplication(
+                    recipe.cleaning.exact_duplicates,
+                    near=recipe.cleaning.near_duplicates > 0,
+                    threshold=recipe.cleaning.near_duplicates or 1.0,
+                ),
                 chunking=Chunking(recipe.chunks.size, recipe.chunks.overlap),
                 progress=self.progress,
             )
-            _write(directory / "report.json", report)
+            write_text(directory / "version", report.version)
 
         return self.project.step("corpus", inputs, build)
 
@@ -181,14 +197,30 @@ class Pipeline:
         }
 
         def build(directory: Path) -> None:
-            rows = examples_from(self.corpus, label=recipe.task.label, group=recipe.task.group)
-            drawn = split(rows, recipe.task, recipe.split, seed=recipe.seed)
+            group = recipe.task.group or None
+            rows = examples_from(self.corpus, label=recipe.task.label, group=group)
+            labels = sorted({row.target for row in rows})
+            drawn = split(rows, recipe.task.task(labels), plan=self._plan, seed=recipe.seed)
             found = self._overlaps(drawn.test, drawn.train, against="training rows")
-            clean = replace(drawn, train=tuple(drop_overlapping(drawn.train, found)))
-            (directory / "overlaps.json").write_text(serial.dump(found), encoding="utf-8")
-            (directory / "dataset.json").write_text(serial.dump(clean), encoding="utf-8")
+            kept = drop_overlapping(drawn.train, found)
+            clean = replace(drawn, train=tuple(kept))
+            write_text(directory / "overlaps.json", serial.dump(tuple(found)))
+            write_text(directory / "dataset.json", serial.dump(clean))
 
         return self.project.step("dataset", inputs, build)
+
+    @property
+    def _plan(self) -> SplitPlan:
+        settings = self.recipe.split
+        return SplitPlan(
+            by=settings.by,
+            column=settings.column or None,
+            test=settings.test,
+            dev=settings.dev,
+            per_class=settings.rows_per_class,
+            dev_per_class=settings.dev_rows_per_class,
+            test_items=settings.test_items,
+        )
 
     def _overlaps(
         self, test: Sequence[Example], learnt: Sequence[Example], *, against: str
@@ -198,7 +230,6 @@ class Pipeline:
             [(row.id, row.input) for row in learnt],
             against=against,
             embedder=self.models.embedder(self.recipe.model.embedder),
-            threshold=self.recipe.split.overlap_threshold,
         )
 
     # --- dataset → candidates -------------------------------------------------------------------
@@ -258,32 +289,37 @@ class Pipeline:
     @cached_property
     def scorecards(self) -> tuple[Scorecard, ...]:
         """Every candidate on the test split, in the ladder's order."""
-        suite = test_suite(self.dataset)
-        return tuple(self._scorecard(built, suite) for built in self.candidates.values())
+        return tuple(self._scorecard(built) for built in self.candidates.values())
 
-    def _scorecard(self, built: Built, suite: Suite) -> Scorecard:
-        rung = built.candidate.rung
-        items = self._measure(built, suite)
+    def _scorecard(self, built: Built) -> Scorecard:
+        candidate = built.candidate
+        suite = Suite("test", self.dataset.test, scorers_for(self.dataset.task))
+        answerer = method(candidate.method).load(candidate, built.directory, self.models)
         card = scorecard(
-            rung,
-            items,
+            candidate.rung,
+            self._ask(answerer, suite, built.key, candidate.rung),
             self.dataset.task,
             versions={**self.versions, "candidate": built.key},
-            groups={row.id: row.group for row in suite.examples if row.group},
+            groups=self._groups,
             seed=self.recipe.seed,
         )
-        return price(card, built.candidate, self.recipe.prices)
+        return with_cost(card, self._rate(candidate))
 
-    def _measure(self, built: Built, suite: Suite) -> list[ItemResult]:
-        """The suite's items under one candidate; those in the ledger are not asked again."""
-        candidate = built.candidate
-        answerer = method(candidate.method).load(candidate, built.directory, self.models)
-        return self._ask(answerer, suite, [built.key, self.dataset.version], candidate.rung)
+    def _rate(self, candidate: Candidate) -> TokenPrice | Machine:
+        prices = self.recipe.prices
+        remote = prices.models.get(candidate.base or "")
+        if remote is not None:
+            return TokenPrice(remote.input, remote.output, remote.cached, source="recipe")
+        return replace(DEFAULT_MACHINE, dollars_per_hour=prices.machine_dollars_per_hour)
 
-    def _ask(
-        self, answerer: Answerer, suite: Suite, inputs: Json, who: str
-    ) -> list[ItemResult]:
-        key = step_key("items", [suite.name, suite.version, inputs])
+    @cached_property
+    def _groups(self) -> dict[str, str]:
+        return {row.id: row.group for row in self.dataset.test if row.group}
+
+    def _ask(self, answerer: Answerer, suite: Suite, inputs: Json, who: str) -> list[ItemResult]:
+        """The suite's items under one answerer; those in the ledger are not asked again."""
+        questions = [[row.id, row.input, row.target] for row in suite.examples]
+        key = step_key("items", [suite.name, questions, inputs])
         done = {
             example: serial.from_json(ItemResult, value)
             for example, value in self.project.items(key).items()
@@ -305,11 +341,21 @@ class Pipeline:
         if not tuned:
             return ()
         kept = []
-        for suite in retention_suites(self.recipe.retention, seed=self.recipe.seed):
+        for suite in self._retention_suites():
             base = self._ask_model(suite, None, "base")
             for name, built in tuned.items():
-                kept.append(retention(name, suite, base, self._ask_model(suite, built, name)))
+                after = self._ask_model(suite, built, name)
+                kept.append(retention(name, base, after, suite.name, seed=self.recipe.seed))
         return tuple(kept)
+
+    def _retention_suites(self) -> list[Suite]:
+        settings, seed = self.recipe.retention, self.recipe.seed
+        written = {suite.name: suite for suite in retention_suites(seed)}
+        suites = [written[name] for name in settings.suites]
+        for file in settings.files:
+            path = self._folder / file
+            suites.append(multiple_choice(path, limit=settings.items_per_file, seed=seed))
+        return suites
 
     def _ask_model(self, suite: Suite, built: Built | None, who: str) -> list[ItemResult]:
         model = self.recipe.model
@@ -324,13 +370,12 @@ class Pipeline:
         """Quality of the rungs named in ``[curve]`` when built from fewer rows per class."""
         if self.recipe.task.kind != "classification":
             return ()
-        suite = test_suite(self.dataset)
         points = []
         for rung in (r for r in self.recipe.rungs if r.rung in self.recipe.curve.rungs):
             for rows in self.recipe.curve.rows_per_class:
                 fewer = fewer_rows(self.dataset, rows)
                 if fewer is not None:
-                    card = self._scorecard(self._fit(rung, fewer, {}), suite)
+                    card = self._scorecard(self._fit(rung, fewer, {}))
                     points.append(CurvePoint(rung.rung, rows, card.metrics[self.metric]))
         full = max(Counter(row.target for row in self.dataset.train).values())
         points += [
@@ -345,14 +390,31 @@ class Pipeline:
     @cached_property
     def decision(self) -> Decision:
         """Which rung to ship and why."""
-        return recommend(
+        return decide(
             self.scorecards,
-            [built.candidate for built in self.candidates.values()],
-            comparisons=compare(self.scorecards, self.metric, seed=self.recipe.seed),
+            self._terms,
             retention=self.retention,
-            gates=self.recipe.gates,
-            prices=self.recipe.prices,
+            labels=self.dataset.task.labels,
+            groups=self._groups,
+            seed=self.recipe.seed,
+        )
+
+    @property
+    def _terms(self) -> Terms:
+        gates = self.recipe.gates
+        per_second = self.recipe.prices.machine_dollars_per_hour / 3600
+        return Terms(
             metric=self.metric,
+            gates=Gates(
+                gates.least_quality,
+                gates.most_forgetting,
+                gates.most_dollars_per_thousand,
+                gates.most_seconds,
+            ),
+            training_dollars={
+                name: built.candidate.train_seconds * per_second
+                for name, built in self.candidates.items()
+            },
         )
 
     @cached_property
@@ -365,8 +427,8 @@ class Pipeline:
             "dataset": self.dataset.version,
             "engine": model.engine,
             "seed": str(self.recipe.seed),
-            **{f"base {key}": value for key, value in describe(model.base).items()},
-            **{f"embedder {key}": value for key, value in describe(model.embedder).items()},
+            "base": model.base,
+            "embedder": model.embedder,
         }
 
     @cached_property

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from metier.corpus.clean import make_step
 from metier.errors import DataError, Problem, RecipeError
 from metier.methods import method
-from metier.recipe import Recipe, RungSettings, line_of, nearest, option_problem
+from metier.recipe import (
+    Recipe,
+    RungSettings,
+    SourceSettings,
+    dotted,
+    line_of,
+    nearest,
+    option_problem,
+)
 from metier.sources import open_source
 from metier.toml_lines import KeyPath, key_lines
 from metier.types import Json
@@ -27,6 +37,11 @@ def check_settings(recipe: Recipe, text: str, file: str) -> None:
             open_source(source.kind, source.options)
         except DataError as error:
             problems.append(_problem(str(error), ("sources", position), text, file))
+    suites = list(SUITES)
+    for name in recipe.retention.suites:
+        if name not in suites:
+            message = f"no suite is called {name!r}" + nearest(name, suites)
+            problems.append(_problem(message, ("retention", "suites"), text, file))
     names = [rung.rung for rung in recipe.rungs]
     for name in recipe.curve.rungs if "curve" in recipe.model_fields_set else ():
         if name not in names:
@@ -39,6 +54,22 @@ def check_settings(recipe: Recipe, text: str, file: str) -> None:
 def rung_settings(rung: RungSettings) -> dict[str, Json]:
     """The rung's settings, complete with its method's defaults."""
     return {**method(rung.method).defaults, **rung.options}
+
+
+def located_options(source: SourceSettings, folder: Path) -> dict[str, Json]:
+    """A source's options, its relative paths made to start at the recipe's folder."""
+    options = source.options
+    for key in ("path", "paths"):
+        if key in options:
+            given = options[key]
+            one = isinstance(given, str)
+            found = [_located(path, folder) for path in ([given] if one else given)]
+            options[key] = found[0] if one else found
+    return options
+
+
+def _located(path: str, folder: Path) -> str:
+    return path if "://" in path else str(folder / Path(path).expanduser())
 
 
 def _rung_problems(rung: RungSettings, path: KeyPath, text: str, file: str) -> list[Problem]:
@@ -54,6 +85,4 @@ def _rung_problems(rung: RungSettings, path: KeyPath, text: str, file: str) -> l
 
 
 def _problem(message: str, path: KeyPath, text: str, file: str) -> Problem:
-    from metier.recipe import dotted
-
     return Problem(file, line_of(path, key_lines(text)), dotted(path), message)

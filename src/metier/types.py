@@ -483,6 +483,8 @@ class RunReport:
     curve: tuple[CurvePoint, ...] = ()
     leak_probe: LeakProbe | None = None
     overlaps: tuple[Overlap, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Rungs of the recipe that were not built, and why."""
     versions: Mapping[str, str] = field(default_factory=dict)
     hardware: str = ""
     seconds: float = 0.0
