@@ -1,4 +1,4 @@
-"""Declarative cleaning: named steps with options, each of which keeps the way back to the source."""
+"""Declarative cleaning: named steps with options that keep the way back to the source."""
 
 from __future__ import annotations
 
@@ -18,15 +18,32 @@ def clean(document: Document, steps: Sequence[Step]) -> CleanDocument:
     Personal data that a step replaced is still in ``source_text`` and ``removed``: publish the
     ``text``, not the corpus.
     """
+    return clean_counted(document, steps).document
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """A cleaned document and how many characters each step that changed it took out."""
+
+    document: CleanDocument
+    taken: Mapping[str, int]
+
+
+def clean_counted(document: Document, steps: Sequence[Step]) -> Cleaned:
+    """``clean``, with the counts that an ingest reports."""
     draft = first_draft(document)
     removed: dict[str, str] = {}
-    for done in _run(document, steps):
+    counts: dict[str, int] = {}
+    for done in _run(draft, steps):
         draft = done.after
+        if done.after is done.before:
+            continue
+        counts[done.step] = counts.get(done.step, 0) + sum(map(len, done.taken))
         taken = "\n".join(done.taken)
         if taken and not taken.isspace():
             earlier = removed.get(done.step)
             removed[done.step] = taken if earlier is None else f"{earlier}\n{taken}"
-    return CleanDocument(
+    cleaned = CleanDocument(
         id=document.id,
         text=draft.text,
         source_text=document.text,
@@ -37,6 +54,7 @@ def clean(document: Document, steps: Sequence[Step]) -> CleanDocument:
         regions=document.regions,
         removed=removed,
     )
+    return Cleaned(cleaned, counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +72,7 @@ def preview(document: Document, steps: Sequence[Step]) -> list[StepPreview]:
     """The text before and after each step, for a person to look at."""
     return [
         StepPreview(done.step, done.before.text, done.after.text, done.taken)
-        for done in _run(document, steps)
+        for done in _run(first_draft(document), steps)
     ]
 
 
@@ -82,8 +100,7 @@ class _Done:
     taken: tuple[str, ...]
 
 
-def _run(document: Document, steps: Sequence[Step]) -> Iterator[_Done]:
-    draft = first_draft(document)
+def _run(draft: Draft, steps: Sequence[Step]) -> Iterator[_Done]:
     for step in steps:
         edits: list[Edit] = in_order(draft.text, step.edits(draft))
         taken = tuple(draft.text[edit.start : edit.end] for edit in edits)

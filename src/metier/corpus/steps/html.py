@@ -13,18 +13,20 @@ from metier.corpus.edits import Draft, Edit
 _LOOKS_LIKE_HTML = re.compile(r"(?i)<(?:!doctype|html|head|body|div|p|span|table|h[1-6]|article)\b")
 _TAG = re.compile(r"""</?([A-Za-z][A-Za-z0-9:-]*+)(?:[^"'>]++|"[^"]*+"|'[^']*+')*+>""")
 _ENTITY = re.compile(r"&(?:#\d{1,8}|#[xX][0-9A-Fa-f]{1,8}|[A-Za-z][A-Za-z0-9]{1,31});?")
+_BLANKS = re.compile(r"[^\S ]\s*| \s+")
+_NAME = re.compile(r"</?([A-Za-z0-9:-]*)")
 _LONGEST_TAG = 16_384
 _MOST_BROKEN_TAGS = 200
 
 _HIDDEN = frozenset(
-    "script style noscript template head svg math iframe object select option button form nav "
-    "aside footer".split()
+    {"script", "style", "noscript", "template", "head", "svg", "math", "iframe", "object"}
+    | {"select", "option", "button", "form", "nav", "aside", "footer"}
 )
 _RAW = frozenset({"script", "style"})
-_VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
 _BLOCKS = frozenset(
-    "address article blockquote body br center dd div dl dt fieldset figcaption figure footer h1 h2 "
-    "h3 h4 h5 h6 header hr html li main nav ol p pre section table td th tr ul".split()
+    {"address", "article", "blockquote", "body", "br", "center", "dd", "div", "dl", "dt", "td"}
+    | {"fieldset", "figcaption", "figure", "footer", "h1", "h2", "h3", "h4", "h5", "h6", "header"}
+    | {"hr", "html", "li", "main", "nav", "ol", "p", "pre", "section", "table", "th", "tr", "ul"}
 )
 # Blocks of which more than this share is link text are menus; 0.5 is what jusText-like rules use.
 _MOST_LINKS = 0.5
@@ -126,10 +128,8 @@ def _begins_tag(text: str, start: int) -> bool:
 
 
 def _tag_name(text: str, start: int) -> tuple[str, bool]:
-    closing = text.startswith("/", start + 1)
-    name = re.compile(r"[A-Za-z0-9:-]*").match(text, start + 1 + closing)
-    assert name is not None
-    return name.group().lower(), closing
+    name = _NAME.match(text, start)
+    return (name[1].lower() if name else ""), text.startswith("/", start + 1)
 
 
 def _after(text: str, end: str, start: int) -> int:
@@ -216,6 +216,6 @@ def _inner_edits(text: str, run: _Run) -> list[Edit]:
         if character != match.group():
             edits.append(Edit(*match.span(), character))
     if not run.preformatted:
-        for match in re.compile(r"[^\S ]\s*| \s+").finditer(text, run.start, run.end):
+        for match in _BLANKS.finditer(text, run.start, run.end):
             edits.append(Edit(*match.span(), " "))
     return edits

@@ -10,11 +10,12 @@ from typing import ClassVar, NamedTuple
 from metier.corpus.edits import Draft, Edit
 
 # "From " without a colon heads a message in a mailbox file.
-_FIELD = re.compile(r"([A-Za-z][A-Za-z0-9_-]{0,60}):[ \t]*|From (?=\S+ )")
+_FIELD = re.compile(r"([A-Za-z][A-Za-z0-9_.-]{0,60}):[ \t]*|From (?=\S+ )")
 # One of these must stand in a block before it counts as headers: "Note: ..." begins prose.
 _KNOWN_FIELDS = frozenset(
-    "from to cc subject date sender reply-to message-id newsgroups organization organisation lines "
-    "references path received return-path mime-version content-type in-reply-to".split()
+    {"from", "to", "cc", "subject", "date", "sender", "reply-to", "message-id", "newsgroups"}
+    | {"organization", "organisation", "lines", "references", "path", "received", "return-path"}
+    | {"mime-version", "content-type", "in-reply-to"}
 )
 
 # Bounded repeats behind a look-behind: each token is looked at once, whatever its length.
@@ -38,11 +39,12 @@ _ANNOUNCED = frozenset("}:#+%=*~$@&!)")
 
 _RULER = re.compile(r"\s*[-=_*~#+.<>|/\\ ]{4,}\s*")
 _CONTACT = re.compile(
-    r"@|\b(?:Internet|E-?mail|Phone|Tel|Fax|Bitnet|UUCP|CompuServe)\b|\(?\d{3}\)?[-. /]\d{3}[-. ]\d{4}"
-    r"|\b(?:disclaimer|my opinions?|(?:opinions?|views?) (?:are|expressed)|not (?:those of )?my employer)",
+    r"@|\b(?:Internet|E-?mail|Phone|Tel|Fax|Bitnet|UUCP|CompuServe|disclaimer|my opinions?)\b"
+    r"|\(?\d{3}\)?[-. /]\d{3}[-. ]\d{4}"
+    r"|\b(?:opinions?|views?) (?:are|expressed)\b|\bnot (?:those of )?my employer",
     re.IGNORECASE,
 )
-_NAME_LINE = re.compile(r"\W{0,6}[A-Za-z][\w.'-]{0,20}(?: [A-Za-z][\w.'-]{0,20}){0,3}\W{0,4}")
+_NAME_LINE = re.compile(r"\W{0,6}[A-Za-z][\w.'-]{0,20}(?: [A-Za-z][\w.',-]{0,20}){0,3}\W{0,4}")
 _LONGEST_SIGNATURE = 12  # lines; the netiquette says 4, many do not keep to it
 _LONGEST_BLOCK = 8
 
@@ -139,11 +141,18 @@ class Signatures:
     name: ClassVar[str] = "signatures"
 
     def edits(self, draft: Draft) -> list[Edit]:
-        lines = lines_of(draft.text.rstrip())
+        lines = _without_blank_end(lines_of(draft.text))
         start = _marked_signature(lines)
         if start is None:
             start = _unmarked_signature(lines)
-        return [] if start is None else [Edit(lines[start].start, len(draft.text))]
+        if start is None:
+            return []
+        # Many sign with their name above the signature too.
+        above = _without_blank_end(lines[:start])
+        name = _unmarked_signature(above)
+        if name == len(above) - 1:
+            start = name
+        return [Edit(lines[start].start, len(draft.text))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +163,23 @@ class Addresses:
     name: ClassVar[str] = "addresses"
 
     def edits(self, draft: Draft) -> list[Edit]:
-        edits = []
-        if "@" in draft.text:
-            edits = [Edit(*match.span()) for match in _ADDRESS.finditer(draft.text)]
+        edits = [Edit(*span) for span in spans_around(_ADDRESS, "@", draft.text)]
         if self.urls:
             edits += [Edit(*match.span()) for match in _URL.finditer(draft.text)]
         return edits
+
+
+def spans_around(pattern: re.Pattern[str], sign: str, text: str) -> list[tuple[int, int]]:
+    """Matches of a pattern that needs ``sign``, looked for only in lines that have it."""
+    spans = []
+    position = text.find(sign)
+    while position >= 0:
+        start = text.rfind("\n", 0, position) + 1
+        newline = text.find("\n", position)
+        end = len(text) if newline < 0 else newline
+        spans += [match.span() for match in pattern.finditer(text, start, end)]
+        position = text.find(sign, end)
+    return spans
 
 
 def _attributions(lines: Sequence[Line], quoted: Sequence[bool]) -> set[int]:
@@ -209,6 +229,13 @@ def _announced_signs(lines: Sequence[Line], attributions: set[int]) -> set[str]:
     return signs & _ANNOUNCED
 
 
+def _without_blank_end(lines: Sequence[Line]) -> Sequence[Line]:
+    end = len(lines)
+    while end and not lines[end - 1].text.strip():
+        end -= 1
+    return lines[:end]
+
+
 def _marked_signature(lines: Sequence[Line]) -> int | None:
     earliest = max(0, len(lines) - 1 - _LONGEST_SIGNATURE)
     for number in range(len(lines) - 1, earliest - 1, -1):
@@ -219,7 +246,7 @@ def _marked_signature(lines: Sequence[Line]) -> int | None:
 
 def _unmarked_signature(lines: Sequence[Line]) -> int | None:
     last = len(lines) - 1
-    start = last
+    start = max(0, last)
     while start > 0 and lines[start].text.strip():
         if last - start > _LONGEST_SIGNATURE:
             return None

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
 from metier.corpus.edits import Draft, Edit
@@ -14,9 +15,10 @@ from metier.corpus.steps.mail import Line, lines_of
 _HEAD = 4  # lines at a page's top among which a running head is looked for
 _FOOT = 3
 _NUMBER = re.compile(r"\d+")
+# Roman ones in lower case only: "II" at a page's top heads a section.
 _PAGE_NUMBER = re.compile(
-    # Roman ones in lower case only: "II" at a page's top heads a section.
-    r"\W*(?:[Pp]age|PAGE|[Ss]eite|p\.)?\s*(?:\d{1,4}|[ivxl]{1,7})(?:\s*(?:of|von|/)\s*\d{1,4})?\W*"
+    r"[-–—[( ]*(?:[Pp]age|PAGE|[Ss]eite|p\.)?\s*(\d{1,4}|[ivxl]{1,7})"
+    r"(?:\s*(?:of|von|/)\s*\d{1,4})?[-–—\]) ]*"
 )
 _CITE = re.compile(r"(?i)\s*cite (?:this|as)\b.{0,200}")
 
@@ -37,47 +39,49 @@ class PdfFurniture:
         pages = _pages(draft)
         if len(pages) < 2:
             return []
-        heads = [_printed(page)[:_HEAD] for page in pages]
-        feet = [_printed(page)[-_FOOT:] for page in pages]
-        head_counts, foot_counts = _counts(heads), _counts(feet)
         least = 2 if len(pages) < 6 else 3
+        pages = _without_edge(pages, _HEAD, least)
+        backwards = _without_edge([page[::-1] for page in pages], _FOOT, least)
         edits = []
         body_end = 0
-        for page, head, foot in zip(pages, heads, feet, strict=True):
-            printed = _printed(page)
-            top = _furniture(head, head_counts, least)
-            bottom = _furniture(foot[::-1], foot_counts, least)
-            body = printed[top : max(top, len(printed) - bottom)]
+        for body in backwards:
             if body:
+                first, last = body[-1], body[0]
                 joint = "\n" if body_end and draft.text[body_end - 1] != "\n" else ""
-                edits.append(Edit(body_end, body[0].start, joint))
-                body_end = min(body[-1].end, body[-1].start + len(body[-1].text) + 1)
+                edits.append(Edit(body_end, first.start, joint))
+                body_end = last.end
         edits.append(Edit(body_end, len(draft.text)))
         return edits if body_end else []
 
 
 def _pages(draft: Draft) -> list[list[Line]]:
-    """The lines of each page, with their places in the text."""
+    """The printed lines of each page, with their places in the text."""
     text = draft.text
     bounds = [0]
     if "\f" in text:
         bounds += [match.end() for match in re.finditer("\f", text)]
     elif text == draft.document.text:
         regions = draft.document.regions
-        for before, after in zip(regions, regions[1:], strict=False):
+        for before, after in pairwise(regions):
             if after.page != before.page:
                 bounds.append(after.start)
     bounds.append(len(text))
     pages = []
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    for start, end in pairwise(bounds):
         page = text[start:end].rstrip("\f")
-        if page.strip():
-            pages.append([Line(start + a, start + b, line) for a, b, line in lines_of(page)])
+        lines = [line for line in lines_of(page) if line.text.strip()]
+        if lines:
+            pages.append([Line(start + a, start + b, text) for a, b, text in lines])
     return pages
 
 
-def _printed(page: Sequence[Line]) -> list[Line]:
-    return [line for line in page if line.text.strip()]
+def _without_edge(pages: list[list[Line]], depth: int, least: int) -> list[list[Line]]:
+    """The pages without the furniture among their first ``depth`` lines."""
+    edges = [page[:depth] for page in pages]
+    counts = _counts(edges)
+    return [
+        page[_furniture(edge, counts, least) :] for page, edge in zip(pages, edges, strict=True)
+    ]
 
 
 def _counts(edges: Sequence[Sequence[Line]]) -> Counter[str]:
@@ -93,11 +97,18 @@ def _furniture(edge: Sequence[Line], counts: Counter[str], least: int) -> int:
     """How many lines from the edge inwards are furniture; ``edge`` begins at the page's edge."""
     innermost = 0
     for number, line in enumerate(edge, start=1):
-        repeated = counts[_key(line)] >= least and len(line.text) < 200
-        if repeated or _CITE.fullmatch(line.text) or _is_page_number(line):
+        # A page number further inside may as well be a footnote's or the end of a sentence.
+        page_number = number == innermost + 1 and _is_page_number(line)
+        if page_number or _CITE.fullmatch(line.text) or _is_repeated(line, counts, least):
             innermost = number
     return innermost
 
 
 def _is_page_number(line: Line) -> bool:
     return len(line.text) < 20 and bool(_PAGE_NUMBER.fullmatch(line.text.strip()))
+
+
+def _is_repeated(line: Line, counts: Counter[str], least: int) -> bool:
+    key = _key(line)
+    has_words = sum(character.isalpha() for character in key) >= 3
+    return has_words and len(key) < 200 and counts[key] >= least

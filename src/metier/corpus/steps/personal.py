@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from typing import ClassVar
 
 from metier.corpus.edits import Draft, Edit
+from metier.corpus.steps.mail import spans_around
 from metier.errors import DataError
 
 _EMAIL = re.compile(r"(?<![\w.+%-])[\w.+%-]{1,100}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
@@ -16,7 +17,9 @@ _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b
 _CARD = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-])")
 _SSN = re.compile(r"(?<![\w-])(?!000|666|9)\d{3}-(?!00)\d\d-(?!0000)\d{4}(?![\w-])")
 _IP4 = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.]*\d)")
-_IP6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?![\w:])")
+_IP6 = re.compile(
+    r"(?<![\w:.])(?=[0-9A-Fa-f]{0,4}:)(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])"
+)
 _PHONE = re.compile(
     r"(?<![\w.+/-])(?:"
     r"\+\d{1,3}(?:[ ./-]?\(?\d{1,5}\)?){2,6}"  # +49 711 123-4567
@@ -104,7 +107,7 @@ def _phone_has_digits(found: str) -> bool:
 
 
 _FINDERS: dict[str, Callable[[str], Iterator[tuple[int, int]]]] = {
-    "email": _matches(_EMAIL, _always),
+    "email": lambda text: iter(spans_around(_EMAIL, "@", text)),
     "iban": _matches(_IBAN, _iban_checks),
     "card": _matches(_CARD, _luhn_checks),
     "ssn": _matches(_SSN, _always),

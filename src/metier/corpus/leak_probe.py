@@ -1,0 +1,64 @@
+"""Whether a label could be read off the text that cleaning took out."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+
+from metier.errors import DataError
+from metier.types import CleanDocument, Estimate, LeakProbe
+
+_FOLDS = 5
+
+
+def probe(documents: Iterable[CleanDocument], label_key: str, *, seed: int = 0) -> LeakProbe:
+    """Cross-validated accuracy of a bag of words on each step's removed text alone.
+
+    All documents count, those too from which a step took nothing. An accuracy well above
+    ``chance`` means that a model which sees the uncleaned text can be right for the wrong reason.
+    Words are kept whole with ``@`` and dots, since addresses are what usually gives labels away.
+    """
+    labels: list[str] = []
+    removed: list[dict[str, str]] = []
+    for document in documents:
+        label = document.metadata.get(label_key)
+        if label is not None:
+            labels.append(str(label))
+            removed.append(dict(document.removed))
+    counts = Counter(labels)
+    if len(counts) < 2 or counts.most_common()[-1][1] < _FOLDS:
+        raise DataError(
+            f'the leak probe needs two or more values of "{label_key}" with at least {_FOLDS} '
+            f"documents each; found {dict(counts.most_common(10))}"
+        )
+    steps = sorted({step for taken in removed for step in taken})
+    accuracies = {
+        step: _accuracy([taken.get(step, "") for taken in removed], labels, seed) for step in steps
+    }
+    return LeakProbe(removed=accuracies, chance=counts.most_common(1)[0][1] / len(labels))
+
+
+def _accuracy(texts: list[str], labels: list[str], seed: int) -> Estimate:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+
+    # "empty" stands for texts from which nothing was taken, so that no fold is without words.
+    texts = [text if text.strip() else "nothing_taken" for text in texts]
+    words = TfidfVectorizer(sublinear_tf=True, token_pattern=r"[\w@.-]{2,}", max_features=50_000)
+    model = make_pipeline(words, LogisticRegression(C=10, max_iter=200))
+    folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
+    predicted = cross_val_predict(model, texts, labels, cv=folds)
+    right = sum(a == b for a, b in zip(predicted, labels, strict=True))
+    return _proportion(right, len(labels))
+
+
+def _proportion(successes: int, n: int) -> Estimate:
+    """Wilson's interval; ``metier.stats.proportion`` takes this place."""
+    z = 1.959964
+    share = successes / n
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return Estimate(share, max(0.0, centre - half), min(1.0, centre + half), n)
