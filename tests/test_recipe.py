@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metier.errors import RecipeError
-from metier.recipe import DEFAULT_RUNGS, Recipe, option_problem, parse_recipe, read_recipe
+from metier.recipe import DEFAULT_RUNGS, Recipe, parse_recipe, read_recipe
+from metier.settings import check_settings
 from metier.toml_lines import key_lines
 
 MINIMAL = """\
@@ -66,12 +67,22 @@ def test_split_by_entity_needs_its_column():
     assert "needs `column`" in problems(MINIMAL + '[split]\nby = "entity"\n')[0]
 
 
-def test_unknown_option_of_a_rung_is_found_in_its_own_table():
-    text = MINIMAL + '[[rungs]]\nmethod = "tfidf"\n[[rungs]]\nmethod = "lora"\nrnak = 8\n'
+def test_unknown_options_are_found_in_their_own_tables(tmp_path):
+    text = (
+        MINIMAL.replace('text = "body"', 'txt = "body"')
+        + '[[rungs]]\nmethod = "tfidf"\n[[rungs]]\nmethod = "lora"\nrnak = 8\n'
+        + '[cleaning]\nsteps = ["quots"]\n[retention]\nsuites = ["formats", "generl"]\n'
+    )
 
-    problem = option_problem(text, "metier.toml", ("rungs", 1, "rnak"), known=["rank", "epochs"])
+    with pytest.raises(RecipeError) as caught:
+        check_settings(parse_recipe(text), text, "metier.toml")
 
-    assert str(problem) == "metier.toml:14: rungs[2].rnak: unknown key; did you mean `rank`?"
+    found = str(caught.value).splitlines()
+    assert found[0] == "metier.toml:14: rungs[2].rnak: unknown key; did you mean `rank`?"
+    assert found[1].startswith("metier.toml:16: cleaning.steps[1]: ") and "quotes" in found[1]
+    assert found[2].startswith("metier.toml:2: sources[1]: ") and "'text'" in found[2]
+    assert found[3].startswith("metier.toml:18: retention.suites: 'generl' is unknown")
+    assert len(found) == 4
 
 
 def test_missing_file_says_how_to_make_one(tmp_path):

@@ -39,7 +39,7 @@ _HOMES = {
     "run": "metier.api",
 }
 
-__all__ = sorted([*_HOMES, "__version__"])  # noqa: PLE0605
+__all__ = sorted([*_HOMES, "__version__"])
 
 if TYPE_CHECKING:
     from metier.api import run as run

@@ -276,12 +276,6 @@ def parse_recipe(text: str, *, file: str = "metier.toml") -> Recipe:
         raise RecipeError([_problem(e, file, lines) for e in causes]) from None
 
 
-def option_problem(text: str, file: str, path: KeyPath, *, known: Sequence[str]) -> Problem:
-    """An unknown key in a table that a part other than the recipe checks."""
-    message = "unknown key" + nearest(str(path[-1]), known)
-    return Problem(file, line_of(path, key_lines(text)), dotted(path), message)
-
-
 def nearest(word: str, known: Sequence[str]) -> str:
     """A hint that names the nearest known spelling, or all of them when few."""
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)

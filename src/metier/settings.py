@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from metier.corpus.clean import make_step
 from metier.errors import DataError, Problem, RecipeError
-from metier.methods import method
+from metier.evaluation.suites import retention_suites
+from metier.methods import method, names
 from metier.recipe import (
     Recipe,
     RungSettings,
@@ -14,7 +16,6 @@ from metier.recipe import (
     dotted,
     line_of,
     nearest,
-    option_problem,
 )
 from metier.sources import open_source
 from metier.toml_lines import KeyPath, key_lines
@@ -23,32 +24,17 @@ from metier.types import Json
 
 def check_settings(recipe: Recipe, text: str, file: str) -> None:
     """Raise RecipeError with every unknown method, rung setting, step or source option at once."""
-    problems = []
-    for position, rung in enumerate(recipe.rungs):
-        problems += _rung_problems(rung, ("rungs", position), text, file)
-    for position, step in enumerate(recipe.cleaning.steps):
-        path: KeyPath = ("cleaning", "steps", position)
-        try:
-            make_step(step.name, step.options)
-        except DataError as error:
-            problems.append(_problem(str(error), path, text, file))
-    for position, source in enumerate(recipe.sources):
-        try:
-            open_source(source.kind, source.options)
-        except DataError as error:
-            problems.append(_problem(str(error), ("sources", position), text, file))
-    suites = list(SUITES)
-    for name in recipe.retention.suites:
-        if name not in suites:
-            message = f"no suite is called {name!r}" + nearest(name, suites)
-            problems.append(_problem(message, ("retention", "suites"), text, file))
-    names = [rung.rung for rung in recipe.rungs]
-    for name in recipe.curve.rungs if "curve" in recipe.model_fields_set else ():
-        if name not in names:
-            message = f"no rung is called {name!r}" + nearest(name, names)
-            problems.append(_problem(message, ("curve", "rungs"), text, file))
-    if problems:
-        raise RecipeError(problems)
+    found = [
+        *_rung_problems(recipe),
+        *_step_problems(recipe),
+        *_source_problems(recipe),
+        *_name_problems(recipe),
+    ]
+    if found:
+        lines = key_lines(text)
+        raise RecipeError(
+            [Problem(file, line_of(path, lines), dotted(path), said) for path, said in found]
+        )
 
 
 def rung_settings(rung: RungSettings) -> dict[str, Json]:
@@ -72,17 +58,60 @@ def _located(path: str, folder: Path) -> str:
     return path if "://" in path else str(folder / Path(path).expanduser())
 
 
-def _rung_problems(rung: RungSettings, path: KeyPath, text: str, file: str) -> list[Problem]:
-    try:
-        known = list(method(rung.method).defaults)
-    except DataError as error:
-        return [_problem(str(error), (*path, "method"), text, file)]
-    return [
-        option_problem(text, file, (*path, key), known=known)
-        for key in rung.options
-        if key not in known
+Finding = tuple[KeyPath, str]
+
+
+def _rung_problems(recipe: Recipe) -> Iterator[Finding]:
+    for position, rung in enumerate(recipe.rungs):
+        path: KeyPath = ("rungs", position)
+        try:
+            known = list(method(rung.method).defaults)
+        except DataError as error:
+            yield (*path, "method"), str(error)
+            continue
+        for key in rung.options:
+            if key not in known:
+                yield (*path, key), "unknown key" + nearest(key, known)
+
+
+def _step_problems(recipe: Recipe) -> Iterator[Finding]:
+    for position, step in enumerate(recipe.cleaning.steps):
+        try:
+            make_step(step.name, step.options)
+        except DataError as error:
+            yield ("cleaning", "steps", position), str(error)
+
+
+def _source_problems(recipe: Recipe) -> Iterator[Finding]:
+    for position, source in enumerate(recipe.sources):
+        try:
+            open_source(source.kind, source.options)
+        except DataError as error:
+            yield ("sources", position), str(error)
+
+
+def _name_problems(recipe: Recipe) -> Iterator[Finding]:
+    """Names that must be those of suites or of the recipe's own rungs."""
+    suites = [suite.name for suite in retention_suites(recipe.seed)]
+    rungs = [rung.rung for rung in recipe.rungs]
+    asked: list[tuple[KeyPath, Sequence[str], list[str]]] = [
+        (("retention", "suites"), recipe.retention.suites, suites)
     ]
+    if "curve" in recipe.model_fields_set:
+        asked.append((("curve", "rungs"), recipe.curve.rungs, rungs))
+    for path, names, known in asked:
+        for name in names:
+            if name not in known:
+                yield path, f"{name!r} is unknown" + nearest(name, known)
 
 
-def _problem(message: str, path: KeyPath, text: str, file: str) -> Problem:
-    return Problem(file, line_of(path, key_lines(text)), dotted(path), message)
+def recipe_schema() -> dict[str, Json]:
+    """JSON Schema of a recipe, with the settings of each method that is installed."""
+    schema = Recipe.model_json_schema()
+    rung = schema["$defs"]["RungSettings"]
+    rung["properties"]["method"]["enum"] = names()
+    for name in names():
+        for key, default in method(name).defaults.items():
+            rung["properties"].setdefault(key, {"default": default, "description": f"Of {name}."})
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    return schema

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import typer
 from typer.core import TyperGroup
@@ -20,7 +21,7 @@ from metier.errors import UserError
 class Verbs(TyperGroup):
     """Turns errors into exit codes: 2 where the user can mend it, 130 when stopped by Ctrl-C."""
 
-    def invoke(self, ctx: typer.Context) -> object:
+    def invoke(self, ctx: Any) -> object:
         """Run the verb; 0 is success, and a verb itself exits with 1 when a gate failed."""
         try:
             return super().invoke(ctx)

@@ -18,7 +18,7 @@ def check(
 ) -> None:
     """Read a recipe and its rungs' settings; name every problem at once."""
     from metier.cli.project import open_recipe
-    from metier.pipeline import check_settings
+    from metier.settings import check_settings
 
     opened = open_recipe(recipe)
     check_settings(opened.recipe, opened.text, str(opened.file))
@@ -28,6 +28,6 @@ def check(
 @app.command()
 def schema() -> None:
     """Print the recipe's JSON Schema; point your editor's TOML extension at it."""
-    from metier.methods.schema import recipe_schema
+    from metier.settings import recipe_schema
 
     show_json(recipe_schema())

@@ -33,9 +33,7 @@ def runs(
     table = Table("run", "name", "started", "status", "seconds", "step", box=None)
     for run in rows:
         seconds = "" if run["seconds"] is None else f"{run['seconds']:.1f}"
-        table.add_row(
-            str(run["id"]), run["name"], run["started"][:19], run["status"], seconds, ""
-        )
+        table.add_row(str(run["id"]), run["name"], run["started"][:19], run["status"], seconds, "")
         for step in run["steps"]:
             took = "" if step["seconds"] is None else f"{step['seconds']:.1f}"
             table.add_row("", "", step["started"][:19], step["status"], took, step["kind"])

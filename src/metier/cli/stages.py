@@ -29,7 +29,8 @@ def ingest(
     from metier.serial import to_json
 
     if preview:
-        show(before_and_after(open_recipe(recipe).recipe, preview))
+        opened = open_recipe(recipe)
+        show(before_and_after(opened.recipe, preview, opened.file.absolute().parent))
         return
     with _pipeline(recipe, project) as pipeline:
         report = pipeline.ingested

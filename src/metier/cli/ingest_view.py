@@ -1,0 +1,56 @@
+"""How ``metier ingest`` shows what cleaning did."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from metier.types import IngestReport
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from metier.recipe import Recipe
+
+
+def counts(report: IngestReport) -> RenderableType:
+    """What came in, what each step changed, what was dropped and why."""
+    from rich.console import Group
+    from rich.table import Table
+
+    table = Table("", "documents", "characters", box=None)
+    table.add_row("read", f"{report.documents_in:,}", "")
+    for step in report.steps:
+        table.add_row(f"changed by {step.step}", f"{step.documents:,}", f"-{step.characters:,}")
+    for reason, dropped in report.dropped.items():
+        table.add_row(f"dropped: {reason}", f"{dropped:,}", "")
+    table.add_row("malformed", f"{report.malformed_count:,}", "")
+    table.add_row("kept", f"{report.documents:,}", f"{report.chunks:,} chunks")
+    lines = [f"  {bad.uri}:{bad.line or '-'}: {bad.reason}" for bad in report.malformed[:10]]
+    if report.malformed_count > len(lines):
+        lines.append(f"  ... and {report.malformed_count - len(lines):,} more")
+    return Group(table, *lines, f"corpus version {report.version}, {report.seconds:.1f} s")
+
+
+def before_and_after(recipe: Recipe, documents: int, folder: Path) -> RenderableType:
+    """The first documents as each step leaves them; what a step took out is shown."""
+    from rich.console import Group
+    from rich.markup import escape
+
+    from metier.corpus.clean import make_step, preview
+    from metier.settings import located_options
+    from metier.sources import open_source
+    from metier.sources.join import join
+
+    steps = [make_step(step.name, step.options) for step in recipe.cleaning.steps]
+    source = join([open_source(s.kind, located_options(s, folder)) for s in recipe.sources])
+    shown = []
+    for document in islice(source.documents(lambda malformed: None), documents):
+        shown += [f"[bold]{escape(document.id)}[/bold]", escape(document.text)]
+        for step in preview(document, steps):
+            taken = "\n".join(f"  - {text!r}" for text in step.taken) or "  nothing"
+            shown.append(f"\n[bold]{step.step}[/bold] took out\n{escape(taken)}")
+        if steps:
+            shown.append(f"\n[bold]after all steps[/bold]\n{escape(step.after)}\n")
+    return Group(*shown)
