@@ -121,7 +121,14 @@ def _is_text(column: ColumnShape, rows: int) -> bool:
 def _is_label(column: ColumnShape, rows: int) -> bool:
     few = LABELS[0] <= column.distinct <= LABELS[1] and column.empty < 0.5
     plain = column.type not in ("number", "structure", "time")
-    return few and plain and _repeats(column, rows) and column.mean_length <= SHORT_ANSWER
+    named_otherwise = _words(column.name) & (NAMES["group"] | NAMES["title"]) - NAMES["label"]
+    return (
+        not named_otherwise
+        and few
+        and plain
+        and _repeats(column, rows)
+        and column.mean_length <= SHORT_ANSWER
+    )
 
 
 def _repeats(column: ColumnShape, rows: int) -> bool:

@@ -25,6 +25,7 @@ def read_parquet(stream: BinaryIO, *, uri: str, compressed: bool, report: Report
     if compressed:
         unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the last reference
         shutil.copyfileobj(stream, unpacked)
+        unpacked.seek(0)
         stream = unpacked
     if not stream.read(1):
         raise SourceError(f"{uri}: the file is empty; check what wrote it")

@@ -116,7 +116,7 @@ def _refuse_binary(head: bytes, uri: str) -> None:
             'if it is UTF-16, give encoding = "utf-16", else export it again as UTF-8 text'
         )
     unreadable = head.decode("utf-8", "replace").count("\ufffd")
-    if unreadable > len(head) / 10:
+    if unreadable > max(16, len(head) / 10):
         raise SourceError(
             f"{uri}: more than a tenth of the first bytes is not UTF-8, so it is not text or in "
             'another encoding; give that encoding, for example encoding = "utf-16" or "cp1252"'

@@ -1,0 +1,102 @@
+"""A look at a file tells its columns, what they are for and which task they suggest."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from metier.errors import DataError, SourceError
+from metier.protocols import Source
+from metier.sources import look, open_source
+
+DATA = Path(os.environ.get("METIER_DATA", Path(__file__).parents[2] / "../shared/data"))
+ROWS = [
+    f"k{n},2024-01-{n % 28 + 1:02d},author {n % 7},The quick brown fox jumps {n} times,"
+    f"{'red' if n % 2 else 'blue'},{'train' if n % 5 else 'test'},"
+    for n in range(60)
+]
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(["key,date,author,body,colour,split,nothing", *ROWS, "broken"]))
+    return path
+
+
+def test_columns_are_guessed_with_reasons(table):
+    shape = look(table)
+    uses = {guess.use: guess.column for guess in shape.guesses}
+    assert uses == {
+        "split": "split", "id": "key", "time": "date", "text": "body", "label": "colour",
+        "group": "author",
+    }  # fmt: skip
+    assert all(guess.reason for guess in shape.guesses)
+    assert shape.task is not None and shape.task.kind == "classification"
+    assert shape.column_for("text") == "body" and shape.column_for("title") is None
+
+
+def test_columns_are_measured(table):
+    shape = look(table)
+    columns = {column.name: column for column in shape.columns}
+    assert (shape.rows, shape.whole, len(shape.malformed)) == (60, True, 1)
+    assert columns["colour"].distinct == 2 and columns["colour"].common[0][1] == 30
+    assert columns["nothing"].type == "empty" and columns["nothing"].empty == 1
+    assert columns["date"].type == "time"
+
+
+def test_only_the_first_rows_are_read(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"question": "What is it?", "answer": "a short one"}\n' * 5001)
+    shape = look(path)
+    assert (shape.rows, shape.whole) == (5000, False)
+    assert shape.task is not None and shape.task.kind == "short_answer"
+
+
+def test_a_folder_is_counted(tmp_path):
+    for name in ("a.txt", "b.txt", "c.pdf"):
+        (tmp_path / name).write_text("x")
+    shape = look(tmp_path)
+    assert shape.files == {".pdf": 1, ".txt": 2} and not shape.columns
+    (tmp_path / "x.bin").write_text("x")
+    with pytest.raises(SourceError, match="cannot tell what this is"):
+        look(tmp_path / "x.bin")
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("name", "text", "label", "task"),
+    [
+        ("newsgroups20/train.jsonl.gz", "text", "category", "classification"),
+        ("general_gsm8k/test.jsonl", "question", None, "free_text"),
+        ("general_squad/squad_en.jsonl.gz", "context", None, "short_answer"),
+        ("med_pubmedqa/test.jsonl", "question", "answer", "classification"),
+    ],
+)
+def test_real_sets_are_understood(name, text, label, task):
+    if not (DATA / name).exists():
+        pytest.skip(f"no {name} in {DATA}; set METIER_DATA")
+    shape = look(DATA / name)
+    assert (shape.column_for("text"), shape.column_for("label")) == (text, label)
+    assert shape.task is not None and shape.task.kind == task
+
+
+def test_sources_are_opened_by_kind(table):
+    source = open_source("table", {"path": str(table), "text": "body"})
+    assert isinstance(source, Source)
+    assert len(list(source.documents(lambda _: None))) == 60
+    assert isinstance(open_source("python_docs", {}), Source)
+    assert isinstance(open_source("files", {"paths": "."}), Source)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        ("tabel", {}, "did you mean 'table'"),
+        ("table", {"path": "a.csv", "txt": "b"}, "no option 'txt'; did you mean 'text'"),
+        ("table", {}, "needs the option 'path'"),
+    ],
+)
+def test_wrong_kinds_and_options_suggest_the_nearest(kind, options, message):
+    with pytest.raises(DataError, match=message):
+        open_source(kind, options)
