@@ -47,7 +47,7 @@ def test_cuts_stand_at_paragraphs_then_sentences_then_words():
 
 def test_the_overlap_begins_at_a_sentence():
     text = "Aa aa aa aa aa. Bb bb bb. Cc cc cc cc cc cc cc."
-    first, second = chunk(document(text), size=26, overlap=13)
+    first, second = chunk(document(text), size=32, overlap=13)
     assert first.text.endswith("Bb bb bb.")
     assert second.text.startswith("Bb bb bb.")
 
