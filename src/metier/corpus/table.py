@@ -94,11 +94,10 @@ class LanceCorpus:
 
 def open_dataset(path: Path) -> lance.LanceDataset | None:
     """The Lance dataset in that folder, or None where there is none yet."""
-    lance = import_lance()
     if not (path / "_versions").is_dir():
         return None
     try:
-        dataset: lance.LanceDataset = lance.dataset(str(path))
+        dataset: lance.LanceDataset = import_lance().dataset(str(path))
     except (OSError, ValueError) as error:
         raise StorageError(
             f"the corpus in {path} cannot be read ({error}); delete the folder and ingest again"

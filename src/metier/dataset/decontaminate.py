@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from metier.protocols import Embedder
@@ -40,7 +40,8 @@ def overlap(
 
     An n-gram hit shares at least one run of 13 words, or, when it is shorter, all of its words in
     a row; its ``similarity`` is the share of the item's n-grams found in that one other text. The
-    embedding is looked at when an embedder is given. Each item is reported with its nearest other.
+    embedding is looked at when an embedder is given. Every pair is reported, the nearest first, so
+    that all of them can be dropped.
     """
     texts = [Text(*other) for other in others]
     found = [Overlap(against, f"{NGRAM}-grams", 0.0, len(test), tuple(_by_ngrams(test, texts)))]
@@ -56,32 +57,32 @@ def drop_overlapping(train: Sequence[Example], overlaps: Sequence[Overlap]) -> l
     return [example for example in train if example.id not in found]
 
 
-def _by_ngrams(test: Sequence[Example], others: Sequence[Text]) -> Iterator[OverlapHit]:
-    """The nearest other of each test item; memory grows with the test items, not the others."""
+def _by_ngrams(test: Sequence[Example], others: Sequence[Text]) -> list[OverlapHit]:
+    """All pairs that share a run; memory grows with the test items, not with the others."""
     index: dict[tuple[str, ...], set[int]] = defaultdict(set)
-    whole: dict[tuple[str, ...], set[int]] = defaultdict(set)
     sizes: list[int] = []
     for number, example in enumerate(test):
         words = _words(example.input)
         runs = set(_runs(words, min(NGRAM, len(words))))
         sizes.append(len(runs))
         for run in runs:
-            (index if len(words) >= _LEAST_RUN else whole)[run].add(number)
-    lengths = sorted({len(run) for run in index})
-    nearest: dict[int, tuple[float, str]] = {}
+            index[run].add(number)
+    lengths = sorted({len(run) for run in index if len(run) >= _LEAST_RUN})
+    hits = []
     for other in others:
-        words = _words(other.text)
-        shared = Counter(whole.get(tuple(words), ()))
-        for length in lengths:
-            for run in set(_runs(words, length)):
-                shared.update(index.get(run, ()))
-        for number, count in shared.items():
-            similarity = count / sizes[number]
-            if similarity > nearest.get(number, (0.0, ""))[0]:
-                nearest[number] = (similarity, other.id)
-    for number in sorted(nearest):
-        similarity, other_id = nearest[number]
-        yield OverlapHit(test[number].id, other_id, similarity)
+        for number, count in _shared(_words(other.text), index, lengths).items():
+            hits.append((number, OverlapHit(test[number].id, other.id, count / sizes[number])))
+    return [hit for _, hit in sorted(hits, key=lambda hit: (hit[0], -hit[1].similarity))]
+
+
+def _shared(
+    words: list[str], index: Mapping[tuple[str, ...], set[int]], lengths: Sequence[int]
+) -> Counter[int]:
+    """How many of its runs each test item shares with a text of these words."""
+    runs = {run for length in lengths for run in _runs(words, length)}
+    if len(words) < _LEAST_RUN:
+        runs.add(tuple(words))
+    return Counter(number for run in runs for number in index.get(run, ()))
 
 
 def _words(text: str) -> list[str]:
@@ -96,16 +97,14 @@ def _runs(words: list[str], length: int) -> Iterator[tuple[str, ...]]:
 
 def _by_embedding(
     test: Sequence[Example], others: Sequence[Text], embedder: Embedder
-) -> Iterator[OverlapHit]:
+) -> list[OverlapHit]:
+    """All pairs above the threshold, the others read in blocks."""
     items = embedder.embed([example.input for example in test])
-    nearest: list[tuple[float, str]] = [(0.0, "")] * len(test)
+    hits = []
     for start in range(0, len(others), _BLOCK):
         block = others[start : start + _BLOCK]
         similarities = items @ embedder.embed([other.text for other in block]).T
-        for number, best in enumerate(similarities.argmax(axis=1)):
-            nearest[number] = max(
-                nearest[number], (float(similarities[number, best]), block[best].id)
-            )
-    for example, (similarity, other) in zip(test, nearest, strict=True):
-        if similarity > COSINE:
-            yield OverlapHit(example.id, other, similarity)
+        for number, column in zip(*(similarities > COSINE).nonzero(), strict=True):
+            similarity = float(similarities[number, column])
+            hits.append((number, OverlapHit(test[number].id, block[column].id, similarity)))
+    return [hit for _, hit in sorted(hits, key=lambda hit: (hit[0], -hit[1].similarity))]

@@ -269,11 +269,18 @@ def _looks_like_signature(block: Sequence[Line]) -> bool:
     if len(block) > _LONGEST_BLOCK:
         return False
     if len(block) == 1:
-        text = block[0].text.strip()
-        return bool(_NAME_LINE.fullmatch(text)) or (len(text) < 80 and bool(_CONTACT.search(text)))
+        return _is_name_or_address(block[0].text.strip())
     if _CONTACT.search("\n".join(line.text for line in block)):
         return _has_short_lines(block)
     return len(block) <= 3 and all(_NAME_LINE.fullmatch(line.text.strip()) for line in block)
+
+
+def _is_name_or_address(text: str) -> bool:
+    """A name, or an address with at most three words around it."""
+    if _NAME_LINE.fullmatch(text):
+        return True
+    words = _ADDRESS.sub(" ", text).split()
+    return len(words) <= 3 and bool(_CONTACT.search(text))
 
 
 def _has_short_lines(block: Sequence[Line]) -> bool:
