@@ -11,6 +11,7 @@ from metier.models.resolve import resolve
 from metier.protocols import Embedder, LanguageModel
 
 Engine = Literal["openvino", "transformers"]
+Key = TypeVar("Key")
 Loaded = TypeVar("Loaded")
 
 
@@ -48,9 +49,7 @@ class LocalModels:
 
         return TransformersModel(directory, name=name, adapter=adapter)
 
-    def _once(
-        self, kept: OrderedDict[object, Loaded], key: object, load: Callable[[], Loaded]
-    ) -> Loaded:
+    def _once(self, kept: OrderedDict[Key, Loaded], key: Key, load: Callable[[], Loaded]) -> Loaded:
         if key not in kept:
             while len(kept) >= self._keep:
                 kept.popitem(last=False)

@@ -18,6 +18,8 @@ from metier.types import Completion, Conversation, GenerateConfig, LabelScores, 
 if TYPE_CHECKING:
     import torch
 
+TorchModel = Any
+"""A causal model of transformers or PEFT, whose types do not say what calling them gives."""
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 ROWS_PER_BATCH = 64
 """Where tokens per second stop growing on two cores."""
@@ -122,7 +124,7 @@ class TransformersModel:
 class _TorchEngine:
     """Steps and trees on one torch model."""
 
-    def __init__(self, model: Any, device: str, pad: int) -> None:
+    def __init__(self, model: TorchModel, device: str, pad: int) -> None:
         self._model = model
         self._device = device
         self._pad = pad
