@@ -79,9 +79,9 @@ class OpenVinoEngine:
         positions = self._mask.sum(1, keepdims=True)
         self._mask = np.pad(self._mask, ((0, 0), (0, 1)), constant_values=True)
         ids = np.array(tokens, dtype=np.int64)[:, None]
-        return self._infer(
-            ids, positions, self._mask[:, None, :], rows=np.array(rows), keep=1
-        )[:, 0]
+        return self._infer(ids, positions, self._mask[:, None, :], rows=np.array(rows), keep=1)[
+            :, 0
+        ]
 
     def read_prefix(self, tokens: Sequence[int]) -> None:
         """Keep the keys and values of a prefix until another one comes."""

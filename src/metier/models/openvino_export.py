@@ -144,9 +144,7 @@ def _hide_state(graph: OpenVinoGraph, past: list[str], present: list[str]) -> No
             reader.replace_source_output(ordered.output(0))
     graph.validate_nodes_and_infer_types()
     transformations: Any = importlib.import_module("openvino._offline_transformations")
-    transformations.apply_make_stateful_transformation(
-        graph, dict(zip(past, present, strict=True))
-    )
+    transformations.apply_make_stateful_transformation(graph, dict(zip(past, present, strict=True)))
     # A fresh state is empty, with as many rows as the batch.
     shape = opset.shape_of(graph.input("input_ids"), output_type="i64")
     rows = opset.gather(shape, opset.constant([0]), opset.constant(0))
