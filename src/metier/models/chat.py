@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from metier.types import Conversation
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
+FastTokenizer = Any
+"""A tokenizer of transformers; its classes changed names between versions, its methods did not."""
 
 
 class ChatTokenizer:
@@ -18,7 +18,7 @@ class ChatTokenizer:
     def __init__(self, directory: Path) -> None:
         from transformers import AutoTokenizer, GenerationConfig
 
-        self.tokenizer: PreTrainedTokenizerFast = AutoTokenizer.from_pretrained(directory)
+        self.tokenizer: FastTokenizer = AutoTokenizer.from_pretrained(directory)
         ends: set[int] = {self.tokenizer.eos_token_id} - {None}
         if (directory / "generation_config.json").is_file():
             listed = GenerationConfig.from_pretrained(directory).eos_token_id
@@ -36,10 +36,10 @@ class ChatTokenizer:
         A conversation that ends with an assistant's message is continued inside that message.
         """
         if self.tokenizer.chat_template is None:
-            text = "\n\n".join(message.content for message in conversation) + "\n\n"
-            return list(self.tokenizer.encode(text))
+            plain = "\n\n".join(message.content for message in conversation) + "\n\n"
+            return list(self.tokenizer.encode(plain))
         open_answer = conversation[-1].role == "assistant"
-        text = self.tokenizer.apply_chat_template(
+        text: str = self.tokenizer.apply_chat_template(
             [{"role": message.role, "content": message.content} for message in conversation],
             tokenize=False,
             add_generation_prompt=not open_answer,

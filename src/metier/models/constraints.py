@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     import torch
 
 
+CompiledGrammar = Any
+"""Of xgrammar, which is imported late."""
+
+
 class Choices:
     """Exactly one of several texts, followed along the tokens that each text is made of."""
 
@@ -40,7 +44,7 @@ class Choices:
 class Grammar:
     """JSON of one schema, by xgrammar's pushdown automaton."""
 
-    def __init__(self, compiled: Any) -> None:
+    def __init__(self, compiled: CompiledGrammar) -> None:
         import xgrammar
 
         self._matcher = xgrammar.GrammarMatcher(compiled)

@@ -48,7 +48,7 @@ class Row:
     tokens: list[int] = field(default_factory=list)
     finish: Literal["stop", "length"] | None = None
     text: str = ""
-    """Only complete when ``finish`` is set, or when the row is streamed."""
+    """Complete when ``finish`` is set; kept up to date before that only for stop strings."""
 
 
 def open_rows(
@@ -95,11 +95,13 @@ def completion(row: Row) -> Completion:
     return Completion(row.text, usage, row.finish or "length")
 
 
-def ready_text(row: Row) -> str:
+def ready_text(row: Row, chat: ChatTokenizer) -> str:
     """The beginning of a growing row's text that later tokens cannot change."""
     if row.finish is not None:
         return row.text
-    text = row.text.rstrip("\ufffd")  # the first bytes of a character whose others are to come
+    text = chat.text(row.tokens).rstrip(
+        "\ufffd"
+    )  # the first bytes of a character whose others are to come
     held = 0
     for stop in row.config.stop:
         for length in range(1, min(len(stop), len(text)) + 1):
@@ -115,15 +117,15 @@ def _append(row: Row, logits: torch.Tensor, chat: ChatTokenizer) -> None:
     row.tokens.append(token)
     if row.constraint is not None:
         row.constraint.accept(token)
-    row.text = chat.text(row.tokens)
     if token in chat.ends:
         row.finish = "stop"
-        return
+    elif len(row.tokens) >= row.config.max_new_tokens:
+        row.finish = "length"
+    if row.finish is not None or row.config.stop:
+        row.text = chat.text(row.tokens)
     cuts = [cut for stop in row.config.stop if (cut := row.text.find(stop)) >= 0]
     if cuts:
         row.text, row.finish = row.text[: min(cuts)], "stop"
-    elif len(row.tokens) >= row.config.max_new_tokens:
-        row.finish = "length"
 
 
 def choose(logits: torch.Tensor, config: GenerateConfig, generator: torch.Generator | None) -> int:

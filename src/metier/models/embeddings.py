@@ -55,7 +55,8 @@ class SentenceEmbedder:
             for row, mean in zip(rows, means, strict=True):
                 vectors[owners[row]] += mean * len(windows[row])
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return (vectors / lengths).astype(np.float32)
+        unit: NDArray[np.float32] = (vectors / lengths).astype(np.float32)
+        return unit
 
     def _windows(self, text: str) -> Iterator[list[int]]:
         tokens: list[int] = self._tokenizer.encode(text, add_special_tokens=False, verbose=False)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from metier.errors import MissingExtraError, ModelFileError
+from metier.models.chat import FastTokenizer
 from metier.models.quiet import quiet
 from metier.models.weights import check_gguf
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
+ByteTokenizer = Any
+"""Of the package tokenizers, which is imported late."""
+GgufTensor = Any
+"""A tensor's header as the package gguf reads it."""
 
 _CONTRACTIONS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 _LETTERS = r"[^\r\n\p{L}\p{N}]?\p{L}+"
@@ -38,11 +42,14 @@ def convert_gguf(file: Path, directory: Path) -> None:
     try:
         import gguf
         import torch
-        import transformers
+
+        transformers: Any = importlib.import_module("transformers")
     except ImportError as error:
         raise MissingExtraError(f"reading the GGUF file {file.name}", "models") from error
     try:
-        fields = {key: field.contents() for key, field in _fields(gguf.GGUFReader(file), file)}
+        reader: Any = gguf.GGUFReader(file)
+        _check_whole(file, reader.tensors)
+        fields = {key: field.contents() for key, field in reader.fields.items()}
         with quiet():
             model = transformers.AutoModelForCausalLM.from_pretrained(
                 file.parent, gguf_file=file.name, dtype=torch.float32, **_dequantised()
@@ -64,34 +71,29 @@ def convert_gguf(file: Path, directory: Path) -> None:
     )
 
 
-def _fields(reader: Any, file: Path) -> Any:
-    """The header's fields, after checking that the last tensor's bytes are all there."""
-    end = max(int(tensor.data_offset + tensor.n_bytes) for tensor in reader.tensors)
+def _check_whole(file: Path, tensors: Sequence[GgufTensor]) -> None:
+    end = max(int(tensor.data_offset + tensor.n_bytes) for tensor in tensors)
     if file.stat().st_size < end:
         raise ValueError(f"cut off: {file.stat().st_size:,} of {end:,} bytes are there")
-    return reader.fields.items()
 
 
 def _dequantised() -> dict[str, Any]:
     """Newer transformers keep the weights quantised, unfit to save or tune, unless told."""
-    import transformers
-
-    config = getattr(transformers, "GgufConfig", None)
+    config = getattr(importlib.import_module("transformers"), "GgufConfig", None)
     return {} if config is None else {"quantization_config": config(dequantize=True)}
 
 
-def _tokenizer(fields: Mapping[str, Any], file: Path) -> PreTrainedTokenizerFast:
+def _tokenizer(fields: Mapping[str, Any], file: Path) -> FastTokenizer:
     """Build the tokenizer from the header.
 
     transformers 5 guesses the tokenizer's class from the architecture: it makes CodeLlama's of
     SmolLM2's, which adds five tokens beyond the vocabulary, begins every text with
     ``<|im_start|>`` and has the wrong end of turn. So byte-level BPE is built here.
     """
-    import transformers
-
+    transformers: Any = importlib.import_module("transformers")
     before = fields.get("tokenizer.ggml.pre", "default")
     if fields.get("tokenizer.ggml.model") != "gpt2" or before not in SPLITS:
-        loaded: PreTrainedTokenizerFast = transformers.AutoTokenizer.from_pretrained(
+        loaded: FastTokenizer = transformers.AutoTokenizer.from_pretrained(
             file.parent, gguf_file=file.name
         )
         return loaded
@@ -113,26 +115,27 @@ def _tokenizer(fields: Mapping[str, Any], file: Path) -> PreTrainedTokenizerFast
     )
 
 
-def _byte_level(fields: Mapping[str, Any], before: str) -> Any:
-    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
+def _byte_level(fields: Mapping[str, Any], before: str) -> ByteTokenizer:
+    tokenizers: Any = importlib.import_module("tokenizers")
+    pre_tokenizers = tokenizers.pre_tokenizers
 
     tokens: list[str] = fields["tokenizer.ggml.tokens"]
     merges = [tuple(merge.split(" ", 1)) for merge in fields["tokenizer.ggml.merges"]]
-    model = models.BPE(vocab={token: i for i, token in enumerate(tokens)}, merges=merges)
-    tokenizer = Tokenizer(model)
+    model = tokenizers.models.BPE(vocab={token: i for i, token in enumerate(tokens)}, merges=merges)
+    tokenizer = tokenizers.Tokenizer(model)
     pattern = SPLITS[before]
     bytes_only = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=pattern is None)
     if pattern is not None:
-        first: Any = pre_tokenizers.Split(Regex(pattern), behavior="isolated")
+        first = pre_tokenizers.Split(tokenizers.Regex(pattern), behavior="isolated")
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence([first, bytes_only])
     elif before == "smollm":
         digits = pre_tokenizers.Digits(individual_digits=True)
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence([digits, bytes_only])
     else:
         tokenizer.pre_tokenizer = bytes_only
-    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.decoder = tokenizers.decoders.ByteLevel()
     control = 3  # GGUF's type of tokens that never arise from text
     kinds = fields.get("tokenizer.ggml.token_type", [])
     marked = [token for token, kind in zip(tokens, kinds, strict=False) if kind == control]
-    tokenizer.add_special_tokens([AddedToken(token, special=True) for token in marked])
+    tokenizer.add_special_tokens([tokenizers.AddedToken(token, special=True) for token in marked])
     return tokenizer

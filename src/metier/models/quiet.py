@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 from collections.abc import Iterator
+from typing import Any
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Within it, transformers draws no bars (its GGUF reader draws them without asking)."""
-    from transformers.utils import logging
+    logging: Any = importlib.import_module("transformers.utils.logging")
 
     bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()

