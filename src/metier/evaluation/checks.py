@@ -50,12 +50,15 @@ def _entries(text: str) -> list[str]:
 
 
 def _json_object(text: str, keys: Sequence[str]) -> bool:
-    fenced = re.search(r"```(?:json)?\s*(.*?)```", text, re.DOTALL)
+    """Whether the first thing in braces is a JSON object with these keys; talk around it is fine."""
+    start = text.find("{")
+    if start < 0:
+        return False
     try:
-        value = json.loads(fenced[1] if fenced else text)
+        value, _ = json.JSONDecoder().raw_decode(text, start)
     except ValueError:
         return False
-    return isinstance(value, dict) and set(keys) <= set(value)
+    return set(keys) <= set(value)
 
 
 def _csv_fields(text: str, count: int) -> bool:

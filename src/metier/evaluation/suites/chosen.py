@@ -1,4 +1,4 @@
-"""Suites that a model answers by choosing or rating: common knowledge, arithmetic, plain English."""
+"""Suites that a model answers by choosing or rating: knowledge, arithmetic, plain English."""
 
 from __future__ import annotations
 

@@ -1,0 +1,216 @@
+"""The verdict in many situations, and what must hold in all of them."""
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metier.decision.compare import compare
+from metier.decision.cost import Machine, with_cost
+from metier.decision.gates import Gates, apply_gates, passing
+from metier.decision.recommend import Terms, decide, recommend
+from metier.errors import DataError, EmptyStageError
+from metier.evaluation.scorecard import scorecard
+from metier.types import Answer, Estimate, ItemResult, Retention, Score, Task
+
+TASK = Task("classification", "Say a or b.", ("a", "b"))
+HOURLY = Machine(1.0)
+
+
+def card(rung, right, *, seconds=0.001):
+    """A scorecard from one 0/1 per item."""
+    items = [
+        ItemResult(
+            example=f"{number:05d}",
+            suite="test",
+            input="?",
+            target="a",
+            answer=Answer("a" if hit else "b"),
+            seconds=seconds,
+            scores=(Score("accuracy", float(hit)),),
+        )
+        for number, hit in enumerate(right)
+    ]
+    return with_cost(scorecard(rung, items, TASK, versions={}), HOURLY)
+
+
+def hits(share, n, seed):
+    return [random.Random(f"{seed} {number}").random() < share for number in range(n)]
+
+
+def terms(**changes):
+    return Terms(metric="accuracy", **changes)
+
+
+def test_a_tie_goes_to_the_cheaper_rung_and_says_so():
+    base = hits(0.86, 800, 0)
+    better = [hit or number % 100 == 0 for number, hit in enumerate(base)]
+    decision = decide([card("tfidf", base), card("lora", better, seconds=1.0)], terms())
+    assert (decision.verdict, decision.rung) == ("ship", "tfidf")
+    assert any("1e+03 times less" in reason for reason in decision.reasons)
+    assert any("(n=800)" in reason for reason in decision.reasons)
+
+
+def test_a_clear_winner_ships_though_it_is_dearer():
+    decision = decide(
+        [card("tfidf", hits(0.7, 400, 0)), card("lora", hits(0.9, 400, 1), seconds=1.0)], terms()
+    )
+    assert (decision.verdict, decision.rung) == ("ship", "lora")
+    assert any("lora beats tfidf" in reason for reason in decision.reasons)
+
+
+def test_a_relevant_difference_without_significance_asks_for_items():
+    base = [number % 10 < 7 for number in range(100)]
+    other = [number % 10 in (0, 1, 2, 3, 4, 5, 7, 8) for number in range(90)] + base[90:]
+    decision = decide([card("tfidf", base), card("lora", other, seconds=1.0)], terms())
+    assert decision.verdict == "cannot_tell"
+    assert decision.rung is None
+    assert decision.items_needed > 0
+    assert str(decision.items_needed) in decision.reasons[0]
+
+
+def test_a_dearer_rung_that_is_not_significantly_worse_raises_no_doubt():
+    base = [number % 10 < 8 for number in range(400)]
+    worse = [hit and number % 30 != 1 for number, hit in enumerate(base)]
+    decision = decide([card("prompt", base), card("lora", worse, seconds=1.0)], terms())
+    assert (decision.verdict, decision.rung) == ("ship", "prompt")
+
+
+def test_five_items_decide_nothing():
+    decision = decide(
+        [card("tfidf", [1, 1, 1, 1, 0]), card("lora", [1, 1, 1, 1, 0], seconds=1.0)], terms()
+    )
+    assert decision.verdict == "cannot_tell"
+    assert decision.items_needed > 5
+
+
+def test_nothing_beats_the_prompt():
+    decision = decide(
+        [card("zero_shot", hits(0.9, 600, 0)), card("lora", hits(0.7, 600, 1), seconds=9.0)],
+        terms(),
+    )
+    assert decision.rung == "zero_shot"
+    assert any("nothing beats it" in reason for reason in decision.reasons)
+
+
+def test_none_passes_when_all_fail_a_gate():
+    decision = decide([card("majority", hits(0.5, 100, 0))], terms(gates=Gates(least_quality=0.9)))
+    assert (decision.verdict, decision.rung) == ("none_passes", None)
+    assert any("majority fails least quality" in reason for reason in decision.reasons)
+
+
+def test_the_best_among_those_that_pass_is_sought_and_compared():
+    cards = [
+        card("majority", hits(0.4, 500, 0)),
+        card("tfidf", hits(0.7, 500, 1)),
+        card("lora", hits(0.95, 500, 2), seconds=5.0),
+    ]
+    decision = decide(cards, terms(gates=Gates(most_seconds_per_call=1.0)))
+    assert (decision.verdict, decision.rung) == ("ship", "tfidf")
+    assert any("lora fails most seconds per call" in reason for reason in decision.reasons)
+
+
+def test_forgetting_beyond_the_gate_stops_a_tuned_rung():
+    lost = Retention(
+        "lora", "general", Estimate(0.8, 0.7, 0.9, 100), Estimate(0.4, 0.3, 0.5, 100),
+        Estimate(0.5, 0.4, 0.6, 100),
+    )  # fmt: skip
+    cards = [card("tfidf", hits(0.7, 400, 0)), card("lora", hits(0.95, 400, 1))]
+    decision = decide(cards, terms(gates=Gates(most_forgetting=0.1)), retention=[lost])
+    assert decision.rung == "tfidf"
+
+
+def test_an_unknown_price_fails_a_gate_on_cost():
+    from dataclasses import replace
+
+    free = replace(card("tfidf", hits(0.7, 100, 0)), cost_per_thousand=None)
+    results = apply_gates(Gates(most_cost_per_thousand=1.0), [free], "accuracy", retention=[])
+    assert not results[0].passed
+    assert "unknown" in results[0].reason
+
+
+def test_training_that_saves_per_call_pays_back():
+    cards = [
+        card("few_shot", hits(0.7, 400, 0), seconds=3.6),
+        card("lora", hits(0.9, 400, 1), seconds=1.8),
+    ]
+    decision = decide(cards, terms(training_dollars={"lora": 6.0}))
+    # half a dollar saved per thousand calls, half a dollar of training per month
+    assert decision.break_even_calls_per_month == pytest.approx(1000)
+
+
+def test_one_rung_alone_ships_without_a_comparison():
+    decision = decide([card("tfidf", hits(0.8, 100, 0))], terms())
+    assert decision.rung == "tfidf"
+    assert 0 < decision.detectable_difference < 1
+
+
+def test_no_rung_at_all_is_an_error():
+    with pytest.raises(EmptyStageError):
+        decide([], terms())
+
+
+def test_a_metric_that_is_not_there_is_named():
+    with pytest.raises(DataError, match="no metric 'f2'; it has accuracy"):
+        decide([card("tfidf", [1, 0, 1])], Terms(metric="f2"))
+
+
+rung_hits = st.lists(
+    st.tuples(st.floats(0.05, 0.95), st.sampled_from([0.001, 0.1, 2.0])), min_size=1, max_size=4
+)
+limits = st.builds(
+    Gates,
+    least_quality=st.none() | st.floats(0, 1),
+    most_seconds_per_call=st.none() | st.sampled_from([0.01, 1.0]),
+)
+
+
+@st.composite
+def ladders(draw):
+    n = draw(st.sampled_from([5, 30, 120]))
+    return [
+        card(f"rung{place}", hits(share, n, draw(st.integers(0, 5))), seconds=seconds)
+        for place, (share, seconds) in enumerate(draw(rung_hits))
+    ]
+
+
+@settings(max_examples=60)
+@given(ladders(), limits)
+def test_the_verdict_never_names_a_rung_that_fails_a_gate(cards, gates):
+    decision = decide(cards, terms(gates=gates))
+    if decision.verdict == "ship":
+        assert all(gate.passed for gate in decision.gates if gate.rung == decision.rung)
+        assert decision.items_needed is None
+    else:
+        assert decision.rung is None
+    assert (decision.verdict == "cannot_tell") == (decision.items_needed is not None)
+    assert decision.reasons
+
+
+@settings(max_examples=40)
+@given(ladders(), limits, st.randoms())
+def test_the_order_of_rungs_does_not_matter(cards, gates, draw):
+    results = apply_gates(gates, cards, "accuracy", retention=[])
+    comparisons = compare(cards, "accuracy", eligible=passing(cards, results))
+    first = recommend(cards, comparisons, results, terms=terms(gates=gates))
+    mixed = draw.sample(cards, len(cards))
+    shuffled = draw.sample(comparisons, len(comparisons))
+    again = recommend(mixed, shuffled, results, terms=terms(gates=gates))
+    assert (first.verdict, first.rung, first.reasons, first.items_needed) == (
+        again.verdict, again.rung, again.reasons, again.items_needed,
+    )  # fmt: skip
+
+
+@settings(max_examples=40)
+@given(ladders(), st.integers(2, 4))
+def test_more_of_the_same_items_never_turn_a_winner_into_none(cards, times):
+    before = decide(cards, terms())
+    grown = [
+        card(one.rung, [item.scores[0].value for item in one.items] * times,
+             seconds=one.items[0].seconds)
+        for one in cards
+    ]  # fmt: skip
+    after = decide(grown, terms())
+    if before.verdict == "ship":
+        assert (after.verdict, after.rung) == ("ship", before.rung)
