@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from markupsafe import Markup
 
@@ -227,6 +228,6 @@ def _apart(heights: Sequence[float], gap: float = 15.0) -> list[float]:
     """Move labels' heights apart until none overlap, in their order on the page."""
     order = sorted(range(len(heights)), key=heights.__getitem__)
     moved = list(heights)
-    for above, under in zip(order, order[1:], strict=False):
+    for above, under in pairwise(order):
         moved[under] = max(moved[under], moved[above] + gap)
     return moved
