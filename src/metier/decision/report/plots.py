@@ -159,7 +159,8 @@ def _cell(
 ) -> Markup:
     left, top, size = corner
     right = pair[0] == pair[1]
-    told = f"{pair[0]} answered as {pair[1]}: {count} ({fmt.percent(share, digits=0)} of the row)"
+    target, answer = (svg.short(one, 60) for one in pair)
+    told = f"{target} answered as {answer}: {count} ({fmt.percent(share, digits=0)} of the row)"
     marks = [
         svg.tag("title", told),
         svg.tag("rect", x=left + 1, y=top + 1, width=size - 2, height=size - 2, rx=3,

@@ -121,10 +121,10 @@ def dot(x: float, y: float, css: str, *, radius: float = 5) -> Markup:
 
 
 def whisker(
-    estimate: Estimate, axis: Axis, at: float, css: str, *, upright: bool = False
+    estimate: Estimate, axis: Axis, at: float, css: str, *, upright: bool = False, cap: float = 3.5
 ) -> Markup:
-    """Draw an interval with short caps, along ``axis`` at the other coordinate ``at``."""
-    a, b, cap = axis(estimate.low), axis(estimate.high), 3.5
+    """Draw an interval with caps, along ``axis`` at the other coordinate ``at``."""
+    a, b = axis(estimate.low), axis(estimate.high)
     if upright:
         marks = [(at, a, at, b), (at - cap, a, at + cap, a), (at - cap, b, at + cap, b)]
     else:
