@@ -11,6 +11,7 @@ from metier.types import Estimate
 MISSING = "—"
 _MINUS = "\N{MINUS SIGN}"
 _THIN = "\N{NARROW NO-BREAK SPACE}"
+_HARD = "\N{NO-BREAK SPACE}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,8 @@ def full(estimate: Estimate | None, unit: Measure) -> str:
     """Show value, interval and number of items: ``86.1 % (83.6–88.4 %, n = 800)``."""
     if estimate is None:
         return MISSING
-    return f"{value_of(estimate, unit)} ({span_of(estimate, unit)}, n = {count(estimate.n)})"
+    items = f"n{_HARD}={_HARD}{count(estimate.n)}"
+    return f"{value_of(estimate, unit)} ({span_of(estimate, unit)}, {items})"
 
 
 def number(value: float | None, *, significant: int = 3) -> str:
@@ -180,8 +182,15 @@ def duration_span(estimate: Estimate | None) -> str:
 def p_value(value: float) -> str:
     """Show a p-value with its relation: ``p = 0.034``, ``p < 0.001``."""
     if value < 0.001:
-        return "p < 0.001"
-    return f"p = {value:.3f}" if value < 0.1 else f"p = {min(value, 1.0):.2f}"
+        return f"p{_HARD}<{_HARD}0.001"
+    return f"p{_HARD}={_HARD}{bare_p(value)}"
+
+
+def bare_p(value: float) -> str:
+    """Show a p-value for a column that is headed so: ``0.034``, ``< 0.001``."""
+    if value < 0.001:
+        return f"<{_HARD}0.001"
+    return f"{value:.3f}" if value < 0.1 else f"{min(value, 1.0):.2f}"
 
 
 def setting(value: object) -> str:

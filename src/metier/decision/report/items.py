@@ -11,7 +11,7 @@ from markupsafe import Markup
 from metier.decision.report.view import Rung, View, item_value
 from metier.types import ItemResult, Json, Message
 
-OUTCOMES = ("lost", "won", "both wrong", "both right")
+OUTCOMES = ("lost", "won", "both wrong", "both right", "wrong", "right")
 """In the order of the page: what speaks against the recommendation comes first."""
 
 
@@ -68,7 +68,12 @@ def packed(view: View, items: Sequence[Item]) -> Markup:
     """
     table = _Strings()
     rows = [
-        [item.id, item.input, item.target, [_answer(one, item.input, table) for one in item.answers]]
+        [
+            item.id,
+            item.input,
+            item.target,
+            [_answer(one, item.input, table) for one in item.answers],
+        ]
         for item in items
     ]
     data = {
@@ -87,7 +92,7 @@ def packed(view: View, items: Sequence[Item]) -> Markup:
 
 
 def outcome(one: float | None, other: float | None) -> str:
-    """Name how the focus did against the other rung; without another, right counts as both."""
+    """Name how a rung did on an item against another one; not scored counts as wrong."""
     one, other = one or 0.0, other or 0.0
     if one != other:
         return "won" if one > other else "lost"
@@ -111,9 +116,12 @@ class _Strings:
 def _item(view: View, key: str, answers: list[RungAnswer]) -> Item:
     values = {one.rung.index: one.value for one in answers}
     mine = values.get(view.focus.index)
-    theirs = values.get(view.below.index) if view.below else mine
+    if view.below is None:
+        result = "right" if (mine or 0.0) >= 1 else "wrong"
+    else:
+        result = outcome(mine, values.get(view.below.index))
     first = answers[0].result
-    return Item(key, first.input, first.target, outcome(mine, theirs), tuple(answers))
+    return Item(key, first.input, first.target, result, tuple(answers))
 
 
 def _answer(one: RungAnswer, text: str, table: _Strings) -> list[Json]:

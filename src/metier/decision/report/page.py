@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -16,6 +17,7 @@ from metier.decision.report.items import OUTCOMES, gather, packed
 from metier.decision.report.view import Rung, View, headline, look
 from metier.types import CurvePoint, Dataset, Json, RunReport
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 STATIC_ITEMS = 50
 """Items that stand in the page as markup, for readers without JavaScript; all stand as data."""
 
@@ -27,7 +29,8 @@ def html(report: RunReport) -> str:
     """
     view = look(report)
     items = gather(view)
-    return _environment().get_template("page.html").render(
+    page = _environment().get_template("page.html")
+    text = page.render(
         view=view,
         report=report,
         headline=headline(view),
@@ -40,15 +43,18 @@ def html(report: RunReport) -> str:
         data=packed(view, items),
         splits=split_sizes(report.dataset),
     )
+    # Broken input can hold lone surrogates, which no file can; the items' data keeps them escaped.
+    return _SURROGATE.sub("\ufffd", text)
 
 
 def split_sizes(dataset: Dataset) -> list[tuple[str, int, int, int]]:
     """Count examples by label and split, all of them last; labels only where the task has them."""
-    parts = (dataset.train, dataset.dev, dataset.test)
-    counts = [Counter(example.target for example in part) for part in parts]
-    by_label = [(label, *(count[label] for count in counts)) for label in dataset.task.labels]
-    whole = ("all", *(len(part) for part in parts))
-    return [(label, a, b, c) for label, a, b, c in [*by_label, whole]]
+    train, dev, test = (
+        Counter(example.target for example in part)
+        for part in (dataset.train, dataset.dev, dataset.test)
+    )
+    rows = [(label, train[label], dev[label], test[label]) for label in dataset.task.labels]
+    return [*rows, ("all", train.total(), dev.total(), test.total())]
 
 
 def _figures(view: View) -> Mapping[str, object]:
@@ -98,9 +104,7 @@ def _tables(view: View) -> Mapping[str, object]:
     best = view.focus.quality
     return {
         "quality": rows.quality_rows([rung.quality for rung in view.rungs], view.unit, best),
-        "difference": rows.difference_rows(
-            differences, view.unit, decision.detectable_difference
-        ),
+        "difference": rows.difference_rows(differences, view.unit, decision.detectable_difference),
         "ratio": rows.ratio_rows([one.ratio for one in view.report.retention]),
         "ink": {rung.name: rung.ink for rung in view.rungs},
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from markupsafe import Markup
 
@@ -158,7 +159,8 @@ def _cell(
 ) -> Markup:
     left, top, size = corner
     right = pair[0] == pair[1]
-    told = f"{pair[0]} answered as {pair[1]}: {count} ({fmt.percent(share, digits=0)} of the row)"
+    target, answer = (svg.short(one, 60) for one in pair)
+    told = f"{target} answered as {answer}: {count} ({fmt.percent(share, digits=0)} of the row)"
     marks = [
         svg.tag("title", told),
         svg.tag("rect", x=left + 1, y=top + 1, width=size - 2, height=size - 2, rx=3,
@@ -227,6 +229,6 @@ def _apart(heights: Sequence[float], gap: float = 15.0) -> list[float]:
     """Move labels' heights apart until none overlap, in their order on the page."""
     order = sorted(range(len(heights)), key=heights.__getitem__)
     moved = list(heights)
-    for above, under in zip(order, order[1:], strict=False):
+    for above, under in pairwise(order):
         moved[under] = max(moved[under], moved[above] + gap)
     return moved

@@ -39,8 +39,9 @@ class RowPlot:
         if self.reference is not None:
             marks.append(self._upright(self.reference, "reference"))
         if estimate is not None:
-            marks.append(svg.whisker(estimate, self.axis, HEIGHT / 2, ink))
-            marks.append(svg.dot(self.axis(estimate.value), HEIGHT / 2, ink))
+            # Caps higher than the dot keep an interval in sight that is narrower than the dot.
+            marks.append(svg.whisker(estimate, self.axis, HEIGHT / 2, ink, cap=6))
+            marks.append(svg.dot(self.axis(estimate.value), HEIGHT / 2, ink, radius=3.6))
         return svg.picture(WIDTH, HEIGHT, alt, *marks, css="row")
 
     def _upright(self, value: float, css: str) -> Markup:

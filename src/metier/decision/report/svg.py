@@ -120,9 +120,11 @@ def dot(x: float, y: float, css: str, *, radius: float = 5) -> Markup:
     return tag("circle", cx=x, cy=y, r=radius, class_=f"dot {css}")
 
 
-def whisker(estimate: Estimate, axis: Axis, at: float, css: str, *, upright: bool = False) -> Markup:
-    """Draw an interval with short caps, along ``axis`` at the other coordinate ``at``."""
-    a, b, cap = axis(estimate.low), axis(estimate.high), 3.5
+def whisker(
+    estimate: Estimate, axis: Axis, at: float, css: str, *, upright: bool = False, cap: float = 3.5
+) -> Markup:
+    """Draw an interval with caps, along ``axis`` at the other coordinate ``at``."""
+    a, b = axis(estimate.low), axis(estimate.high)
     if upright:
         marks = [(at, a, at, b), (at - cap, a, at + cap, a), (at - cap, b, at + cap, b)]
     else:
@@ -154,9 +156,9 @@ class Box:
 def place(x: float, y: float, text: str, *, inside: Box, taken: Sequence[Box]) -> Box:
     """Find room for a label beside the point (x, y): the spot that covers least of ``taken``."""
     width, height, gap = CHARACTER * len(text), 15.0, 10.0
-    spots = [
-        (x + gap, y + dy - height / 2) for dy in (0, -13, 13, -26, 26)
-    ] + [(x - gap - width, y + dy - height / 2) for dy in (0, -13, 13, -26, 26)]
+    # Above or below the middle first: whiskers and the front run through the middle.
+    heights = [y + shift - height / 2 for shift in (-13, 13, 0, -26, 26)]
+    spots = [(x + gap, top) for top in heights] + [(x - gap - width, top) for top in heights]
     spots += [(x - width / 2, y - gap - height), (x - width / 2, y + gap)]
 
     def badness(rank_spot: tuple[int, tuple[float, float]]) -> float:

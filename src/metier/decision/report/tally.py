@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from metier.decision.report.view import Rung, item_value
+from metier.stats import proportion
 from metier.types import Estimate, ItemResult
 
 OFF_LIST = "(not on the list)"
@@ -54,17 +54,23 @@ class Bin:
 def reliability(rung: Rung, metric: str, *, bins: int = 10) -> tuple[Bin, ...]:
     """Group items by the probability of the given answer, in bins of equal width.
 
-    Ten bins, as in Guo et al. 2017; intervals are Wilson's. Empty without probabilities.
+    Ten bins, as in Guo et al. 2017: equal widths keep the picture honest where many items share
+    one confidence. Empty without probabilities; a graded score counts as right from a half on.
     """
-    groups: dict[int, list[tuple[float, float]]] = {}
+    groups: dict[int, list[tuple[float, bool]]] = {}
     for item in rung.card.items:
         value = item_value(item, metric)
         if not item.answer.probabilities or value is None:
             continue
         confidence = max(item.answer.probabilities.values())
-        groups.setdefault(min(int(confidence * bins), bins - 1), []).append((confidence, value))
+        groups.setdefault(min(int(confidence * bins), bins - 1), []).append(
+            (confidence, value >= 0.5)
+        )
     return tuple(
-        Bin(sum(c for c, _ in group) / len(group), _wilson([v for _, v in group]))
+        Bin(
+            sum(sure for sure, _ in group) / len(group),
+            proportion(sum(right for _, right in group), len(group)),
+        )
         for _, group in sorted(groups.items())
     )
 
@@ -135,11 +141,3 @@ def _answered(item: ItemResult, known: set[str]) -> str:
         return ABSTAINED
     text = item.answer.text.strip()
     return text if text in known else OFF_LIST
-
-
-def _wilson(values: Sequence[float]) -> Estimate:
-    n, z = len(values), 1.959964
-    share = sum(values) / n
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return Estimate(share, max(0.0, middle - half), min(1.0, middle + half), n)

@@ -116,8 +116,10 @@ def _lead(view: View) -> str:
     comparison = view.against_below
     if comparison is None:
         return ""
-    gap = _gap(comparison, view.unit)
-    return f", {gap} against {comparison.against} ({fmt.p_value(comparison.p_adjusted)})"
+    gap, p = _gap(comparison, view.unit), fmt.p_value(comparison.p_adjusted)
+    if comparison.p_adjusted < 0.05:
+        return f", {gap} against {comparison.against} ({p})"
+    return f", within the noise of {comparison.against} ({gap}, {p})"
 
 
 def _gap(comparison: Comparison, unit: fmt.Measure) -> str:

@@ -3,7 +3,7 @@
   const data = JSON.parse(document.getElementById("data-items").textContent);
   const { rungs, strings, items } = data;
   const at = (id) => document.getElementById(id);
-  const order = ["lost", "won", "both wrong", "both right"];
+  const order = ["lost", "won", "both wrong", "both right", "wrong", "right"];
   const page = 50;
   let found = [], drawn = 0;
 
@@ -19,6 +19,7 @@
   const time = (s) => s >= 1 ? s.toPrecision(3) + " s" : s >= 1e-3 ? (s * 1e3).toPrecision(3) + " ms" : (s * 1e6).toPrecision(3) + " µs";
   const of = (item, rung) => item[3].find((answer) => answer[0] === rung);
   const outcome = (item, a, b) => {
+    if (a === b) return (of(item, a)?.[2] || 0) >= 1 ? "right" : "wrong";
     const mine = of(item, a)?.[2] || 0, theirs = of(item, b)?.[2] || 0;
     return mine > theirs ? "won" : mine < theirs ? "lost" : mine >= 1 ? "both right" : "both wrong";
   };

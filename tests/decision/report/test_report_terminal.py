@@ -1,0 +1,77 @@
+"""The terminal and the JSON tell what the page tells."""
+
+import io
+import json
+from dataclasses import replace
+
+import pytest
+from report_runs import only
+from rich.console import Console
+
+from metier.decision.report import as_json, terminal
+from metier.decision.report.terminal import IntervalBar
+from metier.types import Estimate
+
+
+def printed(report, *, width=80):
+    stream = io.StringIO()
+    Console(file=stream, width=width, color_system=None).print(terminal(report))
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_it_fits_the_width_without_escape_codes(run, width):
+    text = printed(run, width=width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "\x1b" not in text
+    for told in ("Ship tfidf", "87.", "n = ".replace(" ", "\N{NO-BREAK SPACE}"), "Leak probe"):
+        assert told in text
+
+
+def test_names_are_never_read_as_markup(run):
+    odd = "[bold red]x[/nothing]"
+    cards = tuple(replace(card, rung=odd) for card in run.scorecards[:1])
+    report = replace(run, name=odd, scorecards=cards + run.scorecards[1:])
+    assert odd in printed(report, width=120)
+
+
+@pytest.mark.parametrize("verdict", ["cannot_tell", "none_passes"])
+def test_other_verdicts(run, verdict):
+    decision = replace(run.decision, verdict=verdict, rung=None, items_needed=None)
+    text = printed(replace(run, decision=decision))
+    assert {"cannot_tell": "Cannot tell yet", "none_passes": "Ship none"}[verdict] in text
+    assert "▶" not in text
+
+
+def test_one_bare_rung(run):
+    bare = replace(only(run, "majority"), candidates=(), leak_probe=None, overlaps=())
+    cards = tuple(replace(one, metrics={}, cost_per_thousand=None) for one in bare.scorecards)
+    assert "—" in printed(replace(bare, scorecards=cards))
+
+
+def test_the_bar_marks_value_and_ends():
+    bar = IntervalBar(Estimate(0.5, 0.0, 1.0, 9), 0.0, 1.0)
+    assert bar.draw(11) == "─────●─────"
+    assert bar.draw(11, "-*|") == "-----*-----"
+    assert IntervalBar(None, 0.0, 1.0, reference=0.0).draw(3) == "│  "
+
+
+def test_json_holds_everything_but_the_items(run):
+    told = json.loads(json.dumps(as_json(run)))
+    assert told["verdict"]["rung"] == "tfidf"
+    assert [one["rung"] for one in told["ladder"]] == [one.rung for one in run.scorecards]
+    first = told["ladder"][0]["metrics"]["accuracy"]
+    assert set(first) == {"value", "low", "high", "n"}
+    assert told["data"]["split"]["all"] == {
+        "train": len(run.dataset.train),
+        "dev": len(run.dataset.dev),
+        "test": len(run.dataset.test),
+    }
+    text = json.dumps(told)
+    assert not any(item.input in text for item in run.scorecards[0].items)
+
+
+def test_json_keys_are_documented(run):
+    told = as_json(run)
+    for key in [*told, *told["ladder"][0], *told["verdict"]]:
+        assert key in as_json.__doc__
