@@ -29,7 +29,7 @@ class ParsedBlock:
 def parse_block(block: bytes, names: Sequence[str], delimiter: str) -> ParsedBlock | None:
     """The rows of a block that begins with a row; None if anything in it is out of order.
 
-    Arrow reads CSV about five times as fast as the csv module, but it forgives wrong quotes and
+    Arrow reads CSV several times as fast as the csv module, but it forgives wrong quotes and
     counts no lines. So the quotes are checked and the lines counted here, on arrays: a line feed
     after an even number of quotes ends a row, an opening quote follows a delimiter, the closing
     one precedes a delimiter.
