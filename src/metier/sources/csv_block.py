@@ -29,15 +29,16 @@ class ParsedBlock:
 def parse_block(block: bytes, names: Sequence[str], delimiter: str) -> ParsedBlock | None:
     """The rows of a block that begins with a row; None if anything in it is out of order.
 
-    Arrow reads CSV about five times as fast as the csv module, but it forgives wrong quotes and
+    Arrow reads CSV several times as fast as the csv module, but it forgives wrong quotes and
     counts no lines. So the quotes are checked and the lines counted here, on arrays: a line feed
     after an even number of quotes ends a row, an opening quote follows a delimiter, the closing
     one precedes a delimiter.
     """
-    if b"\0" in block or block.count(b"\r") != block.count(b"\r\n"):
-        return None
     block = block if block.endswith(b"\n") else block + b"\n"
     data = np.frombuffer(block, dtype=np.uint8)
+    returns = np.flatnonzero(data == RETURN)
+    if b"\0" in block or not (data[returns + 1] == LINE_FEED).all():
+        return None
     quotes = np.flatnonzero(data == QUOTE)
     feeds = np.flatnonzero(data == LINE_FEED)
     ends_row = np.searchsorted(quotes, feeds) % 2 == 0
@@ -47,7 +48,7 @@ def parse_block(block: bytes, names: Sequence[str], delimiter: str) -> ParsedBlo
     size = int(ends[-1]) + 1
     if not _quotes_stand_right(data, quotes[: np.searchsorted(quotes, size)], ord(delimiter)):
         return None
-    columns = _columns(block[:size], names, delimiter)
+    columns = _columns(memoryview(block)[:size], names, delimiter)
     starts = _starts(data, ends, np.flatnonzero(ends_row))
     if columns is None or any(len(column) != len(starts) for column in columns):
         return None
@@ -75,7 +76,7 @@ def _starts(
     return kept
 
 
-def _columns(block: bytes, names: Sequence[str], delimiter: str) -> list[list[str]] | None:
+def _columns(block: memoryview, names: Sequence[str], delimiter: str) -> list[list[str]] | None:
     import pyarrow as pa
     from pyarrow import csv
 

@@ -30,7 +30,8 @@ def read_parquet(stream: BinaryIO, *, uri: str, compressed: bool, report: Report
     if not stream.read(1):
         raise SourceError(f"{uri}: the file is empty; check what wrote it")
     try:
-        file = parquet.ParquetFile(stream)
+        # Buffering ahead would hold whole row groups, which may be the whole file.
+        file = parquet.ParquetFile(stream, pre_buffer=False)
     except pa.ArrowInvalid as error:
         raise SourceError(f"{uri}: not a whole Parquet file ({error}); fetch it anew") from error
     return Table(tuple(file.schema_arrow.names), _rows(file, report))

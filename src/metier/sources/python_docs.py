@@ -122,13 +122,15 @@ def _module_names(package: str) -> Iterator[str]:
     module = _import(package)
     if isinstance(module, Malformed):
         return
-    for info in sorted(pkgutil.iter_modules(getattr(module, "__path__", ())), key=lambda i: i.name):
-        if info.name not in LEFT_OUT and not info.name.startswith(("_", "test_")):
-            yield from (
-                _module_names(f"{package}.{info.name}")
-                if info.ispkg
-                else (f"{package}.{info.name}",)
-            )
+    for info in sorted(pkgutil.iter_modules(getattr(module, "__path__", ())), key=_name):
+        if info.name in LEFT_OUT or info.name.startswith(("_", "test_")):
+            continue
+        name = f"{package}.{info.name}"
+        yield from _module_names(name) if info.ispkg else (name,)
+
+
+def _name(info: pkgutil.ModuleInfo) -> str:
+    return info.name
 
 
 def _import(name: str) -> ModuleType | Malformed:
