@@ -9,6 +9,7 @@ import pytest
 from report_runs import build, docstrings, only
 
 from metier.decision.report import html
+from metier.errors import DataError
 from metier.types import Answer, Example, Message, RunReport, Score
 
 ATTACK = '</script><script>alert(1)</script><img src=x onerror="alert(2)"> & <!-- \u2028 \ud800'
@@ -188,6 +189,11 @@ def test_few_and_many_labels(labels):
     matrix = text.split('class="plot matrix"')[1].split("</svg>")[0]
     assert matrix.count('class="label') == 2 * labels
     assert ("on-light" in matrix or "on-dark" in matrix) == (labels == 2)
+
+
+def test_a_run_without_scorecards_is_refused(run):
+    with pytest.raises(DataError, match="no scorecards"):
+        html(replace(run, scorecards=()))
 
 
 def test_a_single_item(run):

@@ -144,7 +144,7 @@ def confusion_plot(table: Confusion, rung: Rung) -> Markup:
                 marks.append(_cell((target, answer), count, count / total, (*corner, cell)))
     for column, answer in enumerate(table.answers):
         at = room + column * cell + cell / 2
-        turn = f"translate({at:.1f} {slant - 8:.1f}) rotate(-45)"
+        turn = f"translate({at:.1f} {slant - 8:.1f}) rotate({-60 if small else -45})"
         marks.append(svg.tag("text", svg.short(answer, limit), transform=turn, class_=css))
     width = room + many * cell + slant * 0.9
     frame = svg.tag("rect", x=room, y=slant, width=many * cell, height=len(table.targets) * cell,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from metier.decision.report import format as fmt
+from metier.errors import DataError
 from metier.types import (
     Candidate,
     Comparison,
@@ -79,7 +80,14 @@ class View:
 
 
 def look(report: RunReport) -> View:
-    """Derive the view. The first scorecard of each rung counts; a run has at least one."""
+    """Derive the view; of several scorecards of one rung the first counts.
+
+    Raises ``DataError`` for a run without scorecards.
+    """
+    if not report.scorecards:
+        raise DataError(
+            f"run {report.name!r} has no scorecards to report; evaluate its rungs first"
+        )
     cards: dict[str, Scorecard] = {}
     for card in report.scorecards:
         cards.setdefault(card.rung, card)

@@ -50,6 +50,7 @@
     const fine = ["score " + (answer[2] === null ? "—" : +answer[2].toFixed(3)), time(answer[3]), `${answer[4]} tokens in, ${answer[5]} out`,
       ...answer[10].map((title) => "cites " + title), ...answer[11]].join(" · ");
     line.append(make("span", "swatch " + rungs[answer[0]][1]), make("b", "", rungs[answer[0]][0]), " ",
+      make("span", answer[2] >= 1 ? "pass" : "fail", answer[2] >= 1 ? "✓" : "✗"), " ",
       make("span", "", (answer[6] ? "abstained " : "") + answer[1]), " ", make("span", "fine", fine));
     box.append(line);
     if (answer[8].length) box.append(odds(answer));
