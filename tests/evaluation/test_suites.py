@@ -67,7 +67,9 @@ def test_the_place_of_the_right_choice_gives_nothing_away():
 
 def test_sums_are_right():
     for example in arithmetic(5).examples:
-        assert eval(example.input.removeprefix("What is ").rstrip("?")) == int(example.target)
+        term, result = example.target.split(" = ")
+        assert example.input == f"What is {term}?"
+        assert eval(term) == int(result)
 
 
 def test_likelihood_is_per_letter():
