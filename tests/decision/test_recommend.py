@@ -168,14 +168,14 @@ limits = st.builds(
 
 @st.composite
 def ladders(draw):
-    n = draw(st.sampled_from([5, 30, 120]))
+    n = draw(st.sampled_from([5, 30, 80]))
     return [
         card(f"rung{place}", hits(share, n, draw(st.integers(0, 5))), seconds=seconds)
         for place, (share, seconds) in enumerate(draw(rung_hits))
     ]
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(ladders(), limits)
 def test_the_verdict_never_names_a_rung_that_fails_a_gate(cards, gates):
     decision = decide(cards, terms(gates=gates))
@@ -188,7 +188,7 @@ def test_the_verdict_never_names_a_rung_that_fails_a_gate(cards, gates):
     assert decision.reasons
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(ladders(), limits, st.randoms())
 def test_the_order_of_rungs_does_not_matter(cards, gates, draw):
     results = apply_gates(gates, cards, "accuracy", retention=[])
@@ -202,7 +202,7 @@ def test_the_order_of_rungs_does_not_matter(cards, gates, draw):
     )  # fmt: skip
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(ladders(), st.integers(2, 4))
 def test_more_of_the_same_items_never_turn_a_winner_into_none(cards, times):
     before = decide(cards, terms())

@@ -119,7 +119,7 @@ def test_ratio_that_cannot_rule_out_zero_below_has_no_upper_end():
 
 def test_intervals_cover_the_truth_about_95_times_in_100():
     draw = np.random.default_rng(7)
-    trials = 1500
+    trials = 800
 
     def share(covered):
         return sum(covered) / trials
@@ -135,7 +135,7 @@ def test_intervals_cover_the_truth_about_95_times_in_100():
         test = stats.paired_difference((both & 1), (both >> 1), seed=0)
         paired.append(holds(test.difference, 0.1))
     for covered in (wilson, student, paired):
-        assert 0.93 <= share(covered) <= 0.975
+        assert 0.925 <= share(covered) <= 0.98
 
 
 def test_bootstrap_and_ratio_cover_roughly():

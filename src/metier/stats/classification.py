@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from metier.errors import DataError
 from metier.stats.intervals import (
+    CONFIDENCE,
     Array,
     batches,
     proportion,
@@ -92,7 +93,9 @@ def calibration_error(
     """Expected calibration error over bins of equal mass (Nguyen and O'Connor 2015).
 
     The estimate is too high by chance differences within bins, and a resample adds the same bias
-    once more. So the interval's high end is moved down by the bias, and its low end by twice that.
+    once more. So the interval's high end is moved down by the bias, and its low end by twice that;
+    it reaches 0 when a perfectly calibrated model would show an error like this (consistency
+    resampling, Bröcker and Smith 2007).
     """
     sure, right = series(confidences), series(correct)
     value = float(_binned_gap(sure, right, bins))
@@ -100,14 +103,18 @@ def calibration_error(
         return Estimate(value, 0.0, 1.0, 1)
     generator = np.random.default_rng(seed)
     drawn: list[Array] = []
+    perfect: list[Array] = []
     for size in batches(resamples, len(sure)):
         rows = generator.integers(0, len(sure), (size, len(sure)))
         drawn.append(_binned_gap(sure[rows], right[rows], bins))
+        perfect.append(_binned_gap(sure[rows], generator.random(rows.shape) < sure[rows], bins))
     errors = np.concatenate(drawn)
     if np.ptp(errors) < 1e-12:
         return unvaried(value, len(sure), (0.0, 1.0))
     bias = max(0.0, float(np.median(errors)) - value)
     low, high = np.quantile(errors, tails())
+    if value <= np.quantile(np.concatenate(perfect), CONFIDENCE):
+        low = 0.0
     return Estimate(
         value, min(value, max(0.0, low - 2 * bias)), max(value, min(1.0, high - bias)), len(sure)
     )

@@ -135,9 +135,11 @@ def ratio(a: ArrayLike, b: ArrayLike, *, seed: int, paired: bool = True) -> Esti
     value = float(x.mean() / y.mean())
     # inverted_cdf does not interpolate, so an infinite quotient cannot turn into NaN
     low, high = np.quantile(np.concatenate(quotients), tails(), method="inverted_cdf")
-    if low == high:  # no resample varied: as in unvaried, on the scale of a ratio
-        unseen = proportion(len(x), len(x)).low
-        low, high = value * unseen, value / unseen
+    if low == value and high in (value, math.inf):
+        # No resample varied: as in unvaried, of the items that could have moved the ratio.
+        relevant = int(np.count_nonzero(x) if not paired else np.count_nonzero((x != 0) | (y != 0)))
+        unseen = proportion(relevant, relevant).low if relevant else 0.0
+        low, high = value * unseen, max(high, value / unseen if unseen else math.inf)
     return Estimate(value, min(float(low), value), max(float(high), value), len(x))
 
 

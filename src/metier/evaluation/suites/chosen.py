@@ -35,11 +35,13 @@ def arithmetic(seed: int, *, size: int = 24) -> Suite:
     while len(asked) < size:
         first, second = draw.randint(1, 9), draw.randint(1, 9)
         if draw.random() < 0.5:
-            text, right = f"What is {first} + {second}?", first + second
+            term, right = f"{first} + {second}", first + second
         else:
-            text, right = f"What is {first + second} - {second}?", first
+            term, right = f"{first + second} - {second}", first
         wrong = draw.sample([n for n in range(max(0, right - 4), right + 5) if n != right], 3)
-        choices = [str(number) for number in (right, *wrong)]
+        # written out, as a model answers: of bare numbers the embedded base chooses at random
+        choices = [f"{term} = {number}" for number in (right, *wrong)]
+        text = f"What is {term}?"
         asked.setdefault(text, _shuffled(draw, text, choices))
     return choice_suite("arithmetic", list(asked.values()))
 

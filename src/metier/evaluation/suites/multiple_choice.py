@@ -53,7 +53,8 @@ def multiple_choice(path: Path, *, limit: int | None = None, seed: int = 0) -> S
         questions = random.Random(seed).sample(questions, limit)
     if not questions:
         raise EmptyStageError(f"multiple-choice suite {path}", {})
-    name = path.parent.name if path.name.split(".")[0] in ("eval", "test") else path.stem
+    stem = Path(path.name.removesuffix(".gz")).stem
+    name = path.parent.name if stem in ("eval", "test") else stem
     return choice_suite(name, questions)
 
 
@@ -96,6 +97,8 @@ def _read(path: Path) -> str:
 
 
 def _question(path: Path, line: int, row: Mapping[str, Json]) -> Question:
+    if not isinstance(row, dict):
+        raise DataError(f"{path}:{line}: a row is an object with {', '.join(COLUMNS)}, not {row!r}")
     missing = [column for column in COLUMNS if row.get(column) is None]
     if missing:
         raise DataError(

@@ -1,0 +1,70 @@
+"""A scorecard holds estimates of everything, and nothing that cannot be told."""
+
+import pytest
+
+from metier.errors import DataError, EmptyStageError
+from metier.evaluation.scorecard import scorecard
+from metier.types import Answer, ItemResult, Score, Task, Usage
+
+TASK = Task("classification", "", ("a", "b"))
+
+
+def item(number, said, target, *, sure=None, score=None, suite="test"):
+    probabilities = None if sure is None else {said: sure, "other": 1 - sure}
+    hit = float(said == target) if score is None else score
+    answer = Answer(said, Usage(10 + number, 1), probabilities=probabilities)
+    return ItemResult(f"{number}", suite, "?", target, answer, 0.5, (Score("accuracy", hit),))
+
+
+def test_every_metric_is_an_estimate_of_all_items():
+    items = [item(n, "a" if n % 4 else "x", "a" if n % 2 else "b", sure=0.9) for n in range(40)]
+    card = scorecard("tfidf", items, TASK, versions={"data": "1"})
+    assert set(card.metrics) == {
+        "accuracy", "macro_f1", "off_enum_rate", "calibration_error", "prompt_tokens",
+        "completion_tokens", "seconds",
+    }  # fmt: skip
+    assert all(found.n == 40 for found in card.metrics.values())
+    assert all(found.low <= found.value <= found.high for found in card.metrics.values())
+    assert card.metrics["accuracy"].value == 0.5
+    assert card.metrics["off_enum_rate"].value == 0.25
+    assert card.usage == Usage(sum(range(10, 50)), 40)
+    assert card.seconds == pytest.approx(20)
+
+
+def test_no_probabilities_no_calibration():
+    card = scorecard("x", [item(n, "a", "a") for n in range(3)], TASK, versions={})
+    assert "calibration_error" not in card.metrics
+
+
+def test_one_item_has_no_mean_time_but_an_honest_accuracy():
+    card = scorecard("x", [item(0, "a", "a")], TASK, versions={})
+    assert "seconds" not in card.metrics
+    assert card.metrics["accuracy"].low < 0.3
+
+
+def test_items_that_could_not_be_scored_are_not_counted():
+    items = [item(0, "a", "a"), item(1, "a", "a")]
+    unscored = ItemResult("2", "test", "?", "a", Answer("a"), 0.5, (Score("accuracy", None),))
+    card = scorecard("x", [*items, unscored], TASK, versions={})
+    assert card.metrics["accuracy"].n == 2
+
+
+def test_questions_of_one_document_widen_the_interval():
+    items = [item(n, "a" if n < 20 else "b", "a") for n in range(40)]
+    groups = {f"{n}": f"document {n // 10}" for n in range(40)}
+    apart = scorecard("x", items, TASK, versions={}).metrics["accuracy"]
+    together = scorecard("x", items, TASK, versions={}, groups=groups).metrics["accuracy"]
+    assert together.high - together.low > 1.5 * (apart.high - apart.low)
+
+
+def test_a_target_off_the_list_is_named():
+    with pytest.raises(DataError, match="example '0': target 'z'"):
+        scorecard("x", [item(0, "a", "z")], TASK, versions={})
+
+
+def test_no_items_and_mixed_suites_are_errors():
+    with pytest.raises(EmptyStageError):
+        scorecard("x", [], TASK, versions={})
+    with pytest.raises(DataError, match="mix the suites other, test"):
+        mixed = [item(0, "a", "a"), item(1, "a", "a", suite="other")]
+        scorecard("x", mixed, TASK, versions={})
