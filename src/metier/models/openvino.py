@@ -103,7 +103,7 @@ class OpenVinoEngine:
     def tree_logits(self, pack: Pack) -> torch.Tensor:
         """One pass over prompts and trees."""
         self._request.reset_state()
-        rows = np.arange(len(pack.ids))
+        rows: NDArray[Any] = np.arange(len(pack.ids))
         if self._prefix:
             for state, kept in zip(self._request.query_state(), self._prefix_state, strict=True):
                 state.state = kept

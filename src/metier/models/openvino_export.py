@@ -6,11 +6,15 @@ import importlib
 import shutil
 import types
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from metier.errors import ModelFileError
 from metier.models.quiet import quiet
+
+if TYPE_CHECKING:
+    import torch
 
 OpenVinoGraph = Any
 """An ``openvino.Model``; openvino is imported late."""
@@ -49,9 +53,10 @@ def _traced(directory: Path) -> OpenVinoGraph:
     import torch
     from transformers import AutoModelForCausalLM
 
-    model: Any = AutoModelForCausalLM.from_pretrained(
+    model: TorchModel = AutoModelForCausalLM.from_pretrained(
         directory, dtype=torch.float32, attn_implementation="sdpa"
-    ).eval()
+    )
+    model.eval()
     config = model.config
     model.forward = types.MethodType(_forward_of(model), model)
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
@@ -74,7 +79,7 @@ def _traced(directory: Path) -> OpenVinoGraph:
     return graph
 
 
-def _forward_of(model: TorchModel) -> types.FunctionType:
+def _forward_of(model: TorchModel) -> Callable[..., tuple[torch.Tensor, ...]]:
     """The model's forward with plain tensors for the cache, and a mask that tracing can follow."""
     import torch
     from transformers import DynamicCache
@@ -106,7 +111,7 @@ def _forward_of(model: TorchModel) -> types.FunctionType:
         state = [tensor for layer in cache.layers for tensor in (layer.keys, layer.values)]
         return (output.logits, *state)
 
-    return forward  # type: ignore[return-value]
+    return forward
 
 
 def _name(graph: OpenVinoGraph, layers: int) -> tuple[list[str], list[str]]:

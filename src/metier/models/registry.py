@@ -39,10 +39,14 @@ def local_model(
     if adapter is not None:
         check_adapter(adapter, directory, base_name=known_as)
     if engine == "openvino":
-        from metier.models.openvino import OpenVinoEngine as Chosen
-    else:
-        from metier.models.transformers import TransformersEngine as Chosen
-    return LocalModel(known_as, directory, Chosen(directory, adapter=adapter, precision=precision))
+        from metier.models.openvino import OpenVinoEngine
+
+        fast = OpenVinoEngine(directory, adapter=adapter, precision=precision)
+        return LocalModel(known_as, directory, fast)
+    from metier.models.transformers import TransformersEngine
+
+    reference = TransformersEngine(directory, adapter=adapter, precision=precision)
+    return LocalModel(known_as, directory, reference)
 
 
 class LocalModels:
