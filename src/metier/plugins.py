@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
 
 from metier.errors import DataError
 
@@ -25,7 +25,7 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
 }
 """Named here too, so that a source tree without installed metadata has them."""
 
-Factory = Callable[[], Any]
+Factory = Callable[[], object]
 """Imports the implementation and makes one; nothing is imported before it is called."""
 
 
@@ -44,11 +44,8 @@ def implementations(group: str) -> Mapping[str, Factory]:
                 f"{group}: {entry.name!r} is both {other.value} and {entry.value}; "
                 "uninstall one of the two packages"
             )
-    return {name: _factory(entry) for name, entry in found.items()}
+    return {name: partial(_make, entry) for name, entry in found.items()}
 
 
-def _factory(entry: EntryPoint) -> Factory:
-    def make() -> Any:
-        return entry.load()()
-
-    return make
+def _make(entry: EntryPoint) -> object:
+    return entry.load()()
