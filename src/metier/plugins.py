@@ -18,7 +18,6 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "embedding": "metier.methods.embedding:Embedding",
         "prompt": "metier.methods.prompt:Prompt",
         "few_shot": "metier.methods.few_shot:FewShot",
-        "spread": "metier.methods.spread:Spread",
         "blend": "metier.methods.blend:Blend",
         "lora": "metier.methods.lora:Lora",
     }

@@ -192,7 +192,7 @@ def _dense(matrix: Matrix) -> NDArray[np.float64]:
 
 
 def best_temperature(logits: NDArray[np.float64], gold: NDArray[np.int64]) -> float:
-    """The divisor of the logits with the least log loss (Guo et al. 2017), within 1/20 to 20.
+    """The divisor of the logits with the least log loss (Guo et al. 2017), within 1/100 to 100.
 
     Bounded, because rows that are all classified rightly would ask for a temperature of 0.
     """
@@ -202,7 +202,7 @@ def best_temperature(logits: NDArray[np.float64], gold: NDArray[np.int64]) -> fl
 
     found = minimize_scalar(
         lambda power: log_loss(softmax(logits / exp(power)), gold),
-        bounds=(-log(20), log(20)),
+        bounds=(-log(100), log(100)),
         method="bounded",
     )
     return float(exp(found.x))
