@@ -176,7 +176,8 @@ def _logs(labels: Sequence[str], said: Sequence[Answer]) -> NDArray[np.float64]:
     import numpy as np
 
     rows = [[(one.probabilities or {})[label] for label in labels] for one in said]
-    return np.log(np.maximum(np.array(rows), 1e-6))
+    logs: NDArray[np.float64] = np.log(np.maximum(np.array(rows), 1e-6))
+    return logs
 
 
 def _copy(directory: Path, place: Path) -> None:
