@@ -1,4 +1,4 @@
-"""Reads the newsgroups code lab's posts, cleans them in its two ways and draws its training sets."""
+"""The newsgroups code lab's posts: read, cleaned in its two ways, drawn into training sets."""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
 
 from metier.errors import DataError
 
@@ -18,14 +18,13 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "embedding": "metier.methods.embedding:Embedding",
         "prompt": "metier.methods.prompt:Prompt",
         "few_shot": "metier.methods.few_shot:FewShot",
-        "spread": "metier.methods.spread:Spread",
         "blend": "metier.methods.blend:Blend",
         "lora": "metier.methods.lora:Lora",
     }
 }
 """Named here too, so that a source tree without installed metadata has them."""
 
-Factory = Callable[[], Any]
+Factory = Callable[[], object]
 """Imports the implementation and makes one; nothing is imported before it is called."""
 
 
@@ -44,11 +43,8 @@ def implementations(group: str) -> Mapping[str, Factory]:
                 f"{group}: {entry.name!r} is both {other.value} and {entry.value}; "
                 "uninstall one of the two packages"
             )
-    return {name: _factory(entry) for name, entry in found.items()}
+    return {name: partial(_make, entry) for name, entry in found.items()}
 
 
-def _factory(entry: EntryPoint) -> Factory:
-    def make() -> Any:
-        return entry.load()()
-
-    return make
+def _make(entry: EntryPoint) -> object:
+    return entry.load()()

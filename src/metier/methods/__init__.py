@@ -16,7 +16,9 @@ def method(name: str) -> Method:
     known = implementations(METHODS)
     if name not in known:
         raise DataError(f"no method is called {name!r}{_nearest(name, sorted(known))}")
-    made: Method = known[name]()
+    made = known[name]()
+    if not isinstance(made, Method):
+        raise DataError(f"the plugin {name!r} is no method: {type(made)} lacks a part of Method")
     return made
 
 

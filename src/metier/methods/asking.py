@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+Layout = Callable[[Sequence[str]], Sequence[Conversation]]
+"""From texts to what the model is shown for each."""
+
 CONTENT_FREE = ("N/A", "[MASK]", "")
 """The texts without content of Zhao et al. 2021."""
 
@@ -32,11 +35,9 @@ _BATCH_TEXTS = 64  # the prior's standard error is then below a point or two
 
 
 class ModelAnswerer:
-    """Answers with one model; the layout turns a text into the conversation to show."""
+    """Answers with one model; the layout turns texts into the conversations to show."""
 
-    def __init__(
-        self, model: LanguageModel, candidate: Candidate, lay_out: Callable[[str], Conversation]
-    ) -> None:
+    def __init__(self, model: LanguageModel, candidate: Candidate, lay_out: Layout) -> None:
         self._model = model
         self._task = candidate.task
         self._lay_out = lay_out
@@ -45,14 +46,16 @@ class ModelAnswerer:
 
     def answer(self, batch: Sequence[Conversation]) -> list[Answer]:
         """Score every label, or write; inputs are cut at ``task.max_input_tokens``."""
-        prompts = [self.prompt(question(conversation)) for conversation in batch]
+        prompts = self.prompts([question(conversation) for conversation in batch])
         if self._task.kind == "classification" and self._constrained:
             return self._choose(prompts)
         return self._write(prompts)
 
-    def prompt(self, text: str) -> Conversation:
-        """What the model is shown for this text."""
-        return self._lay_out(self._model.truncate(text, self._task.max_input_tokens))
+    def prompts(self, texts: Sequence[str]) -> Sequence[Conversation]:
+        """What the model is shown for each text."""
+        return self._lay_out(
+            [self._model.truncate(text, self._task.max_input_tokens) for text in texts]
+        )
 
     def label_probabilities(self, scored: Sequence[LabelScores]) -> NDArray[np.float64]:
         """Shape (texts, labels): softmax over the labels, over the prior where there is one."""
@@ -65,7 +68,7 @@ class ModelAnswerer:
 
     def mean_probabilities(self, texts: Sequence[str]) -> list[float]:
         """The labels' mean probabilities over texts that should favour no label."""
-        scored = self._model.score_labels([self.prompt(text) for text in texts], self._task.labels)
+        scored = self._model.score_labels(self.prompts(texts), self._task.labels)
         return [float(share) for share in self.label_probabilities(scored).mean(axis=0)]
 
     def _choose(self, prompts: Sequence[Conversation]) -> list[Answer]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from metier.errors import ModelFileError
+from metier.methods.files import MEND, read_json, write_json
 from metier.types import Candidate, Json, Task
 
 FILE = "candidate.json"
@@ -18,11 +17,8 @@ FORMAT = 1
 
 
 def save(candidate: Candidate, directory: Path) -> None:
-    """Write ``candidate.json`` into the candidate's directory, aside and then renamed."""
-    content = {"format": FORMAT, **dataclasses.asdict(candidate)}
-    aside = directory / f"{FILE}.part"
-    aside.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(aside, directory / FILE)
+    """Write ``candidate.json`` into the candidate's directory."""
+    write_json(directory / FILE, {"format": FORMAT, **dataclasses.asdict(candidate)})
 
 
 def read(directory: Path) -> Candidate:
@@ -35,7 +31,7 @@ def read(directory: Path) -> Candidate:
     candidate = _candidate(path, _content(path))
     for name in candidate.files:
         if not (directory / name).exists():
-            raise ModelFileError(f"{directory}: {name} is missing, so {_MEND}")
+            raise ModelFileError(f"{directory}: {name} is missing; {MEND}")
     return candidate
 
 
@@ -44,18 +40,10 @@ def timed(candidate: Candidate, started: float, **changes: Json) -> Candidate:
     return dataclasses.replace(candidate, train_seconds=time.perf_counter() - started, **changes)
 
 
-_MEND = "copy the whole directory again, or fit the rung again"
-
-
 def _content(path: Path) -> Mapping[str, Json]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelFileError(f"{path.parent} holds no {FILE}; {_MEND}") from None
-    except (ValueError, OSError) as error:
-        raise ModelFileError(f"{path} cannot be read ({error}); {_MEND}") from error
-    if not isinstance(content, dict) or not isinstance(content.get("format"), int):
-        raise ModelFileError(f"{path} describes no candidate; {_MEND}")
+    content = read_json(path)
+    if not isinstance(content.get("format"), int):
+        raise ModelFileError(f"{path} describes no candidate; {MEND}")
     if content["format"] > FORMAT:
         raise ModelFileError(
             f"{path} has format {content['format']}, this metier reads up to {FORMAT}; "
@@ -71,4 +59,4 @@ def _candidate(path: Path, content: Mapping[str, Json]) -> Candidate:
         lists = {key: tuple(fields[key]) for key in ("files", "train_examples", "trials")}
         return Candidate(**{**fields, **lists, "task": task})
     except (KeyError, TypeError) as error:
-        raise ModelFileError(f"{path} is not a whole candidate ({error}); {_MEND}") from error
+        raise ModelFileError(f"{path} is not a whole candidate ({error}); {MEND}") from error

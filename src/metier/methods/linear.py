@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import zipfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from metier.errors import DataError, ModelFileError
+from metier.errors import DataError
+from metier.methods.files import read_arrays, write_arrays
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
 FILE = "linear.npz"
 
 STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
-"""Inverse regularisation, tried from strong to weak; the optimum of rows of length 1 lies inside."""
+"""Inverse regularisation, from strong to weak; for rows of length 1 the best lies inside."""
 
 _FOLDS = 5
 _NEVER = -30.0  # the logit of a label without training rows: possible, never chosen
@@ -91,17 +89,25 @@ def fit(train: Rows, dev: Rows, *, labels: int, seed: int) -> Fitted:
             "all training rows have the same label, so there is nothing to tell apart; "
             "add rows of another label"
         )
+    basis = _span(train.features)
+    if basis is None:
+        inputs, unseen = train, dev
+    else:
+        inputs = Rows(basis.coordinates, train.labels)
+        unseen = Rows(basis.project(dev.features), dev.labels) if len(dev.labels) else dev
     trials = []
     for strength in STRENGTHS:
-        logits, gold = _unseen(train, dev, strength, labels=labels, seed=seed)
+        logits, gold = _unseen(inputs, unseen, strength, labels=labels, seed=seed)
         temperature = best_temperature(logits, gold)
         accuracy = float((logits.argmax(axis=1) == gold).mean())
         loss = log_loss(softmax(logits / temperature), gold)
         trials.append(Trial(strength, accuracy, loss, temperature))
     trials.sort(key=lambda trial: trial.log_loss)
     chosen = trials[0]
-    fitted = _regress(train, chosen.strength, labels)
-    return Fitted(Linear(fitted.weights, fitted.bias, chosen.temperature), tuple(trials))
+    fitted = _regress(inputs, chosen.strength, labels)
+    weights = fitted.weights if basis is None else basis.lift(fitted.weights)
+    linear = Linear(weights.astype(np.float32), fitted.bias, chosen.temperature)
+    return Fitted(linear, tuple(trials))
 
 
 def _unseen(
@@ -142,8 +148,51 @@ def _regress(rows: Rows, strength: float, labels: int) -> Linear:
     return Linear(weights, bias)
 
 
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """An orthonormal basis of the space that the training rows span.
+
+    With fewer rows than features the optimum lies in that space, so it can be found in its
+    coordinates: the same classifier, thirty times as fast for n-grams.
+    """
+
+    features: Matrix
+    coordinates: NDArray[np.float64]
+    """Shape (rows, dimensions)."""
+    combination: NDArray[np.float64]
+    """Shape (rows, dimensions): each direction as a sum of rows."""
+
+    def project(self, features: Matrix) -> NDArray[np.float64]:
+        """Other texts' coordinates; what lies outside the space has weight 0 in any case."""
+        return _dense(features @ self.features.T) @ self.combination
+
+    def lift(self, weights: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Weights on the coordinates as weights on the features."""
+        lifted: NDArray[np.float64] = (self.features.T @ (self.combination @ weights.T)).T
+        return lifted
+
+
+def _span(features: Matrix) -> _Span | None:
+    """The basis from the rows' inner products; None where it would save nothing."""
+    import numpy as np
+
+    if features.shape[0] >= features.shape[1]:
+        return None
+    values, vectors = np.linalg.eigh(_dense(features @ features.T))
+    kept = values > 1e-10 * values[-1]
+    scale, directions = np.sqrt(values[kept]), vectors[:, kept]
+    return _Span(features, directions * scale, directions / scale)
+
+
+def _dense(matrix: Matrix) -> NDArray[np.float64]:
+    import numpy as np
+
+    plain = matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
+    return np.asarray(plain, dtype=np.float64)
+
+
 def best_temperature(logits: NDArray[np.float64], gold: NDArray[np.int64]) -> float:
-    """The divisor of the logits with the least log loss (Guo et al. 2017), within 1/20 to 20.
+    """The divisor of the logits with the least log loss (Guo et al. 2017), within 1/100 to 100.
 
     Bounded, because rows that are all classified rightly would ask for a temperature of 0.
     """
@@ -153,7 +202,7 @@ def best_temperature(logits: NDArray[np.float64], gold: NDArray[np.int64]) -> fl
 
     found = minimize_scalar(
         lambda power: log_loss(softmax(logits / exp(power)), gold),
-        bounds=(-log(20), log(20)),
+        bounds=(-log(100), log(100)),
         method="bounded",
     )
     return float(exp(found.x))
@@ -177,29 +226,15 @@ def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def save(linear: Linear, directory: Path) -> None:
-    """Write ``linear.npz``: numbers only, nothing that runs code when it is read."""
+    """Write ``linear.npz``."""
     import numpy as np
 
-    aside = directory / f"{FILE}.part"
-    with aside.open("wb") as stream:
-        np.savez(stream, weights=linear.weights, bias=linear.bias, temperature=linear.temperature)
-    os.replace(aside, directory / FILE)
+    temperature = np.array(linear.temperature)
+    arrays = {"weights": linear.weights, "bias": linear.bias, "temperature": temperature}
+    write_arrays(directory / FILE, arrays)
 
 
 def read(directory: Path) -> Linear:
     """Read what ``save`` wrote; ``ModelFileError`` when it is missing or damaged."""
     stored = read_arrays(directory / FILE, ("weights", "bias", "temperature"))
     return Linear(stored["weights"], stored["bias"], float(stored["temperature"]))
-
-
-def read_arrays(path: Path, names: Sequence[str]) -> dict[str, Any]:
-    """The named arrays of an ``.npz`` file; ``ModelFileError`` when one cannot be had."""
-    import numpy as np
-
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return {name: stored[name] for name in names}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ModelFileError(
-            f"{path} cannot be read ({error}); copy the whole candidate again, or fit it again"
-        ) from error

@@ -79,8 +79,9 @@ class Prompt:
     def load(self, candidate: Candidate, directory: Path, models: Models) -> ModelAnswerer:
         """Return the base model behind the prompt."""
         task, settings = candidate.task, candidate.settings
+        label_list, role = bool(settings["label_list"]), bool(settings["role"])
 
-        def lay_out(text: str) -> Conversation:
-            return prompt_for(task, text, label_list=settings["label_list"], role=settings["role"])
+        def lay_out(texts: Sequence[str]) -> list[Conversation]:
+            return [prompt_for(task, text, label_list=label_list, role=role) for text in texts]
 
         return ModelAnswerer(models.language_model(base_of(candidate)), candidate, lay_out)

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from metier.errors import DataError, ModelFileError
 from metier.methods import candidate as candidates
 from metier.methods import linear
 from metier.methods.classify import answers, check_classification, question, targets
+from metier.methods.files import MEND, read_json, write_json
 from metier.protocols import FitContext, Models
 from metier.types import Answer, Candidate, Conversation, Json
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    from metier.methods.linear import Matrix
 
 VOCABULARY = "vocabulary.json"
 
-NGRAMS: Mapping[str, tuple[str, int, int]] = {"word": ("word", 1, 2), "char": ("char_wb", 3, 5)}
-"""By feature: scikit-learn's analyzer, shortest and longest n-gram."""
+NGRAMS: Mapping[str, tuple[str, int, int]] = {"word": ("word", 1, 1), "char": ("char_wb", 3, 5)}
+"""By feature: scikit-learn's analyzer, shortest and longest n-gram. Pairs of words only diluted."""
 
 FEATURES: Mapping[str, tuple[str, ...]] = {
     "word": ("word",),
@@ -37,7 +39,7 @@ FEATURES: Mapping[str, tuple[str, ...]] = {
 class Tfidf:
     """The classical baseline; needs no model, answers in well under a millisecond.
 
-    ``features`` is ``word`` (1 to 2 words), ``char`` (3 to 5 characters inside words),
+    ``features`` is ``word``, ``char`` (3 to 5 characters within a word),
     ``word+char``, or ``auto``: whichever has the least log loss on dev, or by cross-validation
     when there is no dev row.
     """
@@ -105,25 +107,30 @@ class Weighting:
     vocabularies: Mapping[str, Sequence[str]]
     """Terms in the order of the columns."""
     weights: Mapping[str, NDArray[np.float64]]
-    """``ln((1 + rows) / (1 + rows with the term)) + 1``, as scikit-learn smooths it."""
-    counters: Mapping[str, Any]
+    """The square of scikit-learn's smoothed ``ln((1 + rows) / (1 + rows with the term)) + 1``.
+
+    Squared, since few rows leave common words much of a text's length: on validation posts of
+    20 newsgroups 88.8 to 90.5 % (400 rows, 8 classes), with strict cleaning 73.8 to 77.6 %; a
+    list of stop words gave less and would know one language only.
+    """
+    counters: Mapping[str, CountVectorizer]
 
     @classmethod
     def of(cls, texts: Sequence[str], kinds: Sequence[str]) -> Weighting:
-        """Learn terms that at least two texts share, or all terms of a handful of texts."""
+        """Learn every term; one that occurs once still says how much of a text is unknown."""
         import numpy as np
 
         counters, vocabularies, weights = {}, {}, {}
         for kind in kinds:
-            counter = _counter(kind, min_df=2 if len(texts) >= 20 else 1)
+            counter = _counter(kind)
             counts = counter.fit_transform(texts)
             rows_with_term = np.asarray((counts > 0).sum(axis=0)).ravel()
-            weights[kind] = np.log((1 + len(texts)) / (1 + rows_with_term)) + 1
+            weights[kind] = (np.log((1 + len(texts)) / (1 + rows_with_term)) + 1) ** 2
             vocabularies[kind] = [str(term) for term in counter.get_feature_names_out()]
             counters[kind] = counter
         return cls(vocabularies, weights, counters)
 
-    def features(self, texts: Sequence[str]) -> Any:
+    def features(self, texts: Sequence[str]) -> Matrix:
         """Sparse, shape (texts, terms); each kind's part has length 1.
 
         Counts go in as 1 + ln: in a long text the tenth mention says little more than the ninth.
@@ -145,24 +152,19 @@ class Weighting:
             kind: {"terms": list(terms), "weights": self.weights[kind].tolist()}
             for kind, terms in self.vocabularies.items()
         }
-        aside = directory / f"{VOCABULARY}.part"
-        aside.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
-        os.replace(aside, directory / VOCABULARY)
+        write_json(directory / VOCABULARY, content)
 
     @classmethod
     def read(cls, directory: Path) -> Weighting:
         """Read what ``save`` wrote; ``ModelFileError`` when it is missing or damaged."""
         import numpy as np
 
-        path = directory / VOCABULARY
+        content = read_json(directory / VOCABULARY)
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
             vocabularies = {kind: part["terms"] for kind, part in content.items()}
             weights = {kind: np.array(part["weights"]) for kind, part in content.items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ModelFileError(
-                f"{path} cannot be read ({error}); copy the whole candidate, or fit it again"
-            ) from error
+        except (KeyError, TypeError) as error:
+            raise ModelFileError(f"{directory / VOCABULARY} lacks {error}; {MEND}") from error
         counters = {kind: _counter(kind, vocabulary=vocabularies[kind]) for kind in vocabularies}
         return cls(vocabularies, weights, counters)
 
@@ -194,7 +196,7 @@ def _fit(kinds: Sequence[str], context: FitContext) -> tuple[Weighting, linear.F
     return weighting, linear.fit(train, dev, labels=len(task.labels), seed=context.seed)
 
 
-def _counter(kind: str, **settings: Any) -> Any:
+def _counter(kind: str, **settings: Json) -> CountVectorizer:
     from sklearn.feature_extraction.text import CountVectorizer
 
     analyzer, shortest, longest = NGRAMS[kind]

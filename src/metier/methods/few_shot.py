@@ -1,0 +1,182 @@
+"""Shows the base model solved examples before it asks."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from metier.errors import DataError, ModelFileError
+from metier.methods import candidate as candidates
+from metier.methods.asking import ModelAnswerer, base_of, check_settings, measured_prior
+from metier.methods.files import MEND, read_arrays, read_json, write_arrays, write_json
+from metier.methods.prompt import prompt_for
+from metier.protocols import Embedder, FitContext, Models
+from metier.types import Candidate, Conversation, Example, Json
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SHOTS = "shots.json"
+VECTORS = "vectors.npz"
+
+SELECTIONS = ("random", "nearest")
+
+
+Choice = Callable[[Sequence[str]], Sequence[Sequence["Shot"]]]
+"""From texts to the shots to show before each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A solved example of the training split, cut to fit."""
+
+    id: str
+    text: str
+    answer: str
+
+
+class FewShot:
+    """The prompt of zero-shot with ``shots`` training examples before the question.
+
+    ``selection = "random"`` shows the same examples to all items, balanced over the labels, so
+    that the whole prefix is read once; ``nearest`` shows each item the training texts most like
+    it, the likest last, where the model minds it most (Liu et al. 2022). The texts of the shots
+    share ``shot_tokens``. The other settings are those of the method ``prompt``.
+    """
+
+    name = "few_shot"
+    defaults: Mapping[str, Json] = {
+        "shots": 8,
+        "selection": "random",
+        "shot_tokens": 1024,
+        "label_list": True,
+        "role": True,
+        "constrained": True,
+        "calibrate": "none",
+    }
+
+    def fit(self, rung: str, context: FitContext) -> Candidate:
+        """Draw the shots, or embed the training rows to draw from later."""
+        started = time.perf_counter()
+        check_settings(rung, context)
+        _check(rung, context)
+        settings = context.settings
+        model = context.models.language_model(context.base)
+        if settings["selection"] == "random":
+            pool = balanced(context.train, settings["shots"], seed=context.seed)
+        else:
+            pool = list(context.train)
+            vectors = context.models.embedder(context.embedder).embed([row.input for row in pool])
+            write_arrays(context.workdir / VECTORS, {"vectors": vectors})
+        room = settings["shot_tokens"] // min(settings["shots"], len(pool))
+        shots = [Shot(row.id, model.truncate(row.input, room), row.target) for row in pool]
+        write_json(context.workdir / SHOTS, {"shots": [asdict(shot) for shot in shots]})
+        fitted = Candidate(
+            rung=rung,
+            method=self.name,
+            task=context.task,
+            settings={**settings, "embedder": context.embedder},
+            base=context.base,
+            files=(SHOTS,) if settings["selection"] == "random" else (SHOTS, VECTORS),
+            train_examples=tuple(row.id for row in pool),
+            seed=context.seed,
+        )
+        prior = measured_prior(self.load(fitted, context.workdir, context.models), context)
+        fitted = candidates.timed(fitted, started, settings={**fitted.settings, "prior": prior})
+        candidates.save(fitted, context.workdir)
+        return fitted
+
+    def load(self, candidate: Candidate, directory: Path, models: Models) -> ModelAnswerer:
+        """Return the base model behind the shots."""
+        stored = read_json(directory / SHOTS)
+        try:
+            shots = [Shot(**shot) for shot in stored["shots"]]
+        except (KeyError, TypeError) as error:
+            raise ModelFileError(f"{directory / SHOTS} lacks {error}; {MEND}") from error
+        choose: Choice = partial(_same, shots)
+        if candidate.settings["selection"] == "nearest":
+            vectors = read_arrays(directory / VECTORS, ("vectors",))["vectors"]
+            embedder = models.embedder(candidate.settings["embedder"])
+            choose = partial(_nearest, shots, vectors, embedder, candidate.settings["shots"])
+        model = models.language_model(base_of(candidate))
+        return ModelAnswerer(model, candidate, partial(_lay_out, candidate, choose))
+
+
+def balanced(rows: Sequence[Example], count: int, *, seed: int) -> list[Example]:
+    """Draw ``count`` rows, each label as often as the others where there are rows enough.
+
+    They come in random order: a prompt whose last shots share a label pulls the answer there.
+    """
+    generator = random.Random(seed)
+    by_label: dict[str, list[Example]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row.id):
+        by_label[row.target].append(row)
+    queues = [generator.sample(by_label[label], len(by_label[label])) for label in by_label]
+    if len(queues) > len(rows) // 2:  # free answers: nothing to balance
+        return generator.sample([row for queue in queues for row in queue], min(count, len(rows)))
+    generator.shuffle(queues)
+    drawn: list[Example] = []
+    while len(drawn) < min(count, len(rows)):
+        for queue in queues:
+            if queue and len(drawn) < count:
+                drawn.append(queue.pop())
+    generator.shuffle(drawn)
+    return drawn
+
+
+def _same(shots: Sequence[Shot], texts: Sequence[str]) -> list[Sequence[Shot]]:
+    return [shots for _ in texts]
+
+
+def _nearest(
+    shots: Sequence[Shot],
+    vectors: NDArray[np.float32],
+    embedder: Embedder,
+    count: int,
+    texts: Sequence[str],
+) -> list[Sequence[Shot]]:
+    """The ``count`` shots most like each text, the likest last."""
+    import numpy as np
+
+    likeness = embedder.embed(texts) @ vectors.T
+    nearest = np.argsort(-likeness, axis=1, kind="stable")[:, :count]
+    return [[shots[place] for place in reversed(row)] for row in nearest]
+
+
+def _lay_out(candidate: Candidate, choose: Choice, texts: Sequence[str]) -> list[Conversation]:
+    settings = candidate.settings
+    return [
+        prompt_for(
+            candidate.task,
+            text,
+            label_list=settings["label_list"],
+            role=settings["role"],
+            shots=[(shot.text, shot.answer) for shot in shots],
+        )
+        for text, shots in zip(texts, choose(texts), strict=True)
+    ]
+
+
+def _check(rung: str, context: FitContext) -> None:
+    settings = context.settings
+    if settings["selection"] not in SELECTIONS:
+        raise DataError(
+            f"rung {rung!r}: selection = {settings['selection']!r} is none of "
+            f"{', '.join(SELECTIONS)}"
+        )
+    if settings["shots"] < 1:
+        raise DataError(f"rung {rung!r}: shots = {settings['shots']}; use 1 or more")
+    if settings["shot_tokens"] < 16 * settings["shots"]:
+        raise DataError(
+            f"rung {rung!r}: shot_tokens = {settings['shot_tokens']} leaves fewer than 16 tokens "
+            f"for each of {settings['shots']} shots; raise it, or show fewer"
+        )
+    if not context.train:
+        raise DataError(f"rung {rung!r}: there is no training row to show; add rows")
