@@ -147,7 +147,8 @@ def test_a_last_paragraph_of_prose_is_no_signature():
 def test_personal_data_needs_its_checksum():
     text = (
         "Call +49 711 123-4567 or (212) 555-1234, mail a.b@example.org, "
-        "pay DE89 3704 0044 0532 0130 00 or 4111 1111 1111 1111, from 192.168.0.1 or 2001:db8::1, SSN 078-05-1120."
+        "pay DE89 3704 0044 0532 0130 00 or 4111 1111 1111 1111, "
+        "from 192.168.0.1 or 2001:db8::1, SSN 078-05-1120."
     )
     expected = (
         "Call [phone] or [phone], mail [email], pay [iban] or [card], from [ip] or [ip], SSN [ssn]."

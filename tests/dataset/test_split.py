@@ -12,7 +12,7 @@ from metier.dataset.split import SplitPlan, group_duplicates, split
 from metier.errors import DataError
 from metier.types import Example, Task
 
-LABELS = Task("classification", "Which one?", ("a", "b"))
+LABELS = Task("classification", "Which one?", ("a", "b", "c"))
 TEXT = Task("free_text", "Answer.")
 
 
@@ -96,7 +96,7 @@ def test_a_given_split_is_honoured_and_dev_comes_out_of_train():
     plan = SplitPlan(by="given", column="part", dev=0.25)
     dataset = split(rows, LABELS, plan=plan, seed=1)
     assert {example.id for example in dataset.test} == {example.id for example in rows[40:]}
-    assert (len(dataset.train), len(dataset.dev)) == (31, 9)
+    assert (len(dataset.train), len(dataset.dev)) == (30, 10)
 
 
 def test_time_goes_from_train_to_test():
@@ -119,6 +119,7 @@ def test_duplicates_are_put_into_one_group():
     [
         (examples(9, labels="a"), SplitPlan(), 'only the label "a"'),
         ([], SplitPlan(), "no examples"),
+        (examples(9, labels="ax"), SplitPlan(), 'label "x".*not among the task'),
         (examples(20), SplitPlan(per_class=9), '9 train rows per class.*"a" has 7'),
         (examples(20), SplitPlan(by="entity"), "needs a column"),
         (examples(20), SplitPlan(by="entity", column="x"), 'has no "x" to split by entity'),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 
@@ -34,15 +34,17 @@ def clean_counted(document: Document, steps: Sequence[Step]) -> Cleaned:
     draft = first_draft(document)
     removed: dict[str, str] = {}
     counts: dict[str, int] = {}
-    for done in _run(draft, steps):
-        draft = done.after
-        if done.after is done.before:
+    for step in steps:
+        edits = in_order(draft.text, step.edits(draft))
+        if not edits:
             continue
-        counts[done.step] = counts.get(done.step, 0) + sum(map(len, done.taken))
-        taken = "\n".join(done.taken)
+        stretches = _taken(draft, edits)
+        draft = apply_edits(draft, edits)
+        counts[step.name] = counts.get(step.name, 0) + sum(map(len, stretches))
+        taken = "\n".join(stretches)
         if taken and not taken.isspace():
-            earlier = removed.get(done.step)
-            removed[done.step] = taken if earlier is None else f"{earlier}\n{taken}"
+            earlier = removed.get(step.name)
+            removed[step.name] = taken if earlier is None else f"{earlier}\n{taken}"
     cleaned = CleanDocument(
         id=document.id,
         text=draft.text,
@@ -70,10 +72,14 @@ class StepPreview:
 
 def preview(document: Document, steps: Sequence[Step]) -> list[StepPreview]:
     """The text before and after each step, for a person to look at."""
-    return [
-        StepPreview(done.step, done.before.text, done.after.text, done.taken)
-        for done in _run(first_draft(document), steps)
-    ]
+    draft = first_draft(document)
+    previews = []
+    for step in steps:
+        edits = in_order(draft.text, step.edits(draft))
+        after = apply_edits(draft, edits)
+        previews.append(StepPreview(step.name, draft.text, after.text, _taken(draft, edits)))
+        draft = after
+    return previews
 
 
 def make_step(name: str, options: Mapping[str, Json] | None = None) -> Step:
@@ -92,21 +98,8 @@ def make_step(name: str, options: Mapping[str, Json] | None = None) -> Step:
     return step
 
 
-@dataclass(frozen=True, slots=True)
-class _Done:
-    step: str
-    before: Draft
-    after: Draft
-    taken: tuple[str, ...]
-
-
-def _run(draft: Draft, steps: Sequence[Step]) -> Iterator[_Done]:
-    for step in steps:
-        edits: list[Edit] = in_order(draft.text, step.edits(draft))
-        taken = tuple(draft.text[edit.start : edit.end] for edit in edits)
-        after = apply_edits(draft, edits)
-        yield _Done(step.name, draft, after, taken)
-        draft = after
+def _taken(draft: Draft, edits: Sequence[Edit]) -> tuple[str, ...]:
+    return tuple(draft.text[edit.start : edit.end] for edit in edits)
 
 
 def _as_type_of(default: object, value: Json, what: str) -> Json:

@@ -52,7 +52,7 @@ def split(
     _check_plan(plan)
     labelled = task.kind == "classification"
     if labelled:
-        _check_classes(examples)
+        _check_classes(examples, task)
     ordered = sorted(_with_groups(examples, plan), key=lambda example: example.id)
     _check_ids(ordered)
     parts = _divide(ordered, plan, labelled=labelled, seed=seed)
@@ -101,11 +101,17 @@ def _check_plan(plan: SplitPlan) -> None:
         )
 
 
-def _check_classes(examples: Sequence[Example]) -> None:
+def _check_classes(examples: Sequence[Example], task: Task) -> None:
     labels = {example.target for example in examples}
     if len(labels) < 2:
         only = f'only the label "{next(iter(labels))}"' if labels else "no examples"
         raise DataError(f"a classification needs two labels or more; there is {only}")
+    unknown = sorted(labels - set(task.labels)) if task.labels else []
+    if unknown:
+        raise DataError(
+            f'the label "{unknown[0]}" of the data is not among the task\'s labels '
+            f"({', '.join(task.labels)}); add it there, or leave its rows out"
+        )
 
 
 def _check_ids(ordered: Sequence[Example]) -> None:

@@ -12,6 +12,7 @@ from metier.corpus.edits import Draft, Edit
 from metier.corpus.steps.mail import spans_around
 from metier.errors import DataError
 
+_DIGIT = re.compile(r"\d")
 _EMAIL = re.compile(r"(?<![\w.+%-])[\w.+%-]{1,100}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
 _CARD = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-])")
@@ -52,9 +53,10 @@ class PersonalData:
 
     def edits(self, draft: Draft) -> list[Edit]:
         taken: list[Edit] = []
+        has_digits = _DIGIT.search(draft.text) is not None
         # In the order of _FINDERS, the surest kind first: a later kind gets what is left over.
         for kind, finder in _FINDERS.items():
-            if kind in self.kinds:
+            if kind in self.kinds and (has_digits or kind == "email"):
                 finds = [Edit(start, end, f"[{kind}]") for start, end in finder(draft.text)]
                 taken += [find for find in finds if not _overlaps(find, taken)]
         return taken

@@ -21,12 +21,21 @@ class Whitespace:
 
     def edits(self, draft: Draft) -> list[Edit]:
         text = draft.text
+        if _is_neat(text):
+            return []
         kept_end = len(text.rstrip())
         kept_start = len(text) - len(text.lstrip()) if kept_end else 0
         edits = [Edit(0, kept_start), Edit(kept_end, len(text))]
         for match in _RUN.finditer(text, kept_start, kept_end):
             edits.extend(_collapse(match.group(), match.start()))
         return edits
+
+
+def _is_neat(text: str) -> bool:
+    """Whether there is nothing to do; several times faster than the regular expression."""
+    if "\n\n\n" in text or text[:1].isspace() or text[-1:].isspace():
+        return False
+    return all(" ".join(line.split()) == line for line in text.split("\n"))
 
 
 def _collapse(run: str, start: int) -> list[Edit]:
