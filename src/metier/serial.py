@@ -43,5 +43,5 @@ def read(kind: type[T], path: Path) -> T:
 
 
 @cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:  # noqa: ANN401 - any dataclass of `types`
+def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)

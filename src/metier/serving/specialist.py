@@ -8,7 +8,7 @@ from pathlib import Path
 
 from metier.errors import ModelFileError
 from metier.methods import method
-from metier.methods.candidate import read_candidate
+from metier.methods.candidate import read as read_candidate
 from metier.protocols import Models
 from metier.store import replace_directory, write_text
 from metier.types import Answer, Candidate, Estimate, Message, RunReport
@@ -38,7 +38,7 @@ def load(directory: Path | str, *, models: Models | None = None) -> Specialist:
     """Load a released specialist; ``models`` defaults to local engines as at its release."""
     path = Path(directory)
     if models is None:
-        from metier.models import LocalModels
+        from metier.models.registry import LocalModels
 
         models = LocalModels(engine=_read_release(path)["engine"])
     return Specialist(path, models)
