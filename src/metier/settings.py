@@ -8,7 +8,8 @@ from pathlib import Path
 from metier.corpus.clean import make_step
 from metier.errors import DataError, Problem, RecipeError
 from metier.evaluation.suites import retention_suites
-from metier.methods import method, names
+from metier.methods import method
+from metier.methods import names as method_names
 from metier.recipe import (
     Recipe,
     RungSettings,
@@ -109,8 +110,8 @@ def recipe_schema() -> dict[str, Json]:
     """JSON Schema of a recipe, with the settings of each method that is installed."""
     schema = Recipe.model_json_schema()
     rung = schema["$defs"]["RungSettings"]
-    rung["properties"]["method"]["enum"] = names()
-    for name in names():
+    rung["properties"]["method"]["enum"] = method_names()
+    for name in method_names():
         for key, default in method(name).defaults.items():
             rung["properties"].setdefault(key, {"default": default, "description": f"Of {name}."})
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"

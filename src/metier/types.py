@@ -17,6 +17,8 @@ Box = tuple[float, float, float, float]
 Split = Literal["train", "dev", "test"]
 TaskKind = Literal["classification", "short_answer", "free_text"]
 Role = Literal["system", "user", "assistant"]
+Engine = Literal["openvino", "transformers"]
+"""What runs a local language model."""
 
 
 def content_hash(value: Json) -> str:
@@ -488,3 +490,18 @@ class RunReport:
     versions: Mapping[str, str] = field(default_factory=dict)
     hardware: str = ""
     seconds: float = 0.0
+
+
+# --- release ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What a released specialist says about itself, beside its candidate's files."""
+
+    rung: str
+    engine: Engine
+    created: str
+    """UTC, ISO 8601."""
+    versions: Mapping[str, str]
+    format: int = 1

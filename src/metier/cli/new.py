@@ -22,9 +22,7 @@ def new(
     from metier.store import write_text
 
     if recipe.exists() and not force:
-        raise StorageError(
-            f"{recipe} stands already; choose another name, or replace it: --force"
-        )
+        raise StorageError(f"{recipe} stands already; choose another name, or replace it: --force")
     shape = look(data)
     write_text(recipe, scaffold(shape, data, recipe))
     for guess in shape.guesses:

@@ -6,22 +6,22 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from metier import serial
 from metier.errors import ModelFileError
 from metier.methods import method
 from metier.methods.candidate import read as read_candidate
 from metier.protocols import Models
 from metier.store import replace_directory, write_text
-from metier.types import Answer, Candidate, Estimate, Message, RunReport
+from metier.types import Answer, Candidate, Engine, Estimate, Message, Release, RunReport
 
 RELEASE_FILE = "release.json"
-FORMAT = 1
 
 
 class Specialist:
     """Loaded from a release directory; asks the same ``Answerer`` that was measured."""
 
     def __init__(self, directory: Path, models: Models) -> None:
-        self.release = _read_release(directory)
+        self.release = read_release(directory)
         self.candidate: Candidate = read_candidate(directory)
         self._answerer = method(self.candidate.method).load(self.candidate, directory, models)
 
@@ -40,25 +40,26 @@ def load(directory: Path | str, *, models: Models | None = None) -> Specialist:
     if models is None:
         from metier.models.registry import LocalModels
 
-        models = LocalModels(engine=_read_release(path)["engine"])
+        models = LocalModels(engine=read_release(path).engine)
     return Specialist(path, models)
 
 
 def release(
-    candidate: Candidate, directory: Path, target: Path, *, report: RunReport, engine: str
+    candidate: Candidate, directory: Path, target: Path, *, report: RunReport, engine: Engine
 ) -> Path:
     """Save a candidate with its card to ``target``, replacing what was released there before."""
     replace_directory(directory, target)
-    facts = {
-        "format": FORMAT,
-        "rung": candidate.rung,
-        "engine": engine,
-        "versions": dict(report.versions),
-        "created": report.created,
-    }
-    write_text(target / RELEASE_FILE, json.dumps(facts, indent=2))
+    made = Release(candidate.rung, engine, report.created, report.versions)
+    write_text(target / RELEASE_FILE, serial.dump(made))
     write_text(target / "README.md", card(candidate, report))
     return target
+
+
+def read_release(directory: Path) -> Release:
+    """What the specialist in this directory says about itself."""
+    if not (directory / RELEASE_FILE).exists():
+        raise ModelFileError(f"{directory} holds no released specialist; `metier run` makes one")
+    return serial.read(Release, directory / RELEASE_FILE)
 
 
 def card(candidate: Candidate, report: RunReport) -> str:
@@ -110,17 +111,3 @@ def _row(name: str, estimate: Estimate) -> str:
         f"| {name} | {estimate.value:.4g} | {estimate.low:.4g} to {estimate.high:.4g} "
         f"| {estimate.n} |"
     )
-
-
-def _read_release(directory: Path) -> dict[str, str]:
-    try:
-        facts = json.loads((directory / RELEASE_FILE).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelFileError(
-            f"{directory} holds no released specialist; `metier run` makes one"
-        ) from None
-    except ValueError as error:
-        raise ModelFileError(
-            f"{directory / RELEASE_FILE} is damaged ({error}); run `metier run` again"
-        ) from error
-    return dict(facts)
