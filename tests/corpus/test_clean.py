@@ -243,6 +243,11 @@ def test_html_keeps_what_a_reader_reads():
     assert_accounted_for(document)
 
 
+def test_html_without_closing_tags_or_inside_a_form_is_read():
+    page = "<html><head><title>T</title><body><form><p>One<p>Two <br>three<li>Four</form>"
+    assert cleaned(page, "html") == "One\n\nTwo\n\nthree\n\nFour"
+
+
 def test_plain_text_is_no_html():
     text = "if a < b and c > d: <see> &amp; go"
     assert cleaned(text, "html") == text

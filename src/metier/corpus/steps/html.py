@@ -20,7 +20,7 @@ _MOST_BROKEN_TAGS = 200
 
 _HIDDEN = frozenset(
     {"script", "style", "noscript", "template", "head", "svg", "math", "iframe", "object"}
-    | {"select", "option", "button", "form", "nav", "aside", "footer"}
+    | {"select", "option", "button", "nav", "aside", "footer"}
 )
 _RAW = frozenset({"script", "style"})
 _BLOCKS = frozenset(
@@ -34,7 +34,7 @@ _MOST_LINKS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Html:
-    """Keep the text that a reader would read; tags, scripts, menus and forms go.
+    """Keep the text that a reader would read; tags, scripts and menus go.
 
     Where the page marks its ``<main>`` or ``<article>`` and that holds at least a quarter of the
     text, only that stays. Entities become the characters that they stand for. A text without HTML
@@ -150,7 +150,7 @@ def _blocks(text: str) -> list[_Block]:
     hidden: list[str] = []
     for token in _tokens(text):
         if token.tag:
-            if token.tag in _HIDDEN:
+            if token.tag in _HIDDEN or token.tag == "body":
                 _track_hidden(hidden, token)
             if token.tag in _BLOCKS:
                 open_block = None
@@ -169,7 +169,9 @@ def _blocks(text: str) -> list[_Block]:
 
 def _track_hidden(hidden: list[str], token: _Token) -> None:
     """Follow nesting; a closing tag also closes what was left open inside of it."""
-    if not token.closing:
+    if token.tag == "body":  # </head> may be left out
+        hidden.clear()
+    elif not token.closing:
         hidden.append(token.tag)
     elif token.tag in hidden:
         while hidden.pop() != token.tag:
