@@ -7,6 +7,7 @@ import pytest
 
 from metier.protocols import LanguageModel
 from metier.types import GenerateConfig
+
 from .conftest import ask
 
 pytestmark = pytest.mark.models
