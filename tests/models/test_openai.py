@@ -37,7 +37,7 @@ def test_a_busy_endpoint_is_asked_again_after_the_time_it_names(upstream):
 
 def test_an_endpoint_that_stays_away_is_named(upstream):
     seen, model = upstream([(503, {}, {"retry-after-ms": "1"})], retries=2)
-    with pytest.raises(EndpointError, match="openai:m@http.* answered 503"):
+    with pytest.raises(EndpointError, match=r"openai:m@http.* answered 503"):
         model.generate([ask("hello")], GenerateConfig())
     assert len(seen) == 3
 

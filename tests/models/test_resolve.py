@@ -36,7 +36,7 @@ def test_a_local_directory_is_taken_as_it_is(cache):
 
 
 def test_a_directory_that_is_no_model_is_named(cache, tmp_path):
-    with pytest.raises(ModelFileError, match="no config.json"):
+    with pytest.raises(ModelFileError, match=r"no config\.json"):
         resolve(str(tmp_path))
 
 
@@ -119,3 +119,12 @@ def test_resolving_loads_no_engine():
         "assert not {'torch', 'transformers', 'openvino', 'openai'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env=dict(os.environ))
+
+
+def test_results_remember_weights_and_engines():
+    from metier.models.versions import describe
+
+    found = describe("all-minilm-l6-v2")
+    assert len(found["weights"]) == 16
+    assert "torch" in found
+    assert "weights" not in describe("openai:gpt-x")

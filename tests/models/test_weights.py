@@ -49,13 +49,13 @@ def test_every_cut_is_noticed(base):
 
 def test_a_directory_without_weights_says_which_file_it_wants(base):
     (base / "model.safetensors").unlink()
-    with pytest.raises(ModelFileError, match="model.safetensors"):
+    with pytest.raises(ModelFileError, match=r"model\.safetensors"):
         check_weights(base)
 
 
 def test_a_config_that_is_no_json_is_named(base):
     (base / "config.json").write_text("not json")
-    with pytest.raises(ModelFileError, match="config.json"):
+    with pytest.raises(ModelFileError, match=r"config\.json"):
         check_weights(base)
 
 
