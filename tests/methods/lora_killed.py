@@ -5,9 +5,8 @@ import signal
 import sys
 from pathlib import Path
 
-from tests.methods.test_lora import context, settings
-
 from metier.methods.lora import Lora
+from tests.methods.test_lora import context, settings
 
 
 def main() -> None:

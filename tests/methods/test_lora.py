@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.methods.tiny_model import make_tiny_model
 
 from metier.errors import DataError
 from metier.methods.lora import Lora, conversation
 from metier.models.registry import LocalModels
 from metier.protocols import FitContext, silent
 from metier.types import Example, Message, Task
+from tests.methods.tiny_model import make_tiny_model
 
 ROOT = Path(__file__).parents[2]
 TASK = Task("classification", "Which colour?", labels=("red", "rose", "blue"))
