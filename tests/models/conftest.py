@@ -93,6 +93,7 @@ def serve():
 @pytest.fixture(scope="session")
 def remote(reference, serve):
     from metier.models.openai import OpenAIModel
+
     from .server import app_around
 
     os.environ.setdefault("OPENAI_API_KEY", "test")

@@ -8,6 +8,7 @@ are as good as tied, so one text in eight may part.
 import pytest
 
 from metier.types import GenerateConfig, Message
+
 from .conftest import ask
 
 pytestmark = pytest.mark.models

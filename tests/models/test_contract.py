@@ -7,6 +7,7 @@ import pytest
 
 from metier.protocols import LanguageModel
 from metier.types import GenerateConfig
+
 from .conftest import ask
 
 pytestmark = pytest.mark.models
@@ -15,7 +16,10 @@ LABELS = ("rec", "rec.autos", "recommendation", "sci.space", "naïve – 日本�
 SCHEMAS = [
     {
         "type": "object",
-        "properties": {"name": {"type": "string", "maxLength": 12}, "age": {"type": "integer"}},
+        "properties": {
+            "name": {"type": "string", "maxLength": 12},
+            "age": {"type": "integer", "minimum": 0, "maximum": 120},
+        },
         "required": ["name", "age"],
         "additionalProperties": False,
     },

@@ -46,6 +46,8 @@ class ModelAnswerer:
 
     def answer(self, batch: Sequence[Conversation]) -> list[Answer]:
         """Score every label, or write; inputs are cut at ``task.max_input_tokens``."""
+        if not batch:
+            return []
         prompts = self.prompts([question(conversation) for conversation in batch])
         if self._task.kind == "classification" and self._constrained:
             return self._choose(prompts)

@@ -71,5 +71,7 @@ class EmbeddingAnswerer:
 
     def answer(self, batch: Sequence[Conversation]) -> list[Answer]:
         """Answer each by its text alone."""
+        if not batch:
+            return []
         vectors = self._embedder.embed([question(one) for one in batch])
         return answers(self._labels, self._classifier.probabilities(vectors))

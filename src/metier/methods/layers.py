@@ -112,8 +112,9 @@ class SplitDecoder:
         """Raise ``ModelFileError`` unless both parts together give what the whole decoder gives."""
         with torch.no_grad():
             whole = self._run(batch, input_ids=batch.ids)
+            below = self.below(batch)
             with self._only(self._layers[self._cut :], self._norm):
-                parts = self._run(batch, inputs_embeds=self.below(batch))
+                parts = self._run(batch, inputs_embeds=below)
         scale = whole.float().abs().max()
         if not bool((parts - whole).float().abs().max() <= 0.02 * scale):
             raise ModelFileError(

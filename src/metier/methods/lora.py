@@ -19,7 +19,6 @@ from metier.types import (
     Answer,
     Candidate,
     Conversation,
-    Example,
     GenerateConfig,
     Json,
     Message,
@@ -56,8 +55,8 @@ class Lora:
         "rank": 16,
         "alpha": 32,
         "targets": ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
-        "layers": 10,
-        "dropout": 0.05,
+        "layers": 6,
+        "dropout": 0.0,
         "epochs": 4,
         "batch_size": 8,
         "learning_rate": [1e-3],
@@ -170,7 +169,12 @@ def _fingerprint(context: FitContext) -> str:
     """Trials of other settings or rows are never taken for this one's."""
     rows = [[row.id, row.input, row.target] for row in (*context.train, *context.dev)]
     settings = dict(context.settings)
-    task = [context.task.kind, context.task.role, context.task.labels, context.task.max_input_tokens]
+    task = [
+        context.task.kind,
+        context.task.role,
+        context.task.labels,
+        context.task.max_input_tokens,
+    ]
     return content_hash([rows, len(context.dev), settings, task, context.base, context.seed])
 
 
@@ -201,4 +205,3 @@ def _run_trials(context: FitContext, directory: Path) -> dict[float, Trial]:
                     model, workbench.rows, workbench.dev, tuning, place, context.progress
                 )
     return {rate: trials[rate] for rate in done}
-

@@ -6,6 +6,8 @@ import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,12 +53,9 @@ class Tfidf:
         """Choose features and regularisation, then fit on the training rows."""
         started = time.perf_counter()
         check_classification(rung, self.name, context)
-        tried = [
-            (features, *_fit(FEATURES[features], context))
-            for features in _wanted(rung, context.settings["features"])
-        ]
-        tried.sort(key=lambda one: one[2].trials[0].log_loss)
-        features, weighting, fitted = tried[0]
+        wanted = _wanted(rung, context.settings["features"])
+        tried = _fit_each(wanted, context)
+        features, weighting, fitted = min(tried, key=lambda one: one[2].trials[0].log_loss)
         weighting.save(context.workdir)
         linear.save(fitted.linear, context.workdir)
         candidate = Candidate(
@@ -66,11 +65,7 @@ class Tfidf:
             settings={**context.settings, "features": features},
             files=(VOCABULARY, linear.FILE),
             train_examples=tuple(example.id for example in context.train),
-            trials=tuple(
-                {"features": name, **dataclasses.asdict(trial)}
-                for name, _, one in tried
-                for trial in one.trials
-            ),
+            trials=_trials(tried),
             seed=context.seed,
         )
         candidate = candidates.timed(candidate, started)
@@ -96,6 +91,8 @@ class TfidfAnswerer:
 
     def answer(self, batch: Sequence[Conversation]) -> list[Answer]:
         """Answer each by its text alone."""
+        if not batch:
+            return []
         features = self._weighting.features([question(one) for one in batch])
         return answers(self._labels, self._classifier.probabilities(features))
 
@@ -116,19 +113,24 @@ class Weighting:
     counters: Mapping[str, CountVectorizer]
 
     @classmethod
-    def of(cls, texts: Sequence[str], kinds: Sequence[str]) -> Weighting:
-        """Learn every term; one that occurs once still says how much of a text is unknown."""
+    def of(cls, texts: Sequence[str], kind: str) -> Weighting:
+        """Learn every term of one kind; one that occurs once still tells how much is unknown."""
         import numpy as np
 
-        counters, vocabularies, weights = {}, {}, {}
-        for kind in kinds:
-            counter = _counter(kind)
-            counts = counter.fit_transform(texts)
-            rows_with_term = np.asarray((counts > 0).sum(axis=0)).ravel()
-            weights[kind] = (np.log((1 + len(texts)) / (1 + rows_with_term)) + 1) ** 2
-            vocabularies[kind] = [str(term) for term in counter.get_feature_names_out()]
-            counters[kind] = counter
-        return cls(vocabularies, weights, counters)
+        counter = _counter(kind)
+        counts = counter.fit_transform(texts)
+        rows_with_term = np.asarray((counts > 0).sum(axis=0)).ravel()
+        weights = (np.log((1 + len(texts)) / (1 + rows_with_term)) + 1) ** 2
+        terms = [str(term) for term in counter.get_feature_names_out()]
+        return cls({kind: terms}, {kind: weights}, {kind: counter})
+
+    def __or__(self, other: Weighting) -> Weighting:
+        """Both kinds, this one's columns first."""
+        return Weighting(
+            {**self.vocabularies, **other.vocabularies},
+            {**self.weights, **other.weights},
+            {**self.counters, **other.counters},
+        )
 
     def features(self, texts: Sequence[str]) -> Matrix:
         """Sparse, shape (texts, terms); each kind's part has length 1.
@@ -179,21 +181,58 @@ def _wanted(rung: str, features: Json) -> list[str]:
     )
 
 
-def _fit(kinds: Sequence[str], context: FitContext) -> tuple[Weighting, linear.Fitted]:
-    task = context.task
+_Tried = tuple[str, "Weighting", linear.Fitted]
+
+
+def _fit_each(wanted: Sequence[str], context: FitContext) -> list[_Tried]:
+    """Fit every choice of features; each kind of n-gram is counted once."""
+    kinds = dict.fromkeys(kind for features in wanted for kind in FEATURES[features])
+    weightings = {kind: _weighting(kind, context) for kind in kinds}
+    columns = {
+        kind: [
+            weighting.features([example.input for example in part]) if part else None
+            for part in (context.train, context.dev)
+        ]
+        for kind, weighting in weightings.items()
+    }
+    tried = []
+    for features in wanted:
+        chosen = FEATURES[features]
+        train, dev = (
+            linear.Rows(_side_by_side([columns[kind][place] for kind in chosen]), labels)
+            for place, labels in enumerate(
+                targets(context.task, part) for part in (context.train, context.dev)
+            )
+        )
+        weighting = reduce(or_, (weightings[kind] for kind in chosen))
+        labels = len(context.task.labels)
+        tried.append(
+            (features, weighting, linear.fit(train, dev, labels=labels, seed=context.seed))
+        )
+    return tried
+
+
+def _weighting(kind: str, context: FitContext) -> Weighting:
     try:
-        weighting = Weighting.of([example.input for example in context.train], kinds)
+        return Weighting.of([example.input for example in context.train], kind)
     except ValueError as error:  # scikit-learn's word for "no term at all"
-        raise DataError(
-            f"the training texts share no words ({error}); look at the texts"
-        ) from error
-    train, dev = (
-        linear.Rows(weighting.features([example.input for example in part]), targets(task, part))
-        if part
-        else linear.Rows(None, targets(task, part))
-        for part in (context.train, context.dev)
-    )
-    return weighting, linear.fit(train, dev, labels=len(task.labels), seed=context.seed)
+        raise DataError(f"the training texts hold no words ({error}); look at them") from error
+
+
+def _side_by_side(parts: Sequence[Matrix]) -> Matrix:
+    from scipy import sparse
+
+    return None if parts[0] is None else sparse.hstack(parts).tocsr()
+
+
+def _trials(tried: Sequence[_Tried]) -> tuple[Mapping[str, Json], ...]:
+    """All that was tried, the least log loss first."""
+    trials = [
+        {"features": features, **dataclasses.asdict(trial)}
+        for features, _, fitted in tried
+        for trial in fitted.trials
+    ]
+    return tuple(sorted(trials, key=lambda trial: trial["log_loss"]))
 
 
 def _counter(kind: str, **settings: Json) -> CountVectorizer:

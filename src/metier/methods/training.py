@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -17,10 +18,12 @@ import torch
 from datasets import Dataset
 from numpy.typing import NDArray
 from peft import LoraConfig, get_peft_model
-from transformers import TrainerCallback, set_seed
-from trl import SFTConfig, SFTTrainer
+from transformers import PrinterCallback, TrainerCallback, set_seed
+from transformers.utils import logging
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import SFTTrainer
 
-from metier.methods.layers import Activations, CausalModel, SplitDecoder
+from metier.methods.layers import Activations, CausalModel
 from metier.protocols import Progress
 from metier.types import Json
 
@@ -34,7 +37,7 @@ class Tuning:
     """How to tune one adapter."""
 
     rank: int
-    alpha: float
+    alpha: int
     dropout: float
     targets: tuple[str, ...]
     layers: int
@@ -116,8 +119,9 @@ def train(
     """
     started = time.perf_counter()
     directory.mkdir(parents=True, exist_ok=True)
-    trainer = _UpperTrainer(model, rows, dev, tuning, directory, progress)
-    trainer.train(resume_from_checkpoint=_whole_checkpoint(directory))
+    with _hushed():
+        trainer = _UpperTrainer(model, rows, dev, tuning, directory, progress)
+        trainer.train(resume_from_checkpoint=_whole_checkpoint(directory))
     seconds = time.perf_counter() - started
     scores = _dev_scores(trainer.state.log_history)
     chosen = max(scores, key=lambda score: score.log_likelihood, default=None)
@@ -163,7 +167,7 @@ def answer_log_likelihoods(rows: Activations) -> list[NDArray[np.float64]]:
         counts = [len(rows.items[place].tree.steps) for place in places]
         sums = torch.zeros(sum(counts), dtype=torch.float64)
         sums.index_add_(0, batch.paths, steps.double())
-        for place, values in zip(places, sums.split(counts), strict=True):
+        for place, values in zip(places, torch.split(sums, counts), strict=True):
             found[place] = values.numpy()
     return found
 
@@ -185,7 +189,7 @@ def fit_temperature(logs: NDArray[np.float64], truth: NDArray[np.int64]) -> tupl
     return float(np.exp(best.x)), -float(best.fun)
 
 
-class _UpperTrainer(SFTTrainer):  # type: ignore[misc]  # TRL carries no types
+class _UpperTrainer(SFTTrainer):
     """TRL's trainer on cached activations, with logits only where an answer's token is due.
 
     Left out, since it took most of a step: gradient checkpointing, the frozen layers' passes,
@@ -213,6 +217,7 @@ class _UpperTrainer(SFTTrainer):  # type: ignore[misc]  # TRL carries no types
             processing_class=_tokenizer(model),
             callbacks=[_Report(progress, f"learning rate {tuning.learning_rate:g}")],
         )
+        self.remove_callback(PrinterCallback)
 
     def compute_loss(
         self,
@@ -226,7 +231,7 @@ class _UpperTrainer(SFTTrainer):  # type: ignore[misc]  # TRL carries no types
 
     def evaluate(self, *args: object, **kwargs: object) -> dict[str, float]:
         """Score the dev rows; the trainer keeps the result in its state and so in checkpoints."""
-        assert self._dev is not None
+        assert self._dev is not None and self.model is not None
         self.model.eval()
         logs = answer_log_likelihoods(self._dev.rows)
         metrics = {
@@ -247,9 +252,7 @@ class _UpperTrainer(SFTTrainer):  # type: ignore[misc]  # TRL carries no types
         return _LengthSampler(self._rows.lengths, self._tuning.batch_size, self._tuning.seed)
 
 
-def judge(
-    logs: Sequence[NDArray[np.float64]], truth: NDArray[np.int64]
-) -> dict[str, float | None]:
+def judge(logs: Sequence[NDArray[np.float64]], truth: NDArray[np.int64]) -> dict[str, float | None]:
     """Accuracy, log-likelihood and temperature of a checkpoint's dev scores."""
     if all(len(row) == 1 for row in logs):
         mean = float(np.mean([row[0] for row in logs]))
@@ -303,6 +306,17 @@ def _arguments(rows: int, judged: bool, tuning: Tuning, directory: Path) -> SFTC
     )
 
 
+@contextlib.contextmanager
+def _hushed() -> Iterator[None]:
+    """Within it, transformers warns of nothing: it tells whenever it aligns special tokens."""
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+
+
 def _tokenizer(model: CausalModel) -> Any:  # noqa: ANN401
     from transformers import AutoTokenizer
 
@@ -352,7 +366,7 @@ class _LengthSampler(torch.utils.data.Sampler[int]):
             yield from batch
 
 
-class _Report(TrainerCallback):  # type: ignore[misc]
+class _Report(TrainerCallback):
     """Tells the caller's progress about every step."""
 
     def __init__(self, progress: Progress, what: str) -> None:

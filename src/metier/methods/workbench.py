@@ -1,4 +1,4 @@
-"""Makes base, rows and dev rows ready for training: loaded once, tokenized, read by the frozen layers."""
+"""Makes base and rows ready for training: tokenized, and read once by the frozen layers."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Workbench:
         settings = self._context.settings
         tuning = Tuning(
             rank=int(settings["rank"]),
-            alpha=float(settings["alpha"]),
+            alpha=int(settings["alpha"]),
             dropout=float(settings["dropout"]),
             targets=tuple(settings["targets"]),
             layers=self._layers,

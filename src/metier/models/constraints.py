@@ -78,6 +78,8 @@ class GrammarCompiler:
     def schema(self, schema: Mapping[str, Json]) -> Grammar:
         """A fresh constraint for one answer; ``DataError`` for a schema that cannot be compiled."""
         try:
-            return Grammar(self._compiler.compile_json_schema(json.dumps(schema)))
+            # Free white space is where small models never find their way out of.
+            compiled = self._compiler.compile_json_schema(json.dumps(schema), any_whitespace=False)
+            return Grammar(compiled)
         except (RuntimeError, ValueError) as error:
             raise DataError(f"the JSON schema cannot be used: {error}") from error

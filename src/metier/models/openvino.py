@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -51,6 +52,9 @@ class OpenVinoEngine:
         _keep_last(graph)
         # Keys and values in 8 bits, the default, would cost more accuracy than bf16 arithmetic.
         settings = {"PERFORMANCE_HINT": "LATENCY", "KV_CACHE_PRECISION": "f32"}
+        threads = os.environ.get("OMP_NUM_THREADS")
+        if threads:  # the variable that bounds torch's threads too
+            settings["INFERENCE_NUM_THREADS"] = threads
         if precision == "float32":
             settings |= {"INFERENCE_PRECISION_HINT": "f32"}
         self._request: Request = core.compile_model(graph, "CPU", settings).create_infer_request()

@@ -49,16 +49,19 @@ def pull(name: str, progress: Progress = silent) -> Path:
 
 def known_models() -> list[ModelInfo]:
     """The models with a short name, and where each would come from."""
-    models = []
-    for model in PACKAGED.values():
-        cached = (cache_directory() / model.name).is_dir()
-        installed = _installed(model) is not None
-        where = "cache" if cached else f"package {model.package}"
-        state = "cached" if cached or installed else "available"
-        models.append(
-            ModelInfo(model.name, model.kind, where, model.bytes, model.licence, state)  # type: ignore[arg-type]
-        )
-    return models
+    return [_info(model) for model in PACKAGED.values()]
+
+
+def _info(model: PackagedModel) -> ModelInfo:
+    cached = (cache_directory() / model.name).is_dir()
+    return ModelInfo(
+        name=model.name,
+        kind=model.kind,
+        where="cache" if cached else f"package {model.package}",
+        bytes=model.bytes,
+        licence=model.licence,
+        state="cached" if cached or _installed(model) is not None else "available",
+    )
 
 
 def _local(name: str, tried: list[str], *, download: bool, progress: Progress) -> Path | None:

@@ -1,0 +1,26 @@
+"""Fits the LoRA rung and kills itself with SIGKILL at a given report of progress."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from metier.methods.lora import Lora
+from tests.methods.test_lora import context, settings
+
+
+def main() -> None:
+    base, workdir, last = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+    reports = 0
+
+    def progress(done: int, total: int | None, what: str) -> None:
+        nonlocal reports
+        reports += 1
+        if reports == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    Lora().fit("lora", context(base, workdir, settings(), progress=progress))
+
+
+if __name__ == "__main__":
+    main()

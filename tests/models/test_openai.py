@@ -1,0 +1,103 @@
+"""An endpoint's faults are ridden out or told, never hidden."""
+
+import json
+
+import pytest
+
+from metier.errors import EndpointError, UserError
+from metier.models.openai import OpenAIModel
+from metier.types import GenerateConfig
+
+from .conftest import ask
+from .server import reply, scripted
+
+USAGE = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
+GOOD = (200, reply("Paris", usage=USAGE), {})
+
+
+@pytest.fixture
+def upstream(serve, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "test")
+
+    def start(answers, **settings):
+        app = scripted(answers)
+        return app.state.seen, OpenAIModel("m", base_url=serve(app), **settings)
+
+    return start
+
+
+def test_a_busy_endpoint_is_asked_again_after_the_time_it_names(upstream):
+    busy = {"error": {"message": "slow down"}}
+    seen, model = upstream([(429, busy, {"retry-after-ms": "5"}), (503, busy, {}), GOOD])
+    done = model.generate([ask("Capital of France?")], GenerateConfig())[0]
+    assert done.text == "Paris"
+    assert done.usage.prompt_tokens == 5
+    assert len(seen) == 3
+
+
+def test_an_endpoint_that_stays_away_is_named(upstream):
+    seen, model = upstream([(503, {}, {"retry-after-ms": "1"})], retries=2)
+    with pytest.raises(EndpointError, match=r"openai:m@http.* answered 503"):
+        model.generate([ask("hello")], GenerateConfig())
+    assert len(seen) == 3
+
+
+def test_a_refused_key_is_not_tried_again(upstream):
+    seen, model = upstream([(401, {"error": {"message": "bad key"}}, {})])
+    with pytest.raises(EndpointError, match="OPENAI_API_KEY"):
+        model.generate([ask("hello")], GenerateConfig())
+    assert len(seen) == 1
+
+
+def test_nobody_listening_is_told():
+    model = OpenAIModel("m", base_url="http://127.0.0.1:9/v1", retries=0)
+    with pytest.raises(EndpointError, match="is it running"):
+        model.generate([ask("hello")], GenerateConfig())
+
+
+def test_prose_instead_of_a_choice_is_repaired_once(upstream):
+    prose = (200, reply("I think it is red.", usage=USAGE), {})
+    right = (200, reply(json.dumps({"answer": "red"}), usage=USAGE), {})
+    seen, model = upstream([prose, right])
+    done = model.generate([ask("Colour?")], GenerateConfig(choices=("red", "blue")))[0]
+    assert done.text == "red"
+    assert done.usage.prompt_tokens == 10
+    assert "exactly one of: red, blue" in seen[1]["messages"][-1]["content"]
+    assert seen[0]["response_format"]["json_schema"]["schema"]["properties"]["answer"]["enum"]
+
+
+def test_what_stays_outside_the_choices_is_returned_as_it_came(upstream):
+    seen, model = upstream([(200, reply("green", usage=USAGE), {})])
+    done = model.generate([ask("Colour?")], GenerateConfig(choices=("red", "blue")))[0]
+    assert done.text == "green"
+    assert len(seen) == 2
+
+
+def test_json_that_breaks_its_schema_is_repaired(upstream):
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    answers = [(200, reply(text, usage=USAGE), {}) for text in ('{"n": "x"}', '{"n": 1}')]
+    seen, model = upstream(answers)
+    done = model.generate([ask("n?")], GenerateConfig(json_schema=schema))[0]
+    assert json.loads(done.text) == {"n": 1}
+    assert len(seen) == 2
+
+
+def test_no_log_probabilities_is_told_with_a_way_out(upstream):
+    _, model = upstream([GOOD])
+    with pytest.raises(EndpointError, match="no log probabilities"):
+        model.score_labels([ask("Colour?")], ["red", "blue"])
+
+
+def test_answers_keep_the_order_of_the_batch(upstream):
+    _, model = upstream([GOOD])
+    assert len(model.generate([ask(str(place)) for place in range(20)], GenerateConfig())) == 20
+
+
+def test_names_are_read(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "test")
+    name = "openai:org/model@http://localhost:8000/v1"
+    assert OpenAIModel.named(name).name == name
+    assert OpenAIModel.named("openai:gpt-x").name == "openai:gpt-x"
+    monkeypatch.delenv("OPENAI_API_KEY")
+    with pytest.raises(UserError, match="set OPENAI_API_KEY"):
+        OpenAIModel.named("openai:gpt-x")
