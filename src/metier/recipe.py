@@ -205,10 +205,10 @@ DEFAULT_RUNGS = tuple(
         ("tfidf", "tfidf", {}),
         ("embedding", "embedding", {}),
         ("zero-shot", "prompt", {}),
-        ("few-shot", "few_shot", {"choose": "random"}),
-        ("few-shot-nearest", "few_shot", {"choose": "nearest"}),
+        ("few-shot", "few_shot", {"selection": "random"}),
+        ("few-shot-nearest", "few_shot", {"selection": "nearest"}),
         ("lora", "lora", {}),
-        ("blend", "blend", {}),
+        ("blend", "blend", {"members": ["tfidf", "embedding", "lora"]}),
     )
 )
 """The ladder of a recipe that names no rungs."""

@@ -110,7 +110,7 @@ def version_of(dataset: lance.LanceDataset) -> str:
     return _metadata(dataset, "version")
 
 
-def import_lance() -> Any:  # noqa: ANN401 (a module without types)
+def import_lance() -> Any:
     """The lance module; it writes warnings about ordinary events to stderr unless told not to."""
     os.environ.setdefault("LANCE_LOG", "error")
     import lance

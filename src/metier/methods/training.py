@@ -224,7 +224,7 @@ class _UpperTrainer(SFTTrainer):
         model: CausalModel,
         inputs: dict[str, Any],
         return_outputs: bool = False,
-        num_items_in_batch: Any = None,  # noqa: ANN401  # the trainer's own signature
+        num_items_in_batch: Any = None,  # the trainer's own signature
     ) -> torch.Tensor:
         batch, activations = self._rows.batch(inputs["places"])
         return -self._rows.decoder.above(batch, activations).mean()
@@ -317,7 +317,7 @@ def _hushed() -> Iterator[None]:
         logging.set_verbosity(level)
 
 
-def _tokenizer(model: CausalModel) -> Any:  # noqa: ANN401
+def _tokenizer(model: CausalModel) -> Any:
     from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(model.get_base_model().config.name_or_path)
@@ -373,5 +373,5 @@ class _Report(TrainerCallback):
         self._progress = progress
         self._what = what
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ANN401
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._progress(state.global_step, state.max_steps, self._what)

@@ -82,7 +82,7 @@ class TransformersEngine:
                 use_cache=True,
                 logits_to_keep=1,
             )
-        return output.logits[:, -1].float()  # type: ignore[no-any-return]
+        return output.logits[:, -1].float()
 
     def read_prefix(self, tokens: Sequence[int]) -> None:
         """Keep the keys and values of a prefix until another one comes."""
@@ -124,7 +124,7 @@ class TransformersEngine:
                 use_cache=cache is not None,
                 logits_to_keep=pack.keep,
             )
-        return output.logits.float()  # type: ignore[no-any-return]
+        return output.logits.float()
 
 
 def _place(precision: Precision) -> tuple[str, torch.dtype]:
