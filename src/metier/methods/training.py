@@ -240,7 +240,7 @@ class _UpperTrainer(SFTTrainer):
             if value is not None
         }
         self.log(dict(metrics))
-        self.control = self.callback_handler.on_evaluate(
+        self.control: Any = self.callback_handler.on_evaluate(
             self.args, self.state, self.control, metrics
         )
         return metrics
