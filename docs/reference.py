@@ -271,15 +271,19 @@ def _entry(name: str, thing: Any) -> Iterator[str]:
     if thing is Recipe:
         yield "Its keys: [the recipe](recipe.md)."
         return
-    fields = [f"- {_code(f'{row.key}: {row.type}')}" + _after(row) for row in _fields(thing)]
-    yield "\n".join(fields)
-    for method in node.body:
-        if not isinstance(method, ast.FunctionDef):
-            continue
-        if method.name == "__init__" or not method.name.startswith("_"):
-            prefix = "@property\n" if _is_property(method) else ""
-            yield f"```python\n{prefix}{_signature(method)}\n```"
-            yield inspect.cleandoc(ast.get_docstring(method) or "").replace("``", "`")
+    methods = [item for item in node.body if isinstance(item, ast.FunctionDef)]
+    rows = _fields(thing) + [_property(method) for method in methods if _is_property(method)]
+    yield "\n".join(f"- {_code(f'{row.key}: {row.type}')}" + _after(row) for row in rows)
+    for method in methods:
+        hidden = method.name.startswith("_") and method.name != "__init__"
+        if not hidden and not _is_property(method):
+            yield f"```python\n{_signature(method, of=name)}\n```"
+            yield _docstring(method.body[0])
+
+
+def _property(node: ast.FunctionDef) -> Row:
+    returns = ast.unparse(node.returns) if node.returns else ""
+    return Row(node.name, returns, "required", _docstring(node.body[0]))
 
 
 def _after(row: Row) -> str:
@@ -287,17 +291,32 @@ def _after(row: Row) -> str:
     return default + (f": {row.meaning}" if row.meaning else "")
 
 
-def _signature(node: ast.FunctionDef) -> str:
+def _signature(node: ast.FunctionDef, *, of: str = "") -> str:
+    """How it is called; ``__init__`` as the call that makes one, methods without ``self``."""
+    arguments = ast.unparse(node.args).removeprefix("self").removeprefix(", ")
+    if node.name == "__init__":
+        return _wrapped(of, arguments, "")
     returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
-    whole = f"def {node.name}({ast.unparse(node.args)}){returns}"
+    marks = "".join(
+        f"@{ast.unparse(mark)}\n" for mark in node.decorator_list if _name(mark) == "contextmanager"
+    )
+    return marks + _wrapped(f"def {node.name}", arguments, returns)
+
+
+def _wrapped(start: str, arguments: str, returns: str) -> str:
+    whole = f"{start}({arguments}){returns}"
     if len(whole) <= 100:
         return whole
-    arguments = ast.unparse(node.args).replace(", *, ", ",\n    *,\n    ")
-    return f"def {node.name}(\n    {arguments},\n){returns}"
+    lines = arguments.replace("*, ", "*,\n    ")
+    return f"{start}(\n    {lines},\n){returns}"
+
+
+def _name(mark: ast.expr) -> str:
+    return ast.unparse(mark).rpartition(".")[2]
 
 
 def _is_property(node: ast.FunctionDef) -> bool:
-    return any(ast.unparse(mark).endswith("property") for mark in node.decorator_list)
+    return any(_name(mark) in ("property", "cached_property") for mark in node.decorator_list)
 
 
 # --- errors ---------------------------------------------------------------------------------------
