@@ -169,8 +169,12 @@ def to_row(document: CleanDocument, bounds: Sequence[tuple[int, int]]) -> Row:
 
 
 def add_to_hash(digest: hashlib._Hash, row: Row) -> None:
-    """Take a row into the content version; ``repr`` tells its columns apart."""
-    digest.update(repr(tuple(row.values())).encode("utf-8", "surrogatepass"))
+    """Take a row into the content version; ``repr`` tells its columns apart.
+
+    Where a file lies is no content: a project folder that was moved has the version it had.
+    """
+    content = tuple(value for column, value in row.items() if column != "uri")
+    digest.update(repr(content).encode("utf-8", "surrogatepass"))
 
 
 def _json(value: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Keeps other libraries' bars and remarks off the screen: metier has its own progress."""
+"""Keeps other libraries off the screen: progress goes through metier's own callback."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Within it, transformers draws no bars and reports only errors.
+    """Within it, transformers draws no bars (its GGUF reader draws them without asking).
 
-    Its GGUF reader draws bars without asking, and its loader remarks on buffers that newer
-    versions no longer store.
+    Nor does it report on weights that it does not use; that report is a warning, and its logger
+    keeps the standard error that it found when it was imported.
     """
     logging: Any = importlib.import_module("transformers.utils.logging")
 
