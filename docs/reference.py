@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import argparse
 import ast
-import inspect
 import json
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from textwrap import dedent
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -22,6 +19,18 @@ from pydantic_core import PydanticUndefined
 from typer.testing import CliRunner
 
 import metier
+from docs.definitions import (
+    Row,
+    definition,
+    doc,
+    docstring,
+    fields,
+    first_paragraph,
+    is_property,
+    property_row,
+    public_methods,
+    signature,
+)
 from docs.figures import benchmarks
 from metier import errors
 from metier.cli.main import app
@@ -93,42 +102,32 @@ def recipe_page() -> str:
             parts += _section(name, model, many=get_origin(field.annotation) is tuple)
     parts += ["## Kinds of source", "Options stand in the `[[sources]]` table, beside `kind`."]
     for name, kind in KINDS.items():
-        parts += [f"### `{name}`", _first(kind), _table(_options(kind))]
+        parts += [f"### `{name}`", first_paragraph(kind), _table(_options(kind))]
     parts += [
         "## Cleaning steps",
         'In `steps`, a bare name (`"whitespace"`) or a table with options '
         '(`{ name = "mail_headers", keep = ["subject"] }`).',
     ]
     for name, step in STEPS.items():
-        parts += [f"### `{name}`", _doc(step), _table(_options(step))]
+        parts += [f"### `{name}`", doc(step), _table(_options(step))]
     parts += ["## Methods", "Settings stand in the `[[rungs]]` table, beside `method` and `name`."]
     for name, place in BUILT_IN[METHODS].items():
         module, _, attribute = place.partition(":")
         method = getattr(import_module(module), attribute)
         settings = [Row(key, "", _toml(value), "") for key, value in method.defaults.items()]
-        parts += [f"### `{name}`", _doc(method), _table(settings, ("key", "default"))]
+        parts += [f"### `{name}`", doc(method), _table(settings, ("key", "default"))]
     return _joined(parts)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One key of a table."""
-
-    key: str
-    type: str
-    default: str
-    meaning: str
 
 
 def _section(name: str, model: type[Section], *, many: bool) -> Iterator[str]:
     yield f"## `[[{name}]]`" if many else f"## `[{name}]`"
-    yield _doc(model)
+    yield doc(model)
     yield _table(_keys(model))
     for key, field in model.model_fields.items():
         inner = _section_of(field.annotation)
         if inner is not None and inner.__name__ == "TokenPrice":
             yield f"### `[{name}.{key}.MODEL]`"
-            yield _doc(inner)
+            yield doc(inner)
             yield _table(_keys(inner))
 
 
@@ -172,7 +171,7 @@ def _type(annotation: Any) -> str:
 def _options(kind: type) -> list[Row]:
     """The fields of a source or a cleaning step in the words of TOML."""
     rows = []
-    for row in _fields(kind):
+    for row in fields(kind):
         parts = [
             part for part in re.split(r" \| (?![^[]*\])", row.type) if part not in ("Path", "None")
         ]
@@ -261,43 +260,28 @@ def api_page() -> str:
 
 
 def _entry(name: str, thing: Any) -> Iterator[str]:
-    node = _node(thing)
+    node = definition(thing)
     yield f"## `{name}`"
     if isinstance(node, ast.FunctionDef):
-        yield f"```python\n{_signature(node)}\n```"
-        yield _doc(thing)
+        yield f"```python\n{signature(node)}\n```"
+        yield doc(thing)
         return
-    yield _doc(thing)
+    yield doc(thing)
     if thing is Recipe:
         yield "Its keys: [the recipe](recipe.md)."
         return
-    fields = [f"- {_code(f'{row.key}: {row.type}')}" + _after(row) for row in _fields(thing)]
-    yield "\n".join(fields)
-    for method in node.body:
-        if not isinstance(method, ast.FunctionDef):
-            continue
-        if method.name == "__init__" or not method.name.startswith("_"):
-            prefix = "@property\n" if _is_property(method) else ""
-            yield f"```python\n{prefix}{_signature(method)}\n```"
-            yield inspect.cleandoc(ast.get_docstring(method) or "").replace("``", "`")
+    methods = list(public_methods(node))
+    rows = fields(thing) + [property_row(m) for m in methods if is_property(m)]
+    yield "\n".join(f"- {_code(f'{row.key}: {row.type}')}" + _after(row) for row in rows)
+    for method in methods:
+        if not is_property(method):
+            yield f"```python\n{signature(method, of=name)}\n```"
+            yield docstring(method.body[0])
 
 
 def _after(row: Row) -> str:
     default = f" = {_code(row.default)}" if row.default != "required" else ""
     return default + (f": {row.meaning}" if row.meaning else "")
-
-
-def _signature(node: ast.FunctionDef) -> str:
-    returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
-    whole = f"def {node.name}({ast.unparse(node.args)}){returns}"
-    if len(whole) <= 100:
-        return whole
-    arguments = ast.unparse(node.args).replace(", *, ", ",\n    *,\n    ")
-    return f"def {node.name}(\n    {arguments},\n){returns}"
-
-
-def _is_property(node: ast.FunctionDef) -> bool:
-    return any(ast.unparse(mark).endswith("property") for mark in node.decorator_list)
 
 
 # --- errors ---------------------------------------------------------------------------------------
@@ -307,7 +291,7 @@ def errors_page() -> str:
     """The error tree, and what each error means."""
     tree = (errors.__doc__ or "").partition("\n\n")[2].rstrip()
     rows = [
-        f"| `{name}` | {_first(kind)} |"
+        f"| `{name}` | {first_paragraph(kind)} |"
         for name, kind in vars(errors).items()
         if isinstance(kind, type) and issubclass(kind, errors.MetierError)
     ]
@@ -324,50 +308,7 @@ def errors_page() -> str:
     )
 
 
-# --- reading source -------------------------------------------------------------------------------
-
-
-def _node(thing: Any) -> Any:
-    """The definition of a class or function as it stands in its file."""
-    return ast.parse(dedent(inspect.getsource(thing))).body[0]
-
-
-def _fields(kind: type) -> list[Row]:
-    """A class's annotated fields with the docstrings below them, ``ClassVar`` and private ones out.
-
-    Read from the source, since docstrings of attributes do not exist at run time.
-    """
-    rows = []
-    body = _node(kind).body
-    for node, following in zip(body, [*body[1:], None], strict=True):
-        if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
-            continue
-        annotation = ast.unparse(node.annotation)
-        if annotation.startswith("ClassVar") or node.target.id.startswith("_"):
-            continue
-        default = "required" if node.value is None else _plain(ast.unparse(node.value))
-        rows.append(Row(node.target.id, annotation, default, _docstring(following)))
-    return rows
-
-
-def _plain(default: str) -> str:
-    return {"field(default_factory=dict)": "{}", "field(default_factory=list)": "[]"}.get(
-        default, default
-    )
-
-
-def _docstring(node: ast.AST | None) -> str:
-    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-        return inspect.cleandoc(str(node.value.value)).replace("``", "`")
-    return ""
-
-
-def _doc(thing: Any) -> str:
-    return inspect.cleandoc(thing.__doc__ or "").replace("``", "`")
-
-
-def _first(thing: Any) -> str:
-    return _doc(thing).partition("\n\n")[0].replace("\n", " ")
+# --- Markdown -------------------------------------------------------------------------------------
 
 
 def _table(

@@ -26,7 +26,7 @@ def test_reference_pages_are_what_the_code_says():
 
 def test_every_key_of_the_recipe_has_a_meaning():
     text = (ROOT / "docs/reference/recipe.md").read_text("utf-8")
-    recipe, _, _ = text.partition("## Kinds of source")
+    recipe, _, _ = text.partition("## Methods")
     assert [line for line in recipe.splitlines() if line.endswith("|  |")] == []
 
 
