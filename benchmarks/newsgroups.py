@@ -15,6 +15,7 @@ method: what stands there is not measured again.
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from benchmarks import newsgroups_data as data
@@ -51,6 +52,7 @@ def main() -> None:
             measured = ladder.measure(cleaning, draw, rung)
             print(f"{cleaning} draw {draw} {rung}: {measured.accuracy:.4f}", flush=True)
     figures, notes = report(ladder, engine=options.engine)
+    notes |= {"why_not_all": options.why_not_all, "load_average": os.getloadavg()[2]}
     if options.record:
         record("newsgroups", figures, notes=notes)
 
@@ -69,6 +71,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--zero-shot-items", type=int, default=800, help="test items to ask")
     parser.add_argument("--groups", type=int, default=len(data.GROUPS), help="fewer to try it")
     parser.add_argument("--rows", type=int, default=50, help="training posts a group")
+    parser.add_argument("--why-not-all", default="", help="goes to the notes")
     parser.add_argument("--no-record", dest="record", action="store_false")
     return parser.parse_args()
 
