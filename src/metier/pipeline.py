@@ -27,7 +27,7 @@ from metier.dataset.split import SplitPlan, split
 from metier.decision.cost import DEFAULT_MACHINE, Machine, TokenPrice, with_cost
 from metier.decision.gates import Gates
 from metier.decision.recommend import Terms, decide
-from metier.errors import EmptyStageError
+from metier.errors import EmptyStageError, StorageError
 from metier.evaluation.forgetting import retention
 from metier.evaluation.run import evaluate
 from metier.evaluation.scorecard import scorecard
@@ -121,8 +121,15 @@ class Pipeline:
     @cached_property
     def corpus(self) -> LanceCorpus:
         """The cleaned documents at their version."""
-        version = (self._corpus_step / "version").read_text(encoding="utf-8")
-        return LanceCorpus.open(self._corpus_table, version)
+        step = self._corpus_step
+        try:
+            version = (step / "version").read_text(encoding="utf-8")
+            return LanceCorpus.open(self._corpus_table, version)
+        except (OSError, StorageError) as error:
+            raise StorageError(
+                f"the corpus that {step} made is not there any more ({error}); "
+                f"delete {step} and run again: the documents are read anew"
+            ) from error
 
     @property
     def _corpus_table(self) -> Path:
@@ -230,6 +237,7 @@ class Pipeline:
             [(row.id, row.input) for row in learnt],
             against=against,
             embedder=self.models.embedder(self.recipe.model.embedder),
+            threshold=self.recipe.split.overlap_threshold,
         )
 
     # --- dataset → candidates -------------------------------------------------------------------
@@ -446,6 +454,7 @@ class Pipeline:
     @cached_property
     def report(self) -> RunReport:
         """Everything that the run found out."""
+        leak_probe = self.leak_probe  # first, since it refuses data that nothing else would
         return RunReport(
             name=self.recipe.name,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -458,7 +467,7 @@ class Pipeline:
             metric=self.metric,
             retention=self.retention,
             curve=self.curve,
-            leak_probe=self.leak_probe,
+            leak_probe=leak_probe,
             overlaps=self.overlaps,
             left_out=self.left_out,
             versions=self.versions,

@@ -22,7 +22,7 @@ def scaffold(shape: TableShape, data: str, recipe: Path) -> str:
     guessed says what to write there.
     """
     parts = [
-        f"# A recipe of metier for {data}. Run it: metier run {recipe}",
+        f"# A recipe of metier for {_line(data)}. Run it: metier run {_line(recipe)}",
         "# Every key with its meaning: metier recipe schema",
         "",
         f'name = "{_name(data)}"',
@@ -47,11 +47,11 @@ def _source(shape: TableShape, path: str) -> list[str]:
         return ["[[sources]]", 'kind = "files"', f"paths = {_text(path)}   # {counts}"]
     lines = ["[[sources]]", 'kind = "table"', f"path = {_text(path)}"]
     rows = f"{shape.rows:,}" + ("" if shape.whole else " or more")
-    lines.append(f"# {rows} rows; columns: {', '.join(c.name for c in shape.columns)}")
+    lines.append(f"# {rows} rows; columns: {_line(', '.join(c.name for c in shape.columns))}")
     for use in ("text", "id", "title"):
         guess = next((g for g in shape.guesses if g.use == use), None)
         if guess:
-            lines.append(f"{use} = {_text(guess.column)}   # {guess.reason}")
+            lines.append(f"{use} = {_text(guess.column)}   # {_line(guess.reason)}")
         elif use == "text":
             lines.append('text = "?"   # write the name of the column with the documents\' text')
     return lines
@@ -72,10 +72,10 @@ def _cleaning(shape: TableShape) -> list[str]:
 def _task(shape: TableShape) -> list[str]:
     label = shape.column_for("label") or shape.column_for("answer") or "?"
     kind = shape.task.kind if shape.task else "classification"
-    reason = f"   # {shape.task.reason}" if shape.task else ""
+    reason = f"   # {_line(shape.task.reason)}" if shape.task else ""
     lines = ["[task]", f'kind = "{kind}"{reason}']
     if kind == "classification":
-        lines.append(f'instruction = "Which {label} does this text belong to?"')
+        lines.append(f"instruction = {_text(f'Which {label} does this text belong to?')}")
     else:
         lines.append('instruction = "Answer the question in as few words as possible."')
     hint = "   # the column with the right answers" if label == "?" else ""
@@ -141,6 +141,11 @@ def _relative(data: str, recipe: Path) -> str:
         return Path(data).absolute().relative_to(recipe.absolute().parent).as_posix()
     except ValueError:
         return str(Path(data).absolute())
+
+
+def _line(value: object) -> str:
+    """On one line, since a comment ends with it; names of columns may have several."""
+    return " ".join(str(value).split())
 
 
 def _text(value: str) -> str:

@@ -65,7 +65,7 @@ class Project:
     def __init__(self, path: Path) -> None:
         self.path = path
         with _storage_errors(path):
-            (path / "steps").mkdir(parents=True, exist_ok=True)
+            _make_folder(path / "steps")
             self._engine = sql.create_engine(f"sqlite:///{path / 'ledger.sqlite'}")
             with self._engine.begin() as ledger:
                 _migrate(ledger)
@@ -216,6 +216,16 @@ def replace_directory(source: Path, target: Path, *, names: Sequence[str] | None
             shutil.rmtree(old)
         else:
             aside.rename(target)
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise StorageError(
+            f"{path} cannot be a folder: there is a file in its place; move that file, or choose "
+            "another folder with --project"
+        ) from error
 
 
 def _migrate(ledger: sql.Connection) -> None:

@@ -3,40 +3,48 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 from metier.errors import DataError
 from metier.types import CleanDocument, Estimate, LeakProbe
 
 _FOLDS = 5
+_WORD = r"[\w@.-]{2,}"
 
 
 def probe(documents: Iterable[CleanDocument], label_key: str, *, seed: int = 0) -> LeakProbe:
     """Cross-validated accuracy of a bag of words on each step's removed text alone.
 
-    All documents count, those too from which a step took nothing. An accuracy well above
-    ``chance`` means that a model which sees the uncleaned text can be right for the wrong reason.
+    All documents count, those too from which a step took nothing; only labels too rare for every
+    fold to have one are left out. An accuracy well above ``chance`` means that a model which sees
+    the uncleaned text can be right for the wrong reason.
     Words are kept whole with ``@`` and dots, since addresses are what usually gives labels away.
     """
-    labels: list[str] = []
-    removed: list[dict[str, str]] = []
+    removed: dict[str, list[Mapping[str, str]]] = defaultdict(list)
     for document in documents:
         label = document.metadata.get(label_key)
-        if label is not None:
-            labels.append(str(label))
-            removed.append(dict(document.removed))
-    counts = Counter(labels)
-    if len(counts) < 2 or counts.most_common()[-1][1] < _FOLDS:
+        if label is not None and str(label).strip():
+            removed[str(label)].append(document.removed)
+    kept = {label: found for label, found in removed.items() if len(found) >= _FOLDS}
+    if len(kept) < 2:
+        counts = {label: len(found) for label, found in list(removed.items())[:10]}
         raise DataError(
             f'the leak probe needs two or more values of "{label_key}" with at least {_FOLDS} '
-            f"documents each; found {dict(counts.most_common(10))}"
+            f"documents each; found {counts}; add documents, or leave out the cleaning steps"
         )
-    steps = sorted({step for taken in removed for step in taken})
+    return _probe(kept, seed)
+
+
+def _probe(removed: Mapping[str, Sequence[Mapping[str, str]]], seed: int) -> LeakProbe:
+    labels = [label for label, found in removed.items() for _ in found]
+    texts = [taken for found in removed.values() for taken in found]
+    steps = sorted({step for taken in texts for step in taken})
     accuracies = {
-        step: _accuracy([taken.get(step, "") for taken in removed], labels, seed) for step in steps
+        step: _accuracy([taken.get(step, "") for taken in texts], labels, seed) for step in steps
     }
-    return LeakProbe(removed=accuracies, chance=counts.most_common(1)[0][1] / len(labels))
+    return LeakProbe(accuracies, chance=max(map(len, removed.values())) / len(labels))
 
 
 def _accuracy(texts: list[str], labels: list[str], seed: int) -> Estimate:
@@ -45,9 +53,9 @@ def _accuracy(texts: list[str], labels: list[str], seed: int) -> Estimate:
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
     from sklearn.pipeline import make_pipeline
 
-    # "empty" stands for texts from which nothing was taken, so that no fold is without words.
-    texts = [text if text.strip() else "nothing_taken" for text in texts]
-    words = TfidfVectorizer(sublinear_tf=True, token_pattern=r"[\w@.-]{2,}", max_features=50_000)
+    # A word stands for texts from which no word was taken, so that no fold is without words.
+    texts = [text if re.search(_WORD, text) else "nothing_taken" for text in texts]
+    words = TfidfVectorizer(sublinear_tf=True, token_pattern=_WORD, max_features=50_000)
     model = make_pipeline(words, LogisticRegression(C=10, max_iter=200))
     folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
     predicted = cross_val_predict(model, texts, labels, cv=folds)

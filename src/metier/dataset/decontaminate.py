@@ -35,19 +35,20 @@ def overlap(
     *,
     against: str,
     embedder: Embedder | None = None,
+    threshold: float = COSINE,
 ) -> list[Overlap]:
     """Test items whose input stands in ``others`` (id, text) too, by 13-grams and by embedding.
 
     An n-gram hit shares at least one run of 13 words, or, when it is shorter, all of its words in
     a row; its ``similarity`` is the share of the item's n-grams found in that one other text. The
-    embedding is looked at when an embedder is given. Every pair is reported, the nearest first, so
+    embedding is looked at, from the cosine ``threshold`` on, when an embedder is given. Every pair is reported, the nearest first, so
     that all of them can be dropped.
     """
     texts = [Text(*other) for other in others]
     found = [Overlap(against, f"{NGRAM}-grams", 0.0, len(test), tuple(_by_ngrams(test, texts)))]
     if embedder is not None and test and texts:
-        hits = tuple(_by_embedding(test, texts, embedder))
-        found.append(Overlap(against, "embedding", COSINE, len(test), hits))
+        hits = tuple(_by_embedding(test, texts, embedder, threshold))
+        found.append(Overlap(against, "embedding", threshold, len(test), hits))
     return found
 
 
@@ -96,7 +97,7 @@ def _runs(words: list[str], length: int) -> Iterator[tuple[str, ...]]:
 
 
 def _by_embedding(
-    test: Sequence[Example], others: Sequence[Text], embedder: Embedder
+    test: Sequence[Example], others: Sequence[Text], embedder: Embedder, threshold: float
 ) -> list[OverlapHit]:
     """All pairs above the threshold, the others read in blocks."""
     items = embedder.embed([example.input for example in test])
@@ -104,7 +105,7 @@ def _by_embedding(
     for start in range(0, len(others), _BLOCK):
         block = others[start : start + _BLOCK]
         similarities = items @ embedder.embed([other.text for other in block]).T
-        for number, column in zip(*(similarities > COSINE).nonzero(), strict=True):
+        for number, column in zip(*(similarities > threshold).nonzero(), strict=True):
             similarity = float(similarities[number, column])
             hits.append((number, OverlapHit(test[number].id, block[column].id, similarity)))
     return [hit for _, hit in sorted(hits, key=lambda hit: (hit[0], -hit[1].similarity))]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from metier import serial
-from metier.errors import ModelFileError
+from metier.errors import DataError, ModelFileError
 from metier.methods import method
 from metier.methods.candidate import read as read_candidate
 from metier.protocols import Models
@@ -31,6 +31,9 @@ class Specialist:
 
     def ask_all(self, texts: Sequence[str]) -> list[Answer]:
         """Answer many inputs in one batch."""
+        for place, text in enumerate(texts, start=1):
+            if not text or text.isspace():
+                raise DataError(f"question {place} of {len(texts)} is empty; give it a text")
         return self._answerer.answer([(Message("user", text),) for text in texts])
 
 

@@ -1,0 +1,74 @@
+"""`metier new` writes a recipe that is valid, and runs where its guesses are right."""
+
+import json
+import re
+
+import pytest
+
+from metier.corpus.steps import STEPS
+from tests import joined
+from tests.cli.console import call, refused
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_recipe_of_a_labelled_csv_runs_as_it_stands(here, fakes):
+    joined.write_rows(here / "docs.csv", joined.documented())
+    assert "label    module" in call("new", "docs.csv").out
+    assert call("recipe", "check").code == 0
+    with (here / "metier.toml").open("a", encoding="utf-8") as recipe:
+        recipe.write('\n[[rungs]]\nmethod = "tfidf"\nfeatures = "word"\n')
+    assert call("run").code == 0
+    assert call("ask", ".", "Extract the archive.").out.startswith("tarfile")
+
+
+def test_the_recipe_of_a_jsonl_file_is_valid(here):
+    lines = [json.dumps(row) for row in joined.documented()]
+    (here / "docs.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    assert call("new", "docs.jsonl", "other.toml").code == 0
+    assert "other.toml is a valid recipe" in call("recipe", "check", "other.toml").out
+
+
+def test_the_recipe_of_a_folder_says_what_to_write(here):
+    (here / "texts").mkdir()
+    for row in joined.documented()[:3]:
+        (here / "texts" / f"{row['id']}.html").write_text(row["text"], encoding="utf-8")
+    assert call("new", "texts").code == 0
+    written = (here / "metier.toml").read_text(encoding="utf-8")
+    assert re.search(r'^label = "\?" .*the column with the right answers', written, re.M)
+    assert 'steps = ["html"]' in written
+    assert call("recipe", "check").code == 0
+
+
+def test_the_cleaning_steps_that_a_recipe_offers_exist(here):
+    joined.write_rows(here / "docs.csv", joined.documented())
+    call("new", "docs.csv")
+    written = (here / "metier.toml").read_text(encoding="utf-8")
+    offered = written.partition("# Steps:")[2].partition("\nsteps")[0]
+    assert set(re.findall(r"\w+", offered)) <= set(STEPS)
+
+
+def test_a_recipe_is_not_replaced_unasked(here):
+    joined.write_rows(here / "docs.csv", joined.documented())
+    (here / "metier.toml").write_text("mine", encoding="utf-8")
+    assert "--force" in refused("new", "docs.csv")
+    assert (here / "metier.toml").read_text(encoding="utf-8") == "mine"
+    assert call("new", "docs.csv", "--force").code == 0
+
+
+def test_strange_names_of_files_and_columns_are_written_as_toml(here):
+    rows = [
+        {'the "text"': row["text"], "kind\\of\nit": row["module"]} for row in joined.documented()
+    ]
+    joined.write_rows(here / 'a "b".csv', rows)
+    assert call("new", 'a "b".csv').code == 0
+    assert call("recipe", "check").code == 0
+
+
+def test_data_that_is_not_there_leaves_no_recipe(here):
+    assert "nothing.csv" in refused("new", "nothing.csv")
+    assert not (here / "metier.toml").exists()

@@ -1,0 +1,9 @@
+"""The `metier` command with fake models, for runs in which no model's quality matters."""
+
+from metier.cli.main import app
+from metier.models import registry
+from metier.models.fake import FakeModels
+
+if __name__ == "__main__":
+    registry.LocalModels = lambda engine="openvino": FakeModels()
+    app()
