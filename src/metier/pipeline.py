@@ -419,6 +419,7 @@ class Pipeline:
                 gates.most_dollars_per_thousand,
                 gates.most_seconds,
             ),
+            calls_per_month=self.recipe.prices.calls_per_month,
             training_dollars={
                 name: built.candidate.train_seconds * per_second
                 for name, built in self.candidates.items()

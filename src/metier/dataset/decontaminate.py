@@ -41,8 +41,8 @@ def overlap(
 
     An n-gram hit shares at least one run of 13 words, or, when it is shorter, all of its words in
     a row; its ``similarity`` is the share of the item's n-grams found in that one other text. The
-    embedding is looked at, from the cosine ``threshold`` on, when an embedder is given. Every pair is reported, the nearest first, so
-    that all of them can be dropped.
+    embedding is looked at, from the cosine ``threshold`` on, when an embedder is given. Every
+    pair is reported, the nearest first, so that all of them can be dropped.
     """
     texts = [Text(*other) for other in others]
     found = [Overlap(against, f"{NGRAM}-grams", 0.0, len(test), tuple(_by_ngrams(test, texts)))]
