@@ -95,7 +95,8 @@ def break_even(
     )
     if expected is None:
         return f"{pays}."
-    return (
+    verdict = "pays" if expected >= calls else "does not"
+    return f"{pays}; you expect {expected:,.0f}, so it {verdict}."
         f"{pays}; you expect {expected:,.0f}, so it {'pays' if expected >= calls else 'does not'}."
     )
 
