@@ -97,8 +97,6 @@ def break_even(
         return f"{pays}."
     verdict = "pays" if expected >= calls else "does not"
     return f"{pays}; you expect {expected:,.0f}, so it {verdict}."
-        f"{pays}; you expect {expected:,.0f}, so it {'pays' if expected >= calls else 'does not'}."
-    )
 
 
 def power(n: int, smallest: float) -> str:
