@@ -21,6 +21,7 @@ from metier.corpus.deduplicate import Deduplication
 from metier.corpus.ingest import ingest
 from metier.corpus.leak_probe import probe
 from metier.corpus.table import LanceCorpus
+from metier.corpus.without import CorpusWithout
 from metier.dataset.decontaminate import drop_overlapping, overlap
 from metier.dataset.examples import examples_from
 from metier.dataset.split import SplitPlan, split
@@ -284,7 +285,7 @@ class Pipeline:
                 settings=settings,
                 seed=recipe.seed,
                 fitted={name: (b.candidate, b.directory) for name, b in fitted.items()},
-                corpus=self.corpus,
+                corpus=CorpusWithout(self.corpus, {row.origin for row in dataset.test}),
                 progress=lambda done, of, what: self.progress(done, of, f"fit {rung.rung}: {what}"),
             )
             implementation.fit(rung.rung, context)
