@@ -47,6 +47,7 @@ class StepSettings(OpenSection):
     """One cleaning step. Further keys are options of the step."""
 
     name: str
+    """The step, such as ``mail_headers``; docs/reference/recipe.md lists them."""
 
 
 class CleaningSettings(Section):
@@ -73,25 +74,30 @@ class ChunkSettings(Section):
     """How documents are cut into passages, in characters."""
 
     size: Annotated[int, Field(ge=100)] = 1200
+    """The longest passage."""
     overlap: Annotated[int, Field(ge=0)] = 150
+    """Characters that a passage repeats of the one before."""
 
 
 class TaskSettings(Section):
     """What the specialist has to do."""
 
     kind: TaskKind
+    """One of a closed set of labels, a few words to be matched exactly, or text of any length."""
     instruction: str
     """One or two sentences, as one would tell a new colleague."""
     label: str
     """The column or property that holds the right answer."""
     labels: tuple[str, ...] = ()
-    """The closed set of answers; when empty, all values of ``label`` in the training rows."""
+    """The closed set of answers; when empty, all values of ``label`` in the documents."""
     group: str = ""
     """Documents with the same value of this column never stand on both sides of the split."""
     role: str = ""
     """A system message, for instance "You are a paralegal."."""
     max_input_tokens: Annotated[int, Field(ge=8)] = 256
+    """Longer inputs are cut for the language model."""
     max_answer_tokens: Annotated[int, Field(ge=1)] = 64
+    """Where a written answer stops."""
 
     def task(self, labels: Sequence[str]) -> Task:
         """The task as the rungs see it, with the labels that were found."""
@@ -109,13 +115,18 @@ class SplitSettings(Section):
     """What trains, what chooses, what grades."""
 
     by: Literal["document", "entity", "time", "given"] = "document"
+    """What never stands on two sides: a document (or its ``[task] group``) or a column's value; or
+    the newest rows grade; or a column says who stands where."""
     column: str = ""
     """The entity, the time, or the given split's name, for the last three kinds."""
     test: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """The share that grades."""
     dev: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """The share on which rungs choose their settings and checkpoints."""
     rows_per_class: Annotated[int, Field(ge=1)] | None = None
     """Draw this many training rows per label; all when absent."""
     dev_rows_per_class: Annotated[int, Field(ge=1)] | None = None
+    """Draw this many dev rows per label; the share ``dev`` when absent."""
     test_items: Annotated[int, Field(ge=1)] | None = None
     """Draw this many test items; all when absent."""
     overlap_threshold: Annotated[float, Field(gt=0, le=1)] = 0.95
@@ -129,13 +140,16 @@ class ModelSettings(Section):
     """A directory, a GGUF file, a hub's name, an embedded model's name, or
     ``openai:MODEL@BASE_URL``."""
     engine: Literal["openvino", "transformers"] = "openvino"
+    """What runs a local base: OpenVINO on the CPU, or transformers, on a GPU when it sees one."""
     embedder: str = EMBEDDED_EMBEDDER
+    """A directory, a hub's name or an embedded model's name."""
 
 
 class RungSettings(OpenSection):
     """One rung of the ladder. Further keys are settings of its method."""
 
     method: str
+    """Which method builds it; docs/reference/recipe.md lists them with their settings."""
     name: str = ""
     """Its name in the report; the method's name when empty."""
 
@@ -149,18 +163,22 @@ class RetentionSettings(Section):
     """What a tuned rung must not forget."""
 
     suites: tuple[str, ...] = ("instructions", "arithmetic", "formats", "general")
+    """Suites that come with metier."""
     files: tuple[str, ...] = ()
     """Further suites: multiple-choice files (``question``, ``choices``, ``answer``)."""
     items_per_file: Annotated[int, Field(ge=10)] = 200
+    """Questions drawn from each of ``files``."""
 
 
 class GateSettings(Section):
     """Conditions without which a rung is not shipped."""
 
     least_quality: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Of the verdict's metric: accuracy, exact match or token F1, by the task's kind."""
     most_forgetting: Annotated[float, Field(ge=0, le=1)] | None = None
     """0.03 means: at least 97 % of the base's score on every retention suite."""
     most_dollars_per_thousand: Annotated[float, Field(ge=0)] | None = None
+    """US dollars per thousand calls."""
     most_seconds: Annotated[float, Field(gt=0)] | None = None
     """Mean seconds per call."""
 
@@ -169,14 +187,18 @@ class BudgetSettings(Section):
     """Where to stop; a rung that does not fit is left out and named in the report."""
 
     minutes: Annotated[float, Field(gt=0)] | None = None
+    """No rung is begun later than this after the start."""
 
 
 class TokenPrice(Section):
     """Dollars per million tokens of one remote model."""
 
     input: Annotated[float, Field(ge=0)]
+    """Tokens of the prompt."""
     output: Annotated[float, Field(ge=0)]
+    """Tokens of the answer."""
     cached: Annotated[float, Field(ge=0)] | None = None
+    """Prompt tokens that the provider's cache supplied; as ``input`` when absent."""
 
 
 class PriceSettings(Section):
@@ -187,6 +209,7 @@ class PriceSettings(Section):
     calls_per_month: Annotated[float, Field(gt=0)] | None = None
     """What you expect; the verdict then says whether a rung pays back."""
     models: dict[str, TokenPrice] = Field(default_factory=dict)
+    """Prices of remote models, by the name in ``[model] base``."""
 
 
 class CurveSettings(Section):
@@ -218,7 +241,9 @@ class Recipe(Section):
     """A whole ``metier.toml``."""
 
     name: str
+    """What the report is called."""
     seed: int = 0
+    """Every random choice starts here."""
     sources: Annotated[tuple[SourceSettings, ...], Field(min_length=1)]
     cleaning: CleaningSettings = CleaningSettings()
     chunks: ChunkSettings = ChunkSettings()

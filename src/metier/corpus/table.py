@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,6 +114,8 @@ def version_of(dataset: lance.LanceDataset) -> str:
 def import_lance() -> Any:
     """The lance module; it writes warnings about ordinary events to stderr unless told not to."""
     os.environ.setdefault("LANCE_LOG", "error")
+    # It warns at every fork in the process; a child that starts another program is harmless.
+    warnings.filterwarnings("ignore", message="lance is not fork-safe")
     import lance
 
     return lance

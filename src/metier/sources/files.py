@@ -33,6 +33,7 @@ class FileSource:
     """
 
     paths: str | Path | Sequence[str | Path]
+    """Files, folders, globs or URLs, one or several."""
     suffixes: Sequence[str] | None = None
     """Of .txt, .md, .html, .htm, .pdf and .docx those to read; None means all."""
 

@@ -41,6 +41,7 @@ class PythonDocsSource:
     packages: Sequence[str] | None = None
     """Top-level modules of the standard library; None means the 48 of ``PACKAGES``."""
     min_characters: int = 60
+    """Shorter docstrings say too little; they are left out."""
     topics: bool = False
     """Also the language reference's topics, from ``pydoc_data.topics``."""
 

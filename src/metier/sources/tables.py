@@ -24,14 +24,17 @@ class TableSource:
     """
 
     path: str | Path
+    """A file, a folder with its subfolders, a glob or a URL."""
     text: str = "text"
     """The column with the documents' text."""
     id: str | None = None
     """A column of unique ids; without one, ids are made of the file's name and the text."""
     title: str | None = None
+    """A column for the documents' titles."""
     keep: Sequence[str] | None = None
     """Columns for ``Document.metadata``; None takes all that have no other use."""
     encoding: str = "utf-8"
+    """Of text files, by Python's name for it; Parquet needs none."""
 
     def documents(self, on_malformed: Callable[[Malformed], None]) -> Iterator[Document]:
         """Yield the rows in the order of the files' names and of their lines.

@@ -160,6 +160,7 @@ class Addresses:
     """Delete e-mail addresses and message ids, and URLs when asked to."""
 
     urls: bool = False
+    """Also web addresses."""
     name: ClassVar[str] = "addresses"
 
     def edits(self, draft: Draft) -> list[Edit]:

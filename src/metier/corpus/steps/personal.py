@@ -41,6 +41,7 @@ class PersonalData:
     """
 
     kinds: tuple[str, ...] = ("email", "iban", "card", "ssn", "ip", "phone")
+    """What to replace."""
     name: ClassVar[str] = "personal_data"
 
     def __post_init__(self) -> None:

@@ -1,0 +1,157 @@
+"""Turns what stands of the newsgroups code lab into the benchmark's figures and notes."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+
+from benchmarks.newsgroups_ladder import CLEANINGS, DRAWS, RUNGS, Ladder, Measured, right
+from metier import stats
+from metier.types import Estimate, ItemResult, Json
+
+LAB = {
+    "lab": {"tfidf": 0.860, "embedding": 0.8725, "lora": 0.855, "zero_shot": 0.1575},
+    "strict": {"tfidf": 0.689, "embedding": 0.800, "lora": 0.766, "zero_shot": 0.140},
+}
+"""One run of each, measured before metier was written, on a machine with AMX."""
+REACH = {"lab": {"lora": 0.89, "best": 0.91}, "strict": {"lora": 0.80, "best": 0.83}}
+
+Table = Mapping[str, Mapping[int, Measured]]
+"""By rung and draw."""
+
+INTERVALS = (
+    "95 %, bootstrap (BCa) over test items of each item's mean over the draws: the draws share "
+    "the test items. It says how another set of test items would come out under these draws; how "
+    "another draw would is in by_draw and spread (standard deviation over draws)"
+)
+
+
+def report(ladder: Ladder, *, engine: str) -> tuple[dict[str, Json], dict[str, Json]]:
+    """Figures and notes of all that stands in the ladder's work folder."""
+    figures: dict[str, Json] = {}
+    notes: dict[str, Json] = {"intervals": INTERVALS}
+    for cleaning in CLEANINGS:
+        table = _table(ladder, cleaning)
+        prefix = "" if cleaning == "lab" else f"{cleaning}."
+        chosen = _chosen(table)
+        cells = {rung: list(draws.values()) for rung, draws in table.items()}
+        cells["best"] = [table[rung][draw] for draw, rung in chosen.items()]
+        for rung, measured in cells.items():
+            if measured:
+                figures |= _figures(f"{prefix}{rung}", measured)
+        notes[cleaning] = {
+            "by_draw": {
+                rung: [round(one.accuracy, 4) for one in measured]
+                for rung, measured in cells.items()
+            },
+            "spread": {
+                rung: round(statistics.stdev(one.accuracy for one in measured), 4)
+                for rung, measured in cells.items()
+                if len(measured) > 1
+            },
+            "chosen_on_dev": {f"draw {draw}": rung for draw, rung in chosen.items()},
+            "against": _against(cleaning, cells),
+            "not_measured": [rung for rung, measured in cells.items() if not measured],
+            "spent": {rung: _spent(draws[0]) for rung, draws in table.items() if 0 in draws},
+        }
+        if cleaning == "lab":
+            figures |= _ladder_minutes(table, ladder)
+    notes["limits"] = {
+        "engine": engine,
+        "tokens": ladder.limits.tokens,
+        "layers": ladder.limits.layers,
+        "rates": list(ladder.limits.rates),
+        "zero_shot_items": ladder.limits.zero_shot_items,
+    }
+    return figures, notes
+
+
+def _table(ladder: Ladder, cleaning: str) -> Table:
+    table: dict[str, dict[int, Measured]] = {}
+    for rung in RUNGS:
+        table[rung] = {}
+        for draw in range(1 if rung == "zero_shot" else DRAWS):
+            found = ladder.standing(cleaning, draw, rung)
+            if found is not None:
+                table[rung][draw] = found
+    return table
+
+
+def _chosen(table: Table) -> dict[int, str]:
+    """By draw, the rung with the least log loss on dev; zero-shot chooses nothing and stays out."""
+    chosen = {}
+    for draw in range(DRAWS):
+        losses = {
+            rung: draws[draw].dev_log_loss
+            for rung, draws in table.items()
+            if draw in draws and draws[draw].dev
+        }
+        if losses:
+            chosen[draw] = min(losses, key=lambda rung: losses[rung])
+    return chosen
+
+
+def _figures(name: str, measured: Sequence[Measured]) -> dict[str, Json]:
+    estimate = _mean_over_draws([one.test for one in measured])
+    return {
+        f"{name}.mean": round(estimate.value, 4),
+        f"{name}.low": round(estimate.low, 4),
+        f"{name}.high": round(estimate.high, 4),
+        f"{name}.n": estimate.n,
+        f"{name}.draws": len(measured),
+    }
+
+
+def _mean_over_draws(runs: Sequence[Sequence[ItemResult]]) -> Estimate:
+    scores = [right(run) for run in runs]
+    means = [statistics.fmean(one[item] for one in scores) for item in scores[0]]
+    return stats.bootstrap(lambda x: x.mean(axis=-1), means, seed=0, bounds=(0.0, 1.0))
+
+
+def _against(cleaning: str, cells: Mapping[str, Sequence[Measured]]) -> dict[str, Json]:
+    """Our mean minus the lab's figure, and minus what the issue hopes for."""
+    found: dict[str, Json] = {}
+    for name, goals in (("lab", LAB[cleaning]), ("reach", REACH[cleaning])):
+        for rung, goal in goals.items():
+            measured = cells.get(rung)
+            if measured:
+                mean = statistics.fmean(one.accuracy for one in measured)
+                found[f"{rung} - {name}"] = {
+                    "goal": goal,
+                    "difference": round(mean - goal, 4),
+                    "n": len(measured[0].test),
+                    "draws": len(measured),
+                }
+    return found
+
+
+def _spent(one: Measured) -> dict[str, Json]:
+    """What draw 0 cost; vectors and scores that an earlier rung asked for count there."""
+    seconds = sum(item.seconds for item in one.test)
+    tokens = sum(item.answer.usage.prompt_tokens for item in one.test)
+    spent: dict[str, Json] = {
+        "fit_seconds": round(one.candidate.train_seconds, 1),
+        "dev_seconds": round(sum(item.seconds for item in one.dev), 1),
+        "test_seconds": round(seconds, 1),
+        "items": len(one.test),
+    }
+    if one.candidate.method in ("lora", "prompt"):
+        spent["read_tokens_per_second"] = round(tokens / seconds, 1)
+        spent["trials"] = list(one.candidate.trials)
+    return spent
+
+
+def _ladder_minutes(table: Table, ladder: Ladder) -> dict[str, Json]:
+    """Fitting and asking every rung of draw 0; {} until all of them stand.
+
+    Zero-shot counts as if all test items had been asked.
+    """
+    if any(0 not in table[rung] for rung in RUNGS):
+        return {}
+    seconds = 0.0
+    items = len(table["tfidf"][0].test)
+    for rung in RUNGS:
+        spent = _spent(table[rung][0])
+        whole = items / spent["items"]
+        seconds += spent["fit_seconds"] + spent["dev_seconds"] + spent["test_seconds"] * whole
+    return {"ladder_minutes": round(seconds / 60, 2)}

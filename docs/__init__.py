@@ -1,0 +1,1 @@
+"""Pages for people, and the reference that is written from the code."""

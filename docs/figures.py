@@ -1,0 +1,86 @@
+"""The README's table of benchmark results, from the files that the benchmarks write."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line of the table: what it says, the key in the result's file, and how to write it."""
+
+    what: str
+    key: str
+    form: str = "{:.2f}"
+
+
+FIGURES: Mapping[str, tuple[Figure, ...]] = {
+    "newsgroups": (
+        *(
+            Figure(f"20 newsgroups, {cleaning}: {name}", f"{prefix}{key}.mean", "{:.3f}")
+            for cleaning, prefix in (("lab's cleaning", ""), ("strict cleaning", "strict."))
+            for name, key in (
+                ("zero-shot accuracy", "zero_shot"),
+                ("TF-IDF accuracy", "tfidf"),
+                ("embedding accuracy", "embedding"),
+                ("LoRA accuracy", "lora"),
+                ("best rung's accuracy", "best"),
+            )
+        ),
+        Figure("20 newsgroups: whole ladder, minutes", "ladder_minutes", "{:.1f}"),
+    ),
+    "train_speed": (
+        Figure("LoRA training, tokens per second", "ours.tokens_per_second", "{:.0f}"),
+        Figure("the same rows, TRL's defaults", "trl_defaults.tokens_per_second", "{:.0f}"),
+        Figure("times as fast as TRL's defaults", "ratio", "{:.1f}"),
+    ),
+    "ingest": (
+        Figure("1 GB of CSV: peak memory, GB", "peak_memory_gb"),
+        Figure("1 GB of CSV: rows per second", "rows_per_second", "{:,.0f}"),
+        Figure("1 GB of CSV: rate beside pandas' reading", "ratio_pandas"),
+    ),
+    "import": (
+        Figure("`import metier`, seconds", "import_metier.seconds"),
+        Figure("`metier --help`, seconds", "help.seconds"),
+    ),
+}
+"""By benchmark, in the README's order; a result that is not there is left out."""
+
+
+def benchmarks(results: Path, *, link: str) -> str:
+    """A Markdown table with a row per figure that stands in ``results``."""
+    rows = [row for name in FIGURES for row in _rows(name, results, link)]
+    head = ["| figure | value | 95 % interval or range | measured on |", "|---|---|---|---|"]
+    return "\n".join([*head, *rows]) if rows else "No results yet."
+
+
+def _rows(name: str, results: Path, link: str) -> Iterator[str]:
+    file = results / f"{name}.json"
+    if not file.exists():
+        return
+    content = json.loads(file.read_text(encoding="utf-8"))
+    values = dict(_flat(content.get("figures", content)))
+    for figure in FIGURES[name]:
+        if figure.key not in values:
+            continue
+        stem = figure.key.removesuffix(".mean")
+        bounds = [values.get(f"{stem}.{end}") for end in ("low", "high")]
+        written = [figure.form.format(bound) for bound in bounds if bound is not None]
+        value = figure.form.format(values[figure.key])
+        yield (
+            f"| {figure.what} | [{value}]({link}/{name}.json) "
+            f"| {' to '.join(written)} | {content['hardware']} |"
+        )
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested tables as dotted keys."""
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
