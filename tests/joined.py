@@ -43,7 +43,9 @@ def write_rows(path: Path, rows: list[dict[str, str]]) -> Path:
     return path
 
 
-def recipe_text(*, rungs: str = CHEAP_RUNGS, split: str = "", more: str = "") -> str:
+def recipe_text(
+    *, rungs: str = CHEAP_RUNGS, split: str = "", curve: str = "[]", more: str = ""
+) -> str:
     """A recipe for ``docs.csv`` beside it."""
     return f"""name = "docs"
 seed = 3
@@ -64,7 +66,7 @@ test = 0.4
 
 [curve]
 rows_per_class = [8]
-rungs = []
+rungs = {curve}
 {rungs}
 {more}"""
 

@@ -51,7 +51,10 @@ def run(
 
 
 def publish(report: RunReport, pipeline: Pipeline, folder: Path) -> Result:
-    """Write the report's page, its JSON and its data, and release the recommended rung."""
+    """Write the report's page, its JSON and its data, and release the recommended rung.
+
+    Where no rung passes the gates, what was released before stays as it is.
+    """
     write_text(folder / "report.html", html(report))
     write_text(folder / "report.json", dump(report))
     write_text(folder / "summary.json", dump(as_json(report)))

@@ -17,28 +17,36 @@ from pathlib import Path
 from metier import __version__, serial
 from metier.corpus.chunk import Chunking
 from metier.corpus.clean import make_step
-from metier.corpus.deduplicate import Deduplication
 from metier.corpus.ingest import ingest
 from metier.corpus.leak_probe import probe
 from metier.corpus.table import LanceCorpus
+from metier.corpus.without import CorpusWithout
 from metier.dataset.decontaminate import drop_overlapping, overlap
 from metier.dataset.examples import examples_from
-from metier.dataset.split import SplitPlan, split
-from metier.decision.cost import DEFAULT_MACHINE, Machine, TokenPrice, with_cost
-from metier.decision.gates import Gates
+from metier.dataset.split import fewer_rows, split
+from metier.decision.cost import with_cost
 from metier.decision.recommend import Terms, decide
 from metier.errors import EmptyStageError, StorageError
 from metier.evaluation.forgetting import retention
 from metier.evaluation.run import evaluate
 from metier.evaluation.scorecard import scorecard
 from metier.evaluation.scorers import scorers_for
-from metier.evaluation.suites import Suite, multiple_choice, retention_suites
+from metier.evaluation.suites import Suite
 from metier.hardware import hardware
 from metier.methods import candidate as candidate_file
 from metier.methods import method
 from metier.protocols import Answerer, FitContext, Models, Progress, silent
 from metier.recipe import Recipe, RungSettings
-from metier.settings import check_settings, located_options, rung_settings
+from metier.settings import (
+    check_settings,
+    deduplication,
+    gates,
+    located_options,
+    rate,
+    rung_settings,
+    split_plan,
+    suites,
+)
 from metier.sources import open_source
 from metier.sources.fingerprint import fingerprint
 from metier.sources.join import join
@@ -158,8 +166,7 @@ class Pipeline:
     @cached_property
     def _corpus_step(self) -> Path:
         recipe = self.recipe
-        located = [located_options(source, self._folder) for source in recipe.sources]
-        sources = list(zip((source.kind for source in recipe.sources), located, strict=True))
+        sources = [(one.kind, located_options(one, self._folder)) for one in recipe.sources]
         inputs = {
             "metier": __version__,
             "sources": [source.model_dump() for source in recipe.sources],
@@ -173,11 +180,7 @@ class Pipeline:
                 join([open_source(kind, options) for kind, options in sources]),
                 self._corpus_table,
                 steps=[make_step(step.name, step.options) for step in recipe.cleaning.steps],
-                deduplication=Deduplication(
-                    recipe.cleaning.exact_duplicates,
-                    near=recipe.cleaning.near_duplicates > 0,
-                    threshold=recipe.cleaning.near_duplicates or 1.0,
-                ),
+                deduplication=deduplication(recipe.cleaning),
                 chunking=Chunking(recipe.chunks.size, recipe.chunks.overlap),
                 progress=self.progress,
             )
@@ -207,7 +210,8 @@ class Pipeline:
             group = recipe.task.group or None
             rows = examples_from(self.corpus, label=recipe.task.label, group=group)
             labels = sorted({row.target for row in rows})
-            drawn = split(rows, recipe.task.task(labels), plan=self._plan, seed=recipe.seed)
+            plan = split_plan(recipe.split)
+            drawn = split(rows, recipe.task.task(labels), plan=plan, seed=recipe.seed)
             found = self._overlaps(drawn.test, drawn.train, against="training rows")
             kept = drop_overlapping(drawn.train, found)
             clean = replace(drawn, train=tuple(kept))
@@ -215,19 +219,6 @@ class Pipeline:
             write_text(directory / "dataset.json", serial.dump(clean))
 
         return self.project.step("dataset", inputs, build)
-
-    @property
-    def _plan(self) -> SplitPlan:
-        settings = self.recipe.split
-        return SplitPlan(
-            by=settings.by,
-            column=settings.column or None,
-            test=settings.test,
-            dev=settings.dev,
-            per_class=settings.rows_per_class,
-            dev_per_class=settings.dev_rows_per_class,
-            test_items=settings.test_items,
-        )
 
     def _overlaps(
         self, test: Sequence[Example], learnt: Sequence[Example], *, against: str
@@ -284,7 +275,7 @@ class Pipeline:
                 settings=settings,
                 seed=recipe.seed,
                 fitted={name: (b.candidate, b.directory) for name, b in fitted.items()},
-                corpus=self.corpus,
+                corpus=CorpusWithout(self.corpus, {row.origin for row in dataset.test}),
                 progress=lambda done, of, what: self.progress(done, of, f"fit {rung.rung}: {what}"),
             )
             implementation.fit(rung.rung, context)
@@ -311,14 +302,7 @@ class Pipeline:
             groups=self._groups,
             seed=self.recipe.seed,
         )
-        return with_cost(card, self._rate(candidate))
-
-    def _rate(self, candidate: Candidate) -> TokenPrice | Machine:
-        prices = self.recipe.prices
-        remote = prices.models.get(candidate.base or "")
-        if remote is not None:
-            return TokenPrice(remote.input, remote.output, remote.cached, source="recipe")
-        return replace(DEFAULT_MACHINE, dollars_per_hour=prices.machine_dollars_per_hour)
+        return with_cost(card, rate(self.recipe.prices, candidate.base))
 
     @cached_property
     def _groups(self) -> dict[str, str]:
@@ -349,21 +333,12 @@ class Pipeline:
         if not tuned:
             return ()
         kept = []
-        for suite in self._retention_suites():
+        for suite in suites(self.recipe, self._folder):
             base = self._ask_model(suite, None, "base")
             for name, built in tuned.items():
                 after = self._ask_model(suite, built, name)
                 kept.append(retention(name, base, after, suite.name, seed=self.recipe.seed))
         return tuple(kept)
-
-    def _retention_suites(self) -> list[Suite]:
-        settings, seed = self.recipe.retention, self.recipe.seed
-        written = {suite.name: suite for suite in retention_suites(seed)}
-        suites = [written[name] for name in settings.suites]
-        for file in settings.files:
-            path = self._folder / file
-            suites.append(multiple_choice(path, limit=settings.items_per_file, seed=seed))
-        return suites
 
     def _ask_model(self, suite: Suite, built: Built | None, who: str) -> list[ItemResult]:
         model = self.recipe.model
@@ -409,16 +384,10 @@ class Pipeline:
 
     @property
     def _terms(self) -> Terms:
-        gates = self.recipe.gates
         per_second = self.recipe.prices.machine_dollars_per_hour / 3600
         return Terms(
             metric=self.metric,
-            gates=Gates(
-                gates.least_quality,
-                gates.most_forgetting,
-                gates.most_dollars_per_thousand,
-                gates.most_seconds,
-            ),
+            gates=gates(self.recipe.gates),
             calls_per_month=self.recipe.prices.calls_per_month,
             training_dollars={
                 name: built.candidate.train_seconds * per_second
@@ -475,16 +444,3 @@ class Pipeline:
             hardware=hardware(),
             seconds=time.monotonic() - self._started,
         )
-
-
-def fewer_rows(dataset: Dataset, rows_per_class: int) -> Dataset | None:
-    """The dataset with only the first rows of each label to train on; None if it has no more."""
-    seen: Counter[str] = Counter()
-    kept = []
-    for row in dataset.train:
-        seen[row.target] += 1
-        if seen[row.target] <= rows_per_class:
-            kept.append(row)
-    if len(kept) == len(dataset.train):
-        return None
-    return replace(dataset, train=tuple(kept), version=f"{dataset.version}/{rows_per_class}")

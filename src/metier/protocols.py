@@ -121,6 +121,7 @@ class FitContext:
     fitted: Mapping[str, tuple[Candidate, Path]] = field(default_factory=dict)
     """Rungs built earlier in this run, for methods that combine them."""
     corpus: Corpus | None = None
+    """The documents, without those that the test items were made from."""
     progress: Progress = silent
 
 

@@ -1,19 +1,28 @@
-"""The recipe's open tables against the parts they name: sources, cleaning steps, rungs."""
+"""The recipe's tables against the parts they name, and as those parts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from metier.corpus.clean import make_step
+from metier.corpus.deduplicate import Deduplication
+from metier.dataset.split import SplitPlan
+from metier.decision.cost import DEFAULT_MACHINE, Machine, TokenPrice
+from metier.decision.gates import Gates
 from metier.errors import DataError, Problem, RecipeError
-from metier.evaluation.suites import retention_suites
+from metier.evaluation.suites import Suite, multiple_choice, retention_suites
 from metier.methods import method
 from metier.methods import names as method_names
 from metier.recipe import (
+    CleaningSettings,
+    GateSettings,
+    PriceSettings,
     Recipe,
     RungSettings,
     SourceSettings,
+    SplitSettings,
     dotted,
     line_of,
     nearest,
@@ -53,6 +62,54 @@ def located_options(source: SourceSettings, folder: Path) -> dict[str, Json]:
             found = [_located(path, folder) for path in ([given] if one else given)]
             options[key] = found[0] if one else found
     return options
+
+
+def deduplication(settings: CleaningSettings) -> Deduplication:
+    """Which documents count as said before."""
+    near = settings.near_duplicates
+    return Deduplication(settings.exact_duplicates, near=near > 0, threshold=near or 1.0)
+
+
+def split_plan(settings: SplitSettings) -> SplitPlan:
+    """How the examples are split."""
+    return SplitPlan(
+        by=settings.by,
+        column=settings.column or None,
+        test=settings.test,
+        dev=settings.dev,
+        per_class=settings.rows_per_class,
+        dev_per_class=settings.dev_rows_per_class,
+        test_items=settings.test_items,
+    )
+
+
+def suites(recipe: Recipe, folder: Path) -> list[Suite]:
+    """The retention suites, metier's own first; the files' paths start at the recipe's folder."""
+    settings, seed = recipe.retention, recipe.seed
+    written = {suite.name: suite for suite in retention_suites(seed)}
+    files = [
+        multiple_choice(folder / file, limit=settings.items_per_file, seed=seed)
+        for file in settings.files
+    ]
+    return [*(written[name] for name in settings.suites), *files]
+
+
+def rate(prices: PriceSettings, base: str | None) -> TokenPrice | Machine:
+    """What a rung on this base model pays: by the token where it has a price, else by the hour."""
+    remote = prices.models.get(base or "")
+    if remote is not None:
+        return TokenPrice(remote.input, remote.output, remote.cached, source="recipe")
+    return replace(DEFAULT_MACHINE, dollars_per_hour=prices.machine_dollars_per_hour)
+
+
+def gates(settings: GateSettings) -> Gates:
+    """What a rung must keep to be shipped."""
+    return Gates(
+        settings.least_quality,
+        settings.most_forgetting,
+        settings.most_dollars_per_thousand,
+        settings.most_seconds,
+    )
 
 
 def _located(path: str, folder: Path) -> str:

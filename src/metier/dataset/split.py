@@ -84,6 +84,19 @@ def group_duplicates(
     return [replace(example, group=root(group_of[example.id])) for example in examples]
 
 
+def fewer_rows(dataset: Dataset, rows_per_class: int) -> Dataset | None:
+    """The dataset with only the first rows of each label to train on; None if it has no more."""
+    seen: Counter[str] = Counter()
+    kept = []
+    for row in dataset.train:
+        seen[row.target] += 1
+        if seen[row.target] <= rows_per_class:
+            kept.append(row)
+    if len(kept) == len(dataset.train):
+        return None
+    return replace(dataset, train=tuple(kept), version=f"{dataset.version}/{rows_per_class}")
+
+
 @dataclass(frozen=True, slots=True)
 class _Parts:
     train: tuple[Example, ...]

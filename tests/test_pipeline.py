@@ -1,0 +1,238 @@
+"""The stages joined: what each is given, what stands, and what is done anew."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import pytest
+
+from metier.methods.majority import Majority
+from metier.models.fake import FakeModels
+from metier.pipeline import Pipeline
+from metier.protocols import FitContext
+from metier.recipe import parse_recipe
+from metier.store import Project
+from tests import joined
+
+PROMPTS = """
+[[rungs]]
+method = "majority"
+
+[[rungs]]
+method = "prompt"
+
+[[rungs]]
+method = "few_shot"
+"""
+
+
+def pipeline(folder, *, project=".metier", **recipe):
+    """A pipeline on fake models; the recipe's text is that of ``joined.recipe_text``."""
+    text = joined.recipe_text(**recipe)
+    return Pipeline(
+        parse_recipe(text),
+        Project(folder / project),
+        text=text,
+        file=str(folder / "metier.toml"),
+        models=FakeModels(),
+    )
+
+
+def steps(folder):
+    return {step["key"] for step in Project(folder / ".metier").steps()}
+
+
+# --- what may be learnt from ------------------------------------------------------------------
+
+
+class Spy(Majority):
+    """The commonest label, and a note of everything that it was given."""
+
+    name = "spy"
+    given: list[FitContext] = []  # noqa: RUF012  # the plugin is made by its name alone
+
+    def fit(self, rung, context):
+        Spy.given.append(context)
+        return super().fit(rung, context)
+
+
+@pytest.fixture
+def spy(tmp_path, monkeypatch):
+    """The spy as an installed plugin: a distribution with an entry point, found on the path."""
+    installed = tmp_path / "installed" / "spy-1.0.dist-info"
+    installed.mkdir(parents=True)
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: spy\nVersion: 1.0\n")
+    (installed / "entry_points.txt").write_text(f"[metier.methods]\nspy = {__name__}:Spy\n")
+    monkeypatch.syspath_prepend(installed.parent)
+    monkeypatch.setattr(Spy, "given", [])
+    return Spy
+
+
+def everything_in(value, depth=6):
+    """Strings inside a value, through dataclasses, mappings and sequences."""
+    if isinstance(value, str):
+        yield value
+    elif depth and dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            yield from everything_in(getattr(value, field.name), depth - 1)
+    elif depth and isinstance(value, dict):
+        for part in value.values():
+            yield from everything_in(part, depth - 1)
+    elif depth and isinstance(value, Sequence):
+        for part in value:
+            yield from everything_in(part, depth - 1)
+
+
+def test_the_context_of_a_method_has_no_field_for_the_test_split():
+    assert {field.name for field in dataclasses.fields(FitContext)} == {
+        "task", "train", "dev", "base", "embedder", "models", "workdir", "settings", "seed",
+        "fitted", "corpus", "progress",
+    }  # fmt: skip
+
+
+def test_a_plugin_builds_a_rung_and_is_given_no_test_item(folder, spy):
+    line = pipeline(folder, rungs='[[rungs]]\nmethod = "majority"\n[[rungs]]\nmethod = "spy"')
+    assert [card.rung for card in line.scorecards] == ["majority", "spy"]
+    context = spy.given[0]
+    given = set(everything_in(context))
+    learnt = {row.id for row in (*line.dataset.train, *line.dataset.dev)}
+    assert learnt <= given
+    assert not given & {row.id for row in line.dataset.test}
+    assert not given & {row.input for row in line.dataset.test}
+
+
+def test_the_corpus_that_a_method_is_given_has_no_test_item(folder, spy):
+    line = pipeline(folder, rungs='[[rungs]]\nmethod = "spy"')
+    line.candidates  # noqa: B018  # a stage is built when it is asked for
+    corpus = spy.given[0].corpus
+    tested = {row.origin for row in line.dataset.test}
+    documents = {document.id for document in corpus.documents()}
+    assert documents == {document.id for document in line.corpus.documents()} - tested
+    assert len(corpus) == len(documents)
+    assert {chunk.source.document for chunk in corpus.chunks()} == documents
+    assert corpus.version != line.corpus.version
+
+
+def test_a_training_row_that_copies_a_test_item_is_dropped(folder):
+    rows = joined.documented()
+    copies = [row | {"id": f"{row['id']} again"} for row in rows[::2]]
+    joined.write_rows(folder / "docs.csv", rows + copies)
+    line = pipeline(folder, more="[cleaning]\nexact_duplicates = false\nnear_duplicates = 0")
+    tested = {row.input for row in line.dataset.test}
+    assert not tested & {row.input for row in line.dataset.train}
+    assert any(overlap.hits for overlap in line.overlaps)
+
+
+def test_the_recipe_says_from_where_on_texts_are_too_alike(folder):
+    strict = pipeline(folder, split="overlap_threshold = 0.5")
+    usual = pipeline(folder, split="overlap_threshold = 0.99")
+    assert strict.dataset.test == usual.dataset.test
+    assert len(strict.dataset.train) < len(usual.dataset.train)
+
+
+# --- what stands and what is done anew --------------------------------------------------------
+
+
+def test_gates_and_prices_change_the_verdict_but_repeat_no_step(folder):
+    assert pipeline(folder).decision.verdict == "ship"
+    before = steps(folder)
+    gated = pipeline(folder, more="[gates]\nleast_quality = 1.0")
+    assert gated.decision.verdict == "none_passes"
+    assert steps(folder) == before
+
+
+def test_another_setting_of_a_rung_builds_that_rung_alone(folder):
+    assert pipeline(folder).candidates
+    before = steps(folder)
+    changed = joined.CHEAP_RUNGS.replace('features = "word"', 'features = "char"')
+    assert pipeline(folder, rungs=changed).candidates
+    assert [key.partition("-")[0] for key in steps(folder) - before] == ["fit"]
+
+
+def test_changed_data_are_noticed(folder):
+    before = pipeline(folder).corpus.version
+    joined.write_rows(folder / "docs.csv", joined.documented()[1:])
+    assert pipeline(folder).corpus.version != before
+
+
+def test_a_project_that_was_moved_repeats_nothing(folder, tmp_path):
+    first = pipeline(folder)
+    results = first.scorecards
+    before = steps(folder)
+    moved = folder.rename(tmp_path / "moved")
+    assert pipeline(moved).scorecards == results
+    assert steps(moved) == before
+
+
+def test_equal_data_in_another_folder_give_equal_versions(folder, tmp_path):
+    other = joined.write_project(tmp_path / "other")
+    one, two = pipeline(folder), pipeline(other)
+    assert one.versions == two.versions
+    assert [b.key for b in one.candidates.values()] == [b.key for b in two.candidates.values()]
+
+
+# --- rungs that prompt ------------------------------------------------------------------------
+
+
+def test_prompted_rungs_run_to_a_report_with_every_prompt_and_its_tokens(folder):
+    line = pipeline(folder, rungs=PROMPTS, split="test_items = 20")
+    report = line.report
+    by_rung = {card.rung: card for card in report.scorecards}
+    assert list(by_rung) == ["majority", "prompt", "few_shot"]
+    for rung in ("prompt", "few_shot"):
+        card = by_rung[rung]
+        assert all(item.answer.text in joined.PACKAGES for item in card.items)
+        assert all(item.answer.prompt for item in card.items)
+        assert card.usage.prompt_tokens > 0
+        assert card.metrics["off_enum_rate"].value == 0
+    assert report.retention == ()
+    shown = {overlap.against for overlap in report.overlaps}
+    assert "examples shown by few_shot" in shown
+
+
+def test_a_task_with_short_answers_is_measured_by_exact_match(folder):
+    text = joined.recipe_text(rungs='[[rungs]]\nmethod = "prompt"', split="test_items = 10")
+    text = text.replace('"classification"', '"short_answer"')
+    recipe = parse_recipe(text)
+    line = Pipeline(
+        recipe,
+        Project(folder / ".metier"),
+        text=text,
+        file=str(folder / "metier.toml"),
+        models=FakeModels(),
+    )
+    assert line.report.metric == "exact_match"
+    assert line.report.scorecards[0].metrics["exact_match"].n == 10
+    assert line.report.leak_probe is None
+    assert line.report.curve == ()
+
+
+# --- curve, probe, progress -------------------------------------------------------------------
+
+
+def test_the_curve_rises_to_the_rung_as_it_is_on_the_ladder(folder):
+    line = pipeline(folder, curve='["tfidf"]')
+    few, full = line.curve
+    assert (few.rung, few.rows_per_class, full.rung) == ("tfidf", 8, "tfidf")
+    assert full.quality == line.scorecards[1].metrics["accuracy"]
+    assert few.quality.n == full.quality.n
+
+
+def test_the_leak_probe_sees_a_label_in_what_cleaning_removed(folder):
+    rows = [
+        row | {"text": f"From: {row['module']}@example.org\n\n{row['text']}"}
+        for row in joined.documented()
+    ]
+    rare = [row | {"module": "rare", "id": f"rare {row['id']}"} for row in rows[::40]]
+    joined.write_rows(folder / "docs.csv", rows + rare)
+    line = pipeline(folder, more='[cleaning]\nsteps = ["mail_headers"]\nnear_duplicates = 0')
+    assert line.leak_probe.removed["mail_headers"].value > 0.95
+    assert line.leak_probe.chance < 0.4
+
+
+def test_progress_is_told_for_every_rung(folder):
+    told = []
+    line = pipeline(folder)
+    line.progress = lambda done, of, what: told.append((what, done, of))
+    assert line.scorecards
+    items = len(line.dataset.test)
+    assert ("ask tfidf: test", items, items) in told
