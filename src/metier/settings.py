@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,13 +11,13 @@ from metier.corpus.deduplicate import Deduplication
 from metier.dataset.split import SplitPlan
 from metier.decision.cost import DEFAULT_MACHINE, Machine, TokenPrice
 from metier.decision.gates import Gates
+from metier.decision.recommend import Terms
 from metier.errors import DataError, Problem, RecipeError
 from metier.evaluation.suites import Suite, multiple_choice, retention_suites
 from metier.methods import method
 from metier.methods import names as method_names
 from metier.recipe import (
     CleaningSettings,
-    GateSettings,
     PriceSettings,
     Recipe,
     RungSettings,
@@ -102,13 +102,18 @@ def rate(prices: PriceSettings, base: str | None) -> TokenPrice | Machine:
     return replace(DEFAULT_MACHINE, dollars_per_hour=prices.machine_dollars_per_hour)
 
 
-def gates(settings: GateSettings) -> Gates:
-    """What a rung must keep to be shipped."""
-    return Gates(
-        settings.least_quality,
-        settings.most_forgetting,
-        settings.most_dollars_per_thousand,
-        settings.most_seconds,
+def terms(recipe: Recipe, metric: str, train_seconds: Mapping[str, float]) -> Terms:
+    """What the verdict is about, what a rung must keep to be shipped, and what training cost."""
+    gates, per_second = recipe.gates, recipe.prices.machine_dollars_per_hour / 3600
+    return Terms(
+        metric=metric,
+        gates=Gates(
+            gates.least_quality,
+            gates.most_forgetting,
+            gates.most_dollars_per_thousand,
+            gates.most_seconds,
+        ),
+        training_dollars={rung: seconds * per_second for rung, seconds in train_seconds.items()},
     )
 
 
