@@ -3,7 +3,9 @@
 import errno
 import json
 import os
+import shlex
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -372,6 +374,33 @@ def test_a_full_disk_at_any_file_can_be_mended_and_gone_on_from(folder, monkeypa
     assert "free some space" in message
     assert not (folder / ".metier" / "report.html").exists()
     assert call("run").code == 0
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="needs namespaces to mount in")
+def test_a_disk_that_is_truly_full(folder):
+    """In a mount namespace of its own, on a file system of 400 kB that grows afterwards."""
+    command = shlex.join(joined.command("run", "--project", "disk/made"))
+    script = f"""
+    mkdir disk && mount -t tmpfs -o size=400k tmpfs disk || exit 77
+    {command}; echo "ended with $?" >&2; ls disk/made >&2
+    mount -o remount,size=20m disk
+    {command}; echo "then ended with $?" >&2
+    """
+    done = subprocess.run(
+        ["unshare", "--map-root-user", "--mount", "sh", "-c", script],
+        env=joined.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if "ended with" not in done.stderr:
+        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
+    first, _, second = done.stderr.partition("ended with 2\n")
+    assert "full" in first or "No space left" in first
+    assert "free some space" in first
+    assert "Traceback" not in first
+    assert "report.json\n" not in second
+    assert "then ended with 0" in second
 
 
 def test_a_second_run_at_the_same_time_is_refused(folder):
