@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
 from metier.corpus.clean import make_step
 from metier.corpus.deduplicate import Deduplication
 from metier.dataset.split import SplitPlan
@@ -27,7 +29,7 @@ from metier.recipe import (
     line_of,
     nearest,
 )
-from metier.sources import open_source
+from metier.sources import KINDS, open_source
 from metier.toml_lines import KeyPath, key_lines
 from metier.types import Json
 
@@ -39,6 +41,7 @@ def check_settings(recipe: Recipe, text: str, file: str) -> None:
         *_step_problems(recipe),
         *_source_problems(recipe),
         *_name_problems(recipe),
+        *_file_problems(recipe, Path(file).absolute().parent),
     ]
     if found:
         lines = key_lines(text)
@@ -128,13 +131,25 @@ def _rung_problems(recipe: Recipe) -> Iterator[Finding]:
     for position, rung in enumerate(recipe.rungs):
         path: KeyPath = ("rungs", position)
         try:
-            known = list(method(rung.method).defaults)
+            known = method(rung.method).defaults
         except DataError as error:
             yield (*path, "method"), str(error)
             continue
-        for key in rung.options:
+        for key, value in rung.options.items():
             if key not in known:
-                yield (*path, key), "unknown key" + nearest(key, known)
+                yield (*path, key), "unknown key" + nearest(key, list(known))
+            elif not _is_like(value, known[key]):
+                yield (*path, key), f"must be like its default {known[key]!r}, not {value!r}"
+
+
+def _is_like(value: Json, default: Json) -> bool:
+    """Whether both are of one kind; a default that is None says nothing about it."""
+    if default is None:
+        return True
+    if isinstance(default, (int, float)) and not isinstance(default, bool):
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    kinds = (list, tuple) if isinstance(default, (list, tuple)) else type(default)
+    return isinstance(value, kinds)
 
 
 def _step_problems(recipe: Recipe) -> Iterator[Finding]:
@@ -149,8 +164,13 @@ def _source_problems(recipe: Recipe) -> Iterator[Finding]:
     for position, source in enumerate(recipe.sources):
         try:
             open_source(source.kind, source.options)
+            TypeAdapter(KINDS[source.kind]).validate_python(source.options)
         except DataError as error:
             yield ("sources", position), str(error)
+        except ValidationError as error:
+            for fault in error.errors():
+                key = fault["loc"][0] if fault["loc"] else ""
+                yield ("sources", position, key), f"{fault['msg']}, got {fault['input']!r}"
 
 
 def _name_problems(recipe: Recipe) -> Iterator[Finding]:
@@ -166,6 +186,13 @@ def _name_problems(recipe: Recipe) -> Iterator[Finding]:
         for name in names:
             if name not in known:
                 yield path, f"{name!r} is unknown" + nearest(name, known)
+
+
+def _file_problems(recipe: Recipe, folder: Path) -> Iterator[Finding]:
+    """Files that are read last; that one is missing should not be found out hours later."""
+    for position, name in enumerate(recipe.retention.files):
+        if not (folder / name).is_file():
+            yield ("retention", "files", position), f"there is no file {folder / name}"
 
 
 def recipe_schema() -> dict[str, Json]:

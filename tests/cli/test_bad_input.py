@@ -173,6 +173,32 @@ def test_typos_of_a_recipe_all_at_once_with_line_and_nearest(folder):
     assert refused("recipe", "check") == message
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ('id = "id"', "id = 3", "sources[1].id: Input should be a valid string, got 3"),
+        ('path = "docs.csv"', "path = 5", "sources[1].path"),
+        ('id = "id"', 'keep = "module"', "sources[1].keep"),
+        ('id = "id"', "encoding = 5", "sources[1].encoding"),
+        ('features = "word"', "features = 3", "features: must be like its default 'auto', not 3"),
+        ("[curve]", '[retention]\nfiles = ["no.csv"]\n\n[curve]', "there is no file"),
+    ],
+)
+def test_values_of_the_wrong_kind_and_missing_files_are_found_before_the_run(
+    folder, before, after, message
+):
+    file = folder / "metier.toml"
+    file.write_text(file.read_text(encoding="utf-8").replace(before, after, 1), encoding="utf-8")
+    refusal = refused("recipe", "check")
+    assert message in refusal
+    assert "metier.toml:" in refusal
+
+
+def test_texts_without_words_are_named_as_what_emptied_the_training_rows(folder):
+    give(folder, [row | {"text": "\u263a " * k} for k, row in enumerate(joined.documented(), 5)])
+    assert "resembles a test item" in refused("run")
+
+
 def test_unknown_keys_of_the_recipe_itself(folder):
     file = folder / "metier.toml"
     text = file.read_text(encoding="utf-8").replace("[split]", "[spilt]")
