@@ -143,13 +143,14 @@ def _rung_problems(recipe: Recipe) -> Iterator[Finding]:
 
 
 def _is_like(value: Json, default: Json) -> bool:
-    """Whether both are of one kind; a default that is None says nothing about it."""
+    """Whether both are of one kind; one value may stand where the default is a list of such."""
     if default is None:
         return True
-    if isinstance(default, (int, float)) and not isinstance(default, bool):
+    if isinstance(default, (list, tuple)):
+        return isinstance(value, list) or any(_is_like(value, one) for one in default)
+    if isinstance(default, float):
         return isinstance(value, (int, float)) and not isinstance(value, bool)
-    kinds = (list, tuple) if isinstance(default, (list, tuple)) else type(default)
-    return isinstance(value, kinds)
+    return type(value) is type(default)
 
 
 def _step_problems(recipe: Recipe) -> Iterator[Finding]:

@@ -181,6 +181,11 @@ def test_typos_of_a_recipe_all_at_once_with_line_and_nearest(folder):
         ('id = "id"', 'keep = "module"', "sources[1].keep"),
         ('id = "id"', "encoding = 5", "sources[1].encoding"),
         ('features = "word"', "features = 3", "features: must be like its default 'auto', not 3"),
+        (
+            'method = "tfidf"\nfeatures = "word"',
+            'method = "lora"\nrank = 1.5',
+            "rank: must be like",
+        ),
         ("[curve]", '[retention]\nfiles = ["no.csv"]\n\n[curve]', "there is no file"),
     ],
 )
