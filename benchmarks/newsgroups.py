@@ -35,7 +35,7 @@ def main() -> None:
     limits = Limits(
         groups=options.groups,
         rows=options.rows,
-        zero_shot_items=options.zero_shot_items,
+        model_items=options.model_items,
         tokens=options.tokens,
         layers=options.layers,
         rates=tuple(float(rate) for rate in options.rates.split(",")),
@@ -68,7 +68,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--tokens", type=int, default=160, help="what a language model reads")
     parser.add_argument("--layers", type=int, default=6, help="that LoRA tunes, from the top")
     parser.add_argument("--rates", default="1e-3", help="learning rates to choose from on dev")
-    parser.add_argument("--zero-shot-items", type=int, default=800, help="test items to ask")
+    parser.add_argument("--model-items", type=int, default=800, help="test items for a model")
     parser.add_argument("--groups", type=int, default=len(data.GROUPS), help="fewer to try it")
     parser.add_argument("--rows", type=int, default=50, help="training posts a group")
     parser.add_argument("--why-not-all", default="", help="goes to the notes")

@@ -38,6 +38,7 @@ MEMBERS: Mapping[str, tuple[str, ...]] = {
     "blend": ("tfidf", "embedding"),
     "blend_lora": ("tfidf", "embedding", "lora"),
 }
+WITH_MODEL = ("lora", "blend_lora", "zero_shot")
 BASE = "smollm2-135m-instruct"
 EMBEDDER = "all-minilm-l6-v2"
 INSTRUCTION = "Which newsgroup was this post sent to?"
@@ -50,7 +51,8 @@ class Limits:
     groups: int = len(data.GROUPS)
     rows: int = 50
     """Training posts of each group; half as many for dev."""
-    zero_shot_items: int = 800
+    model_items: int = 800
+    """Test items to ask the rungs with a language model about; a random part when it is fewer."""
     tokens: int = 160
     """The beginning of a post that a language model reads; the other rungs read it whole."""
     layers: int = 6
@@ -63,7 +65,7 @@ class Measured:
 
     candidate: Candidate
     dev: tuple[ItemResult, ...]
-    """Empty for zero-shot, which chooses nothing."""
+    """Empty for a rung that ``best`` does not choose from: zero-shot, or not asked all items."""
     test: tuple[ItemResult, ...]
 
     @property
@@ -101,7 +103,7 @@ class Ladder:
         self._task = Task(
             "classification", INSTRUCTION, labels=labels, max_input_tokens=limits.tokens
         )
-        self._examples = cache(self._drawn)
+        self._drawn = cache(self._draw)
 
     def measure(self, cleaning: str, draw: int, rung: str) -> Measured:
         """Fit the rung and the rungs that it combines, ask it about dev and test."""
@@ -113,13 +115,13 @@ class Ladder:
         if not directory.exists():
             return None
         found = self._measured(cleaning, draw, rung, ask=False)
-        _, dev, test = self._parts(cleaning, draw, rung)
+        dev, test = self._asked(cleaning, draw, rung)
         whole = len(found.test) == len(test) and len(found.dev) == len(dev)
         return found if whole else None
 
     def _measured(self, cleaning: str, draw: int, rung: str, *, ask: bool) -> Measured:
         candidate, directory = self._fitted(cleaning, draw, rung)
-        _, dev, test = self._parts(cleaning, draw, rung)
+        dev, test = self._asked(cleaning, draw, rung)
 
         def items(examples: tuple[Example, ...], part: str) -> tuple[ItemResult, ...]:
             key = step_key("items", [self._key(cleaning, draw, rung), part])
@@ -139,7 +141,9 @@ class Ladder:
         return Measured(candidate, items(dev, "dev"), items(test, "test"))
 
     def _fitted(self, cleaning: str, draw: int, rung: str) -> tuple[Candidate, Path]:
-        train, dev, _ = self._parts(cleaning, draw, rung)
+        train, dev, _ = self._drawn(cleaning, draw)
+        if rung == "zero_shot":
+            train = dev = ()
 
         def build(directory: Path) -> None:
             members = {name: self._fitted(cleaning, draw, name) for name in MEMBERS.get(rung, ())}
@@ -177,7 +181,7 @@ class Ladder:
     def _inputs(self, cleaning: str, draw: int, rung: str) -> Json:
         limits = self.limits
         drawn = None if rung == "zero_shot" else draw
-        reads = limits.tokens if "lora" in rung or rung == "zero_shot" else None
+        reads = limits.tokens if rung in WITH_MODEL else None
         members = [self._settings(name) for name in MEMBERS.get(rung, ())]
         return {
             "metier": __version__,
@@ -185,14 +189,18 @@ class Ladder:
             "rung": [rung, self._settings(rung), members],
         }
 
-    def _parts(self, cleaning: str, draw: int, rung: str) -> tuple[tuple[Example, ...], ...]:
-        """Train, dev and test."""
-        if rung == "zero_shot":
-            test = self._examples(cleaning, 0)[2]
-            return (), (), test[: self.limits.zero_shot_items]
-        return self._examples(cleaning, draw)
+    def _asked(
+        self, cleaning: str, draw: int, rung: str
+    ) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
+        """The dev and the test items that the rung is asked about."""
+        _, dev, test = self._drawn(cleaning, draw)
+        if rung in WITH_MODEL:
+            asked = test[: self.limits.model_items]
+            return (() if rung == "zero_shot" or len(asked) < len(test) else dev), asked
+        return dev, test
 
-    def _drawn(self, cleaning: str, draw: int) -> tuple[tuple[Example, ...], ...]:
+    def _draw(self, cleaning: str, draw: int) -> tuple[tuple[Example, ...], ...]:
+        """Train, dev and test."""
         rows = self.limits.rows
         drawn = data.draw(self._train, draw, per_class=rows, dev_per_class=rows // 2)
         clean = CLEANINGS[cleaning]

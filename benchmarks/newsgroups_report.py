@@ -61,7 +61,7 @@ def report(ladder: Ladder, *, engine: str) -> tuple[dict[str, Json], dict[str, J
         "tokens": ladder.limits.tokens,
         "layers": ladder.limits.layers,
         "rates": list(ladder.limits.rates),
-        "zero_shot_items": ladder.limits.zero_shot_items,
+        "model_items": ladder.limits.model_items,
     }
     return figures, notes
 
@@ -78,7 +78,7 @@ def _table(ladder: Ladder, cleaning: str) -> Table:
 
 
 def _chosen(table: Table) -> dict[int, str]:
-    """By draw, the rung with the least log loss on dev; zero-shot chooses nothing and stays out."""
+    """By draw, the rung with the least log loss on dev; only rungs that were asked all items."""
     chosen = {}
     for draw in range(DRAWS):
         losses = {
@@ -144,7 +144,7 @@ def _spent(one: Measured) -> dict[str, Json]:
 def _ladder_minutes(table: Table, ladder: Ladder) -> dict[str, Json]:
     """Fitting and asking every rung of draw 0; {} until all of them stand.
 
-    Zero-shot counts as if all test items had been asked.
+    A rung that was asked a part of the test items counts as if it had been asked all.
     """
     if any(0 not in table[rung] for rung in RUNGS):
         return {}

@@ -69,11 +69,8 @@ def first_paragraph(thing: Any) -> str:
 
 def public_methods(node: ast.ClassDef) -> Iterator[ast.FunctionDef]:
     """The methods that a user calls, ``__init__`` among them."""
-    for item in node.body:
-        if isinstance(item, ast.FunctionDef) and not item.name.startswith("_"):
-            yield item
-        elif isinstance(item, ast.FunctionDef) and item.name == "__init__":
-            yield item
+    methods = (item for item in node.body if isinstance(item, ast.FunctionDef))
+    return (m for m in methods if m.name == "__init__" or not m.name.startswith("_"))
 
 
 def property_row(node: ast.FunctionDef) -> Row:

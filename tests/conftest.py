@@ -1,10 +1,17 @@
-"""What tests of the joined system share: a project folder, and one that was run to its end."""
+"""What tests share: their settings, a project folder, and one that was run to its end."""
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from metier.models import registry
 from metier.models.fake import FakeModels
 from tests import joined
+
+# A slow or busy machine is no failure: no test asserts a time.
+settings.register_profile(
+    "suite", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("suite")
 
 
 @pytest.fixture

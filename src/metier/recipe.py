@@ -56,7 +56,7 @@ class CleaningSettings(Section):
     steps: tuple[StepSettings, ...] = ()
     """In this order; a bare name stands for a step without options."""
     exact_duplicates: bool = True
-    """Keep only the first of documents with equal text."""
+    """Keep only the first of documents whose text is equal but for case and white space."""
     near_duplicates: Annotated[float, Field(ge=0, le=1)] = 0.7
     """Keep only the first of documents whose word 5-grams overlap by this Jaccard similarity or
     more; 0 keeps them all."""

@@ -116,6 +116,7 @@ def terms(recipe: Recipe, metric: str, train_seconds: Mapping[str, float]) -> Te
             gates.most_dollars_per_thousand,
             gates.most_seconds,
         ),
+        calls_per_month=recipe.prices.calls_per_month,
         training_dollars={rung: seconds * per_second for rung, seconds in train_seconds.items()},
     )
 

@@ -41,9 +41,9 @@ def overlap(
     """Test items whose input stands in ``others`` (id, text) too, by 13-grams and by embedding.
 
     An n-gram hit shares at least one run of 13 words, or, when it is shorter, all of its words in
-    a row; its ``similarity`` is the share of the item's n-grams found in that one other text. When
-    an embedder is given, pairs with a cosine above ``threshold`` count too. Every pair is
-    reported, the nearest first, so that all of them can be dropped.
+    a row; its ``similarity`` is the share of the item's n-grams found in that one other text. The
+    embedding is looked at, from the cosine ``threshold`` on, when an embedder is given. Every
+    pair is reported, the nearest first, so that all of them can be dropped.
     """
     texts = [Text(*other) for other in others]
     found = [Overlap(against, f"{NGRAM}-grams", 0.0, len(test), tuple(_by_ngrams(test, texts)))]

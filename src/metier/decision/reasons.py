@@ -80,17 +80,23 @@ def kept(found: Retention) -> str:
     )
 
 
-def break_even(rung: str, replaced: str, *, calls: float | None, training: float) -> str:
-    """From how many calls a month the training is paid back."""
+def break_even(
+    rung: str, replaced: str, *, calls: float | None, training: float, expected: float | None
+) -> str:
+    """From how many calls a month the training is paid back, and whether so many are expected."""
     if calls is None:
         return (
             f"{rung} costs no less per call than {replaced}, so its training "
             f"({_dollars(training)}) is never paid back by price; it has to pay by quality."
         )
-    return (
+    pays = (
         f"Against {replaced} its training ({_dollars(training)}) pays from "
-        f"{max(1, calls):,.0f} calls a month."
+        f"{max(1, calls):,.0f} calls a month"
     )
+    if expected is None:
+        return f"{pays}."
+    verdict = "pays" if expected >= calls else "does not"
+    return f"{pays}; you expect {expected:,.0f}, so it {verdict}."
 
 
 def power(n: int, smallest: float) -> str:

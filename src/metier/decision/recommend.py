@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from statistics import median
 from typing import Literal
 
 from metier import stats
@@ -35,6 +34,8 @@ class Terms:
     """By rung; a rung that is not named cost nothing to build."""
     months: float = 12.0
     """For how long a trained rung serves before it is trained anew."""
+    calls_per_month: float | None = None
+    """How many are expected; None leaves the break-even without a verdict."""
 
 
 def decide(
@@ -228,7 +229,10 @@ def _pays_back(evidence: _Evidence, chosen: str, rivals: Sequence[Comparison]) -
         saved_per_thousand=theirs.value - ours.value,
         months=terms.months,
     )
-    return _Payback(calls, reasons.break_even(chosen, replaced, calls=calls, training=training))
+    sentence = reasons.break_even(
+        chosen, replaced, calls=calls, training=training, expected=terms.calls_per_month
+    )
+    return _Payback(calls, sentence)
 
 
 def _decision(
@@ -253,12 +257,14 @@ def _decision(
 
 
 def _detectable(evidence: _Evidence) -> float:
-    """At the median discordance of the comparisons made; of one rung alone, of a like one."""
+    """At the discordance of the two rungs that lie closest; of one rung alone, of a like one."""
     metric = evidence.terms.metric
     estimates = [card.metrics[metric] for card in evidence.cards.values() if metric in card.metrics]
     if evidence.comparisons:
-        discordance = median(_discordance(gap) for gap in evidence.comparisons)
-        n = min(gap.difference.n for gap in evidence.comparisons)
-        return stats.detectable_difference(n, discordance)
+        closest = min(
+            evidence.comparisons,
+            key=lambda gap: (abs(gap.difference.value), gap.rung, gap.against),
+        )
+        return stats.detectable_difference(closest.difference.n, _discordance(closest))
     quality = estimates[0]
     return stats.detectable_difference(quality.n, 2 * quality.value * (1 - quality.value))

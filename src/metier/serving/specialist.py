@@ -76,7 +76,7 @@ def card(candidate: Candidate, report: RunReport) -> str:
         "```python",
         "import metier",
         "",
-        'print(metier.load("THIS DIRECTORY").ask("..."))',
+        'print(metier.load("THIS DIRECTORY").ask("...").text)',
         "```",
         "",
         "## Measured",
