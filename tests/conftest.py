@@ -1,4 +1,4 @@
-"""What tests of the joined system share: a project folder, and one that was run to its end."""
+"""What tests share: their settings, a project folder, and one that was run to its end."""
 
 import pytest
 from hypothesis import HealthCheck, settings

@@ -148,6 +148,26 @@ def test_another_setting_of_a_rung_builds_that_rung_alone(folder):
     assert [key.partition("-")[0] for key in steps(folder) - before] == ["fit"]
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("[split]", "max_input_tokens = 8\n\n[split]"),
+        ("[split]\n", "[split]\noverlap_threshold = 0.5\n"),
+        ("seed = 3", "seed = 4"),
+        ('"Which module', '"In which module'),
+    ],
+)
+def test_what_a_rung_learns_from_is_in_its_address(folder, before, after):
+    text = joined.recipe_text()
+    keys = set()
+    for other in (text, text.replace(before, after, 1)):
+        file = str(folder / "metier.toml")
+        project = Project(folder / ".metier")
+        line = Pipeline(parse_recipe(other), project, file=file, models=FakeModels())
+        keys |= {built.key for built in line.candidates.values()}
+    assert len(keys) == 4
+
+
 def test_changed_data_are_noticed(folder):
     before = pipeline(folder).corpus.version
     joined.write_rows(folder / "docs.csv", joined.documented()[1:])
@@ -236,3 +256,12 @@ def test_progress_is_told_for_every_rung(folder):
     assert line.scorecards
     items = len(line.dataset.test)
     assert ("ask tfidf: test", items, items) in told
+
+
+def test_only_a_rung_with_members_sees_the_rungs_before_it(folder, spy):
+    blend = (
+        '[[rungs]]\nmethod = "spy"\n\n[[rungs]]\nmethod = "blend"\nmembers = ["majority", "tfidf"]'
+    )
+    line = pipeline(folder, rungs=joined.CHEAP_RUNGS + blend)
+    assert list(line.candidates) == ["majority", "tfidf", "spy", "blend"]
+    assert dict(spy.given[0].fitted) == {}

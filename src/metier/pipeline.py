@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -25,34 +25,34 @@ from metier.dataset.decontaminate import drop_overlapping, overlap
 from metier.dataset.examples import examples_from
 from metier.dataset.split import fewer_rows, split
 from metier.decision.cost import with_cost
-from metier.decision.recommend import Terms, decide
+from metier.decision.recommend import decide
 from metier.errors import EmptyStageError, StorageError
 from metier.evaluation.forgetting import retention
-from metier.evaluation.run import evaluate
+from metier.evaluation.ledger import ask
 from metier.evaluation.scorecard import scorecard
 from metier.evaluation.scorers import scorers_for
 from metier.evaluation.suites import Suite
 from metier.hardware import hardware
-from metier.methods import candidate as candidate_file
 from metier.methods import method
+from metier.methods.candidate import Built
+from metier.methods.candidate import read as read_candidate
 from metier.protocols import Answerer, FitContext, Models, Progress, silent
 from metier.recipe import Recipe, RungSettings
 from metier.settings import (
     check_settings,
     deduplication,
-    gates,
     located_options,
     rate,
     rung_settings,
     split_plan,
     suites,
+    terms,
 )
 from metier.sources import open_source
 from metier.sources.fingerprint import fingerprint
 from metier.sources.join import join
 from metier.store import Project, step_key, write_text
 from metier.types import (
-    Candidate,
     CurvePoint,
     Dataset,
     Decision,
@@ -66,24 +66,6 @@ from metier.types import (
     RunReport,
     Scorecard,
 )
-
-METRICS = {"classification": "accuracy", "short_answer": "exact_match", "free_text": "token_f1"}
-"""The metric that the verdict is about, by the task's kind."""
-
-
-@dataclass(frozen=True, slots=True)
-class Built:
-    """A candidate, the directory with its files, and the address of the step that made it."""
-
-    candidate: Candidate
-    directory: Path
-    key: str
-
-    @property
-    def adapter(self) -> Path | None:
-        """The directory of its LoRA adapter; None when it uses the base model as it is."""
-        path = self.directory / "adapter"
-        return path if path.is_dir() else None
 
 
 class Pipeline:
@@ -107,6 +89,7 @@ class Pipeline:
         """Rungs that the budget had no room for, and why."""
         self._text = text
         self._folder = Path(file).absolute().parent
+        self._corpus_table = project.path / "corpus.lance"
         self._given_models = models
         self._started = time.monotonic()
 
@@ -122,7 +105,7 @@ class Pipeline:
     @property
     def metric(self) -> str:
         """What the verdict is about."""
-        return METRICS[self.recipe.task.kind]
+        return scorers_for(self.dataset.task)[0].name
 
     # --- documents → corpus ---------------------------------------------------------------------
 
@@ -138,10 +121,6 @@ class Pipeline:
                 f"the corpus that {step} made is not there any more ({error}); "
                 f"delete {step} and run again: the documents are read anew"
             ) from error
-
-    @property
-    def _corpus_table(self) -> Path:
-        return self.project.path / "corpus.lance"
 
     @property
     def ingested(self) -> IngestReport:
@@ -251,17 +230,16 @@ class Pipeline:
     def _fit(self, rung: RungSettings, dataset: Dataset, fitted: dict[str, Built]) -> Built:
         recipe = self.recipe
         settings = rung_settings(rung)
-        members = settings.get("members") or list(fitted) if rung.method == "blend" else []
+        seen = fitted if "members" in settings else {}
+        members = settings.get("members") or list(seen)
         inputs = {
             "metier": __version__,
-            "dataset": dataset.version,
-            "corpus": self.corpus.version,
+            "dataset": [self._dataset_step.name, dataset.version],
             "rung": [rung.rung, rung.method, settings],
-            "members": {name: fitted[name].key for name in members if name in fitted},
+            "members": {name: seen[name].key for name in members if name in seen},
             "model": recipe.model.model_dump(),
             "seed": recipe.seed,
         }
-        implementation = method(rung.method)
 
         def build(directory: Path) -> None:
             context = FitContext(
@@ -274,14 +252,14 @@ class Pipeline:
                 workdir=directory,
                 settings=settings,
                 seed=recipe.seed,
-                fitted={name: (b.candidate, b.directory) for name, b in fitted.items()},
+                fitted={name: (b.candidate, b.directory) for name, b in seen.items()},
                 corpus=CorpusWithout(self.corpus, {row.origin for row in dataset.test}),
                 progress=lambda done, of, what: self.progress(done, of, f"fit {rung.rung}: {what}"),
             )
-            implementation.fit(rung.rung, context)
+            method(rung.method).fit(rung.rung, context)
 
         directory = self.project.step("fit", inputs, build)
-        return Built(candidate_file.read(directory), directory, step_key("fit", inputs))
+        return Built(read_candidate(directory), directory, step_key("fit", inputs))
 
     # --- candidates → scorecards ----------------------------------------------------------------
 
@@ -309,22 +287,10 @@ class Pipeline:
         return {row.id: row.group for row in self.dataset.test if row.group}
 
     def _ask(self, answerer: Answerer, suite: Suite, inputs: Json, who: str) -> list[ItemResult]:
-        """The suite's items under one answerer; those in the ledger are not asked again."""
-        questions = [[row.id, row.input, row.target] for row in suite.examples]
-        key = step_key("items", [suite.name, questions, inputs])
-        done = {
-            example: serial.from_json(ItemResult, value)
-            for example, value in self.project.items(key).items()
-        }
-        return evaluate(
-            answerer,
-            suite,
-            done=done,
-            on_items=lambda items: self.project.add_items(
-                key, {item.example: serial.to_json(item) for item in items}
-            ),
-            progress=lambda n, of, what: self.progress(n, of, f"ask {who}: {what}"),
-        )
+        def told(done: int, total: int | None, what: str) -> None:
+            self.progress(done, total, f"ask {who}: {what}")
+
+        return ask(answerer, suite, self.project, inputs=inputs, progress=told)
 
     @cached_property
     def retention(self) -> tuple[Retention, ...]:
@@ -373,26 +339,14 @@ class Pipeline:
     @cached_property
     def decision(self) -> Decision:
         """Which rung to ship and why."""
+        trained = {name: b.candidate.train_seconds for name, b in self.candidates.items()}
         return decide(
             self.scorecards,
-            self._terms,
+            terms(self.recipe, self.metric, trained),
             retention=self.retention,
             labels=self.dataset.task.labels,
             groups=self._groups,
             seed=self.recipe.seed,
-        )
-
-    @property
-    def _terms(self) -> Terms:
-        per_second = self.recipe.prices.machine_dollars_per_hour / 3600
-        return Terms(
-            metric=self.metric,
-            gates=gates(self.recipe.gates),
-            calls_per_month=self.recipe.prices.calls_per_month,
-            training_dollars={
-                name: built.candidate.train_seconds * per_second
-                for name, built in self.candidates.items()
-            },
         )
 
     @cached_property

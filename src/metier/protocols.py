@@ -119,7 +119,8 @@ class FitContext:
     """The rung's own settings from the recipe, complete with defaults."""
     seed: int = 0
     fitted: Mapping[str, tuple[Candidate, Path]] = field(default_factory=dict)
-    """Rungs built earlier in this run, for methods that combine them."""
+    """Rungs built earlier in this run, for methods that combine them: those with a setting
+    ``members``, which names them or, when empty, means all."""
     corpus: Corpus | None = None
     """The documents, without those that the test items were made from."""
     progress: Progress = silent

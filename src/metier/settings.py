@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
 
 from metier.corpus.clean import make_step
 from metier.corpus.deduplicate import Deduplication
 from metier.dataset.split import SplitPlan
 from metier.decision.cost import DEFAULT_MACHINE, Machine, TokenPrice
 from metier.decision.gates import Gates
+from metier.decision.recommend import Terms
 from metier.errors import DataError, Problem, RecipeError
 from metier.evaluation.suites import Suite, multiple_choice, retention_suites
 from metier.methods import method
 from metier.methods import names as method_names
 from metier.recipe import (
     CleaningSettings,
-    GateSettings,
     PriceSettings,
     Recipe,
     RungSettings,
@@ -27,7 +29,7 @@ from metier.recipe import (
     line_of,
     nearest,
 )
-from metier.sources import open_source
+from metier.sources import KINDS, open_source
 from metier.toml_lines import KeyPath, key_lines
 from metier.types import Json
 
@@ -39,6 +41,7 @@ def check_settings(recipe: Recipe, text: str, file: str) -> None:
         *_step_problems(recipe),
         *_source_problems(recipe),
         *_name_problems(recipe),
+        *_file_problems(recipe, Path(file).absolute().parent),
     ]
     if found:
         lines = key_lines(text)
@@ -102,13 +105,19 @@ def rate(prices: PriceSettings, base: str | None) -> TokenPrice | Machine:
     return replace(DEFAULT_MACHINE, dollars_per_hour=prices.machine_dollars_per_hour)
 
 
-def gates(settings: GateSettings) -> Gates:
-    """What a rung must keep to be shipped."""
-    return Gates(
-        settings.least_quality,
-        settings.most_forgetting,
-        settings.most_dollars_per_thousand,
-        settings.most_seconds,
+def terms(recipe: Recipe, metric: str, train_seconds: Mapping[str, float]) -> Terms:
+    """What the verdict is about, what a rung must keep to be shipped, and what training cost."""
+    gates, per_second = recipe.gates, recipe.prices.machine_dollars_per_hour / 3600
+    return Terms(
+        metric=metric,
+        gates=Gates(
+            gates.least_quality,
+            gates.most_forgetting,
+            gates.most_dollars_per_thousand,
+            gates.most_seconds,
+        ),
+        calls_per_month=recipe.prices.calls_per_month,
+        training_dollars={rung: seconds * per_second for rung, seconds in train_seconds.items()},
     )
 
 
@@ -123,13 +132,26 @@ def _rung_problems(recipe: Recipe) -> Iterator[Finding]:
     for position, rung in enumerate(recipe.rungs):
         path: KeyPath = ("rungs", position)
         try:
-            known = list(method(rung.method).defaults)
+            known = method(rung.method).defaults
         except DataError as error:
             yield (*path, "method"), str(error)
             continue
-        for key in rung.options:
+        for key, value in rung.options.items():
             if key not in known:
-                yield (*path, key), "unknown key" + nearest(key, known)
+                yield (*path, key), "unknown key" + nearest(key, list(known))
+            elif not _is_like(value, known[key]):
+                yield (*path, key), f"must be like its default {known[key]!r}, not {value!r}"
+
+
+def _is_like(value: Json, default: Json) -> bool:
+    """Whether both are of one kind; one value may stand where the default is a list of such."""
+    if default is None:
+        return True
+    if isinstance(default, (list, tuple)):
+        return isinstance(value, list) or any(_is_like(value, one) for one in default)
+    if isinstance(default, float):
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return type(value) is type(default)
 
 
 def _step_problems(recipe: Recipe) -> Iterator[Finding]:
@@ -144,8 +166,13 @@ def _source_problems(recipe: Recipe) -> Iterator[Finding]:
     for position, source in enumerate(recipe.sources):
         try:
             open_source(source.kind, source.options)
+            TypeAdapter(KINDS[source.kind]).validate_python(source.options)
         except DataError as error:
             yield ("sources", position), str(error)
+        except ValidationError as error:
+            for fault in error.errors():
+                key = fault["loc"][0] if fault["loc"] else ""
+                yield ("sources", position, key), f"{fault['msg']}, got {fault['input']!r}"
 
 
 def _name_problems(recipe: Recipe) -> Iterator[Finding]:
@@ -161,6 +188,13 @@ def _name_problems(recipe: Recipe) -> Iterator[Finding]:
         for name in names:
             if name not in known:
                 yield path, f"{name!r} is unknown" + nearest(name, known)
+
+
+def _file_problems(recipe: Recipe, folder: Path) -> Iterator[Finding]:
+    """Files that are read last; that one is missing should not be found out hours later."""
+    for position, name in enumerate(recipe.retention.files):
+        if not (folder / name).is_file():
+            yield ("retention", "files", position), f"there is no file {folder / name}"
 
 
 def recipe_schema() -> dict[str, Json]:

@@ -12,9 +12,10 @@ import errno
 import json
 import os
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -59,6 +60,9 @@ MIGRATIONS: tuple[Callable[[sql.Connection], None], ...] = (_tables.create_all,)
 """Numbered from 1 by position; append, never edit after a release."""
 
 
+_GO_ON = "free some space, then run the same command again: it goes on where it stopped"
+
+
 class Project:
     """One project folder, opened by one process at a time."""
 
@@ -86,10 +90,12 @@ class Project:
                 status = "stopped"
                 raise
             finally:
-                self._update(
-                    _runs, _runs.c.id == run, status=status, seconds=time.monotonic() - started
-                )
                 self._run = None
+                seconds = time.monotonic() - started
+                # Where the disk is full this fails too, and must not hide why the run ended;
+                # a run that is left as running counts as stopped.
+                with nullcontext() if status == "done" else suppress(sql.exc.DatabaseError):
+                    self._update(_runs, _runs.c.id == run, status=status, seconds=seconds)
 
     def step(self, kind: str, inputs: Json, build: Callable[[Path], None]) -> Path:
         """The directory of a step made from these inputs; built only if it does not stand yet.
@@ -254,6 +260,10 @@ def _storage_errors(path: Path) -> Iterator[None]:
             "change its permissions or choose another folder with --project"
         ) from error
     except sql.exc.DatabaseError as error:
+        if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            raise StorageError(
+                f"cannot write the ledger in {path}: {error.orig}; {_GO_ON}"
+            ) from error
         raise StorageError(
             f"the ledger in {path} cannot be used: {error.orig}; look at free space and "
             "permissions; a damaged ledger.sqlite can be deleted (finished steps stay)"
@@ -262,8 +272,7 @@ def _storage_errors(path: Path) -> Iterator[None]:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
             raise
         raise StorageError(
-            f"cannot write {error.filename or path}: {error.strerror}; free some space, then run "
-            "the same command again: it goes on where it stopped"
+            f"cannot write {error.filename or path}: {error.strerror}; {_GO_ON}"
         ) from error
 
 

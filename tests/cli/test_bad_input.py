@@ -3,7 +3,9 @@
 import errno
 import json
 import os
+import shlex
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -169,6 +171,37 @@ def test_typos_of_a_recipe_all_at_once_with_line_and_nearest(folder):
     assert "'idd'; did you mean 'id'?" in message
     assert not (folder / ".metier" / "corpus.lance").exists()
     assert refused("recipe", "check") == message
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ('id = "id"', "id = 3", "sources[1].id: Input should be a valid string, got 3"),
+        ('path = "docs.csv"', "path = 5", "sources[1].path"),
+        ('id = "id"', 'keep = "module"', "sources[1].keep"),
+        ('id = "id"', "encoding = 5", "sources[1].encoding"),
+        ('features = "word"', "features = 3", "features: must be like its default 'auto', not 3"),
+        (
+            'method = "tfidf"\nfeatures = "word"',
+            'method = "lora"\nrank = 1.5',
+            "rank: must be like",
+        ),
+        ("[curve]", '[retention]\nfiles = ["no.csv"]\n\n[curve]', "there is no file"),
+    ],
+)
+def test_values_of_the_wrong_kind_and_missing_files_are_found_before_the_run(
+    folder, before, after, message
+):
+    file = folder / "metier.toml"
+    file.write_text(file.read_text(encoding="utf-8").replace(before, after, 1), encoding="utf-8")
+    refusal = refused("recipe", "check")
+    assert message in refusal
+    assert "metier.toml:" in refusal
+
+
+def test_texts_without_words_are_named_as_what_emptied_the_training_rows(folder):
+    give(folder, [row | {"text": "\u263a " * k} for k, row in enumerate(joined.documented(), 5)])
+    assert "resembles a test item" in refused("run")
 
 
 def test_unknown_keys_of_the_recipe_itself(folder):
@@ -372,6 +405,33 @@ def test_a_full_disk_at_any_file_can_be_mended_and_gone_on_from(folder, monkeypa
     assert "free some space" in message
     assert not (folder / ".metier" / "report.html").exists()
     assert call("run").code == 0
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="needs namespaces to mount in")
+def test_a_disk_that_is_truly_full(folder):
+    """In a mount namespace of its own, on a file system of 400 kB that grows afterwards."""
+    command = shlex.join(joined.command("run", "--project", "disk/made"))
+    script = f"""
+    mkdir disk && mount -t tmpfs -o size=400k tmpfs disk || exit 77
+    {command}; echo "ended with $?" >&2; ls disk/made >&2
+    mount -o remount,size=20m disk
+    {command}; echo "then ended with $?" >&2
+    """
+    done = subprocess.run(
+        ["unshare", "--map-root-user", "--mount", "sh", "-c", script],
+        env=joined.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if "ended with" not in done.stderr:
+        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
+    first, _, second = done.stderr.partition("ended with 2\n")
+    assert "full" in first or "No space left" in first
+    assert "free some space" in first
+    assert "Traceback" not in first
+    assert "report.json\n" not in second
+    assert "then ended with 0" in second
 
 
 def test_a_second_run_at_the_same_time_is_refused(folder):

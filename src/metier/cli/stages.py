@@ -20,7 +20,10 @@ def ingest(
     recipe: RecipeArgument = Path("."),
     project: ProjectOption = None,
     preview: Annotated[
-        int, typer.Option(help="Show so many documents before and after cleaning; write nothing.")
+        int,
+        typer.Option(
+            min=0, help="Show so many documents before and after cleaning; write nothing."
+        ),
     ] = 0,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:

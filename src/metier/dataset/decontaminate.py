@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from metier.errors import EmptyStageError
 from metier.protocols import Embedder
 from metier.types import Example, Overlap, OverlapHit
 
@@ -53,9 +54,12 @@ def overlap(
 
 
 def drop_overlapping(train: Sequence[Example], overlaps: Sequence[Overlap]) -> list[Example]:
-    """The training rows that no test item was found to resemble."""
+    """The training rows that no test item was found to resemble; ``EmptyStageError`` if none."""
     found = {hit.other for overlap in overlaps for hit in overlap.hits}
-    return [example for example in train if example.id not in found]
+    kept = [example for example in train if example.id not in found]
+    if not kept:
+        raise EmptyStageError("making training rows", {"resembles a test item": len(train)})
+    return kept
 
 
 def _by_ngrams(test: Sequence[Example], others: Sequence[Text]) -> list[OverlapHit]:

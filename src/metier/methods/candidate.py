@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from metier.errors import ModelFileError
@@ -14,6 +15,21 @@ from metier.types import Candidate, Json, Task
 FILE = "candidate.json"
 FORMAT = 1
 """Raised when the layout changes; ``read`` then learns to lift the older one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A candidate, the directory with its files, and the address of the step that made it."""
+
+    candidate: Candidate
+    directory: Path
+    key: str
+
+    @property
+    def adapter(self) -> Path | None:
+        """The directory of its LoRA adapter; None when it uses the base model as it is."""
+        path = self.directory / "adapter"
+        return path if path.is_dir() else None
 
 
 def save(candidate: Candidate, directory: Path) -> None:
