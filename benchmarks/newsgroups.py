@@ -38,6 +38,7 @@ def main() -> None:
         model_items=options.model_items,
         tokens=options.tokens,
         layers=options.layers,
+        epochs=options.epochs,
         rates=tuple(float(rate) for rate in options.rates.split(",")),
     )
     ladder = Ladder(project, models, data.load(options.data / "newsgroups20"), limits)
@@ -67,6 +68,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--engine", choices=("openvino", "transformers"), default="openvino")
     parser.add_argument("--tokens", type=int, default=160, help="what a language model reads")
     parser.add_argument("--layers", type=int, default=6, help="that LoRA tunes, from the top")
+    parser.add_argument("--epochs", type=int, default=4, help="that LoRA trains")
     parser.add_argument("--rates", default="1e-3", help="learning rates to choose from on dev")
     parser.add_argument("--model-items", type=int, default=800, help="test items for a model")
     parser.add_argument("--groups", type=int, default=len(data.GROUPS), help="fewer to try it")

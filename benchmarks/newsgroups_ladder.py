@@ -56,6 +56,7 @@ class Limits:
     tokens: int = 160
     """The beginning of a post that a language model reads; the other rungs read it whole."""
     layers: int = 6
+    epochs: int = 4
     rates: tuple[float, ...] = (1e-3,)
 
 
@@ -170,6 +171,7 @@ class Ladder:
             limits = self.limits
             own = {
                 "layers": limits.layers,
+                "epochs": limits.epochs,
                 "learning_rate": list(limits.rates),
                 "max_tokens": limits.tokens,
             }

@@ -60,6 +60,7 @@ def report(ladder: Ladder, *, engine: str) -> tuple[dict[str, Json], dict[str, J
         "engine": engine,
         "tokens": ladder.limits.tokens,
         "layers": ladder.limits.layers,
+        "epochs": ladder.limits.epochs,
         "rates": list(ladder.limits.rates),
         "model_items": ladder.limits.model_items,
     }
