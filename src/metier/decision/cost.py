@@ -69,11 +69,12 @@ def break_even_calls_per_month(
     """Calls a month from which a rung's lower price per call pays for its training.
 
     ``training`` in dollars, spread over ``months`` (after which data and task have moved and it is
-    trained anew: an assumption). None when a call saves nothing: then it never pays by price.
+    trained anew: an assumption). 1 at least; None when a call saves nothing: then it never pays
+    by price.
     """
     if saved_per_thousand <= 0:
         return None
-    return max(0.0, training) / months / saved_per_thousand * 1000
+    return max(1.0, training / months / saved_per_thousand * 1000)
 
 
 def _dollars(item: ItemResult, rate: Rate) -> float:

@@ -89,9 +89,8 @@ def break_even(
             f"{rung} costs no less per call than {replaced}, so its training "
             f"({_dollars(training)}) is never paid back by price; it has to pay by quality."
         )
-    pays = (
-        f"Against {replaced} its training ({_dollars(training)}) pays from "
-        f"{max(1, calls):,.0f} calls a month"
+    pays = f"Against {replaced} its training ({_dollars(training)}) pays from " + (
+        "the first call a month" if calls <= 1 else f"{calls:,.0f} calls a month"
     )
     if expected is None:
         return f"{pays}."
