@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metier.decision.report import as_json, html
+from metier.evaluation.items import items_table
 from metier.pipeline import Pipeline
 from metier.protocols import Progress, silent
 from metier.recipe import read_recipe
 from metier.serial import dump
 from metier.serving.specialist import release
-from metier.store import Project, write_text
+from metier.store import Project, write_table, write_text
 from metier.types import Decision, RunReport
 
 
@@ -57,6 +58,7 @@ def publish(report: RunReport, pipeline: Pipeline, folder: Path) -> Result:
     """
     write_text(folder / "report.html", html(report))
     write_text(folder / "report.json", dump(report))
+    write_table(folder / "items.parquet", items_table(report.scorecards))
     write_text(folder / "summary.json", dump(as_json(report)))
     specialist = None
     if report.decision.rung is not None:

@@ -18,12 +18,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sql
 from filelock import FileLock, Timeout
 
 from metier.errors import StorageError
 from metier.types import Json, content_hash
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _tables = sql.MetaData()
 _meta = sql.Table("meta", _tables, sql.Column("version", sql.Integer))
@@ -200,6 +204,16 @@ def write_text(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         aside = path.with_name(path.name + ".part")
         aside.write_text(text, encoding="utf-8")
+        os.replace(aside, path)
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write a Parquet file, whole or not at all."""
+    import pyarrow.parquet as parquet
+
+    with _storage_errors(path):
+        aside = path.with_name(path.name + ".part")
+        parquet.write_table(table, aside)
         os.replace(aside, path)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from metier.corpus.clean import make_step
-from metier.corpus.deduplicate import Deduplication, NearDuplicates, find_duplicates
+from metier.corpus.deduplicate import Deduplication, NearDuplicates
 from metier.corpus.ingest import ingest
 from metier.corpus.leak_probe import probe
 from metier.corpus.table import LanceCorpus
@@ -162,14 +162,6 @@ def test_near_duplicates_are_judged_by_their_true_similarity():
         assert near.add("") is None
         assert near.add("two words") is None
         assert near.add("two words") is not None
-
-
-def test_duplicate_pairs_name_the_first(tmp_path):
-    documents = [Document("a", "same text"), Document("b", "other"), Document("c", "Same  text")]
-    ingest(Listed(documents), tmp_path / "c", deduplication=Deduplication(exact=False))
-    corpus = LanceCorpus.open(tmp_path / "c")
-    pairs = find_duplicates(corpus.documents(), settings=Deduplication())
-    assert [(pair.first, pair.duplicate) for pair in pairs] == [("a", "c")]
 
 
 def test_the_leak_probe_sees_labels_in_what_was_removed(tmp_path):

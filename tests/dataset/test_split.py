@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metier.dataset.split import SplitPlan, group_duplicates, split
+from metier.dataset.split import SplitPlan, split
 from metier.errors import DataError
 from metier.types import Example, Task
 
@@ -105,13 +105,6 @@ def test_time_goes_from_train_to_test():
     newest_train = max(example.metadata["year"] for example in dataset.train)
     assert newest_train < min(example.metadata["year"] for example in dataset.dev)
     assert {example.metadata["year"] for example in dataset.test} == {2016, 2017, 2018, 2019}
-
-
-def test_duplicates_are_put_into_one_group():
-    grouped = group_duplicates(
-        examples(6, groups=3), [("e0000", "e0001"), ("e0001", "unknown"), ("e0004", "e0003")]
-    )
-    assert [example.group for example in grouped] == ["g0", "g0", "g2", "g0", "g0", "g2"]
 
 
 @pytest.mark.parametrize(

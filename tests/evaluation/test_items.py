@@ -1,19 +1,13 @@
-"""Items survive JSON and Arrow unchanged."""
+"""Items survive JSON, and stand in one table."""
 
 import json
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metier.errors import DataError
-from metier.evaluation.items import (
-    item_from_json,
-    item_to_json,
-    items_from_table,
-    items_to_table,
-)
-from metier.types import Answer, Citation, ItemResult, Message, Score, Span, Usage
+from metier import serial
+from metier.evaluation.items import items_table
+from metier.types import Answer, Citation, ItemResult, Message, Score, Scorecard, Span, Usage
 
 words = st.text(st.characters(blacklist_categories=["Cs"]), max_size=20)
 spans = st.builds(Span, words, st.just(0), st.just(3), st.none() | st.just(2),
@@ -35,22 +29,20 @@ items = st.builds(
 
 @given(items)
 def test_json_gives_the_same_item_back(item):
-    assert item_from_json(json.loads(json.dumps(item_to_json(item)))) == item
+    assert serial.from_json(ItemResult, json.loads(json.dumps(serial.to_json(item)))) == item
 
 
 @given(st.lists(items, max_size=4))
-def test_a_table_gives_the_same_items_back(some):
-    table = items_to_table(some)
-    assert items_from_table(table) == some
-    assert table.column("example").to_pylist() == [item.example for item in some]
+def test_the_table_has_a_row_for_each_rung_and_item(some):
+    cards = [Scorecard(rung, "test", tuple(some), {}, Usage(), 0.0) for rung in ("a", "b")]
 
+    rows = items_table(cards).to_pylist()
 
-def test_a_value_that_is_no_item_is_refused_with_its_field():
-    with pytest.raises(DataError, match="example"):
-        item_from_json({"suite": "test"})
-
-
-def test_a_table_of_another_format_is_refused():
-    table = items_to_table([]).replace_schema_metadata({"metier.items": "9"})
-    with pytest.raises(DataError, match="format 9"):
-        items_from_table(table)
+    assert [(row["rung"], row["answer"]) for row in rows] == [
+        (rung, item.answer.text) for rung in "ab" for item in some
+    ]
+    for row, item in zip(rows, some, strict=False):
+        assert row["prompt_tokens"] == item.answer.usage.prompt_tokens
+        assert [turn["content"] for turn in json.loads(row["prompt"])] == [
+            message.content for message in item.answer.prompt
+        ]

@@ -4,18 +4,17 @@ import csv
 import gzip
 import json
 import os
-from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from metier.errors import DataError, EmptyStageError, SourceError
-from metier.evaluation.forgetting import retention, take_suite
+from metier.evaluation.forgetting import retention
+from metier.evaluation.run import evaluate
 from metier.evaluation.suites import (
     arithmetic,
     general,
-    instructions,
     language,
     multiple_choice,
     retention_suites,
@@ -58,9 +57,13 @@ def test_the_questions_of_common_knowledge_have_four_different_choices():
     assert len({row[0] for row in rows}) == len(rows)
 
 
+def taken(model, suite):
+    return evaluate(suite.ask(model), suite)
+
+
 def test_the_place_of_the_right_choice_gives_nothing_away():
     model = LettersModel()
-    items = take_suite(model, general(0))
+    items = taken(model, general(0))
     # all choices are equally likely per letter, so the first is taken: right by chance only
     assert 0.1 < sum(item.scores[0].value for item in items) / len(items) < 0.45
 
@@ -73,7 +76,7 @@ def test_sums_are_right():
 
 
 def test_likelihood_is_per_letter():
-    items = take_suite(LettersModel(), language())
+    items = taken(LettersModel(), language())
     assert all(item.scores[0].value <= 0.3679 for item in items)
     assert max(item.scores[0].value for item in items) == pytest.approx(0.367879)
 
@@ -93,7 +96,7 @@ def test_a_file_of_questions_is_a_suite(tmp_path, name):
     if ".csv" in name:
         text = 'question,choices,answer\nWhich?,"[""xx"", ""a longer one""]",1\n'
     suite = multiple_choice(write(tmp_path / name, text))
-    (item,) = take_suite(LettersModel(), suite)
+    (item,) = taken(LettersModel(), suite)
     assert suite.name == "sky"
     assert item.answer.text == item.target == "a longer one"
     assert sum(item.answer.probabilities.values()) == pytest.approx(1)
@@ -153,14 +156,9 @@ def test_retention_of_other_items_or_of_nothing_is_refused():
         retention("lora", results([0, 0]), results([1, 0]), "s")
 
 
-def test_a_suite_for_rungs_is_not_taken_by_a_model():
-    with pytest.raises(DataError, match="asked of rungs"):
-        take_suite(LettersModel(), replace(instructions(0), ask=None))
-
-
 @pytest.mark.models
 def test_the_embedded_model_stands_well_above_the_floor():
     registry = pytest.importorskip("metier.models.registry")
     model = registry.LocalModels().language_model("SmolLM2-135M-Instruct")
-    items = take_suite(model, general(0, size=40))
+    items = taken(model, general(0, size=40))
     assert sum(item.scores[0].value for item in items) / 40 > 0.4

@@ -7,11 +7,8 @@ import re
 import tempfile
 import zlib
 from array import array
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, NamedTuple
-
-from metier.types import CleanDocument
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,37 +32,6 @@ class Deduplication:
     exact: bool = True
     near: bool = False
     threshold: float = 0.7
-
-
-class DuplicatePair(NamedTuple):
-    """A document and an earlier one that says the same."""
-
-    first: str
-    duplicate: str
-    similarity: float
-    """Jaccard similarity of the two sets of 5-word shingles; 1.0 for exact duplicates."""
-
-
-def find_duplicates(
-    documents: Iterable[CleanDocument], *, settings: Deduplication
-) -> list[DuplicatePair]:
-    """Every document that repeats an earlier one, with the earlier one; the first is kept."""
-    exact: dict[bytes, str] = {}
-    ids: list[str] = []
-    pairs = []
-    with NearDuplicates(settings.threshold) as near:
-        for document in documents:
-            key = text_key(document.text)
-            if settings.exact and key in exact:
-                pairs.append(DuplicatePair(exact[key], document.id, 1.0))
-                continue
-            exact[key] = document.id
-            if settings.near:
-                found = near.add(document.text)
-                ids.append(document.id)
-                if found is not None:
-                    pairs.append(DuplicatePair(ids[found.number], document.id, found.similarity))
-    return pairs
 
 
 def text_key(text: str) -> bytes:

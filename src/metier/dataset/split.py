@@ -61,29 +61,6 @@ def split(
     return Dataset(task, parts.train, parts.dev, parts.test, _version(task, parts))
 
 
-def group_duplicates(
-    examples: Sequence[Example], pairs: Iterable[tuple[str, str]]
-) -> list[Example]:
-    """The examples with the groups of near duplicates made one, so that they stay together.
-
-    ``pairs`` are ids of examples that resemble each other; unknown ids are passed over.
-    """
-    group_of = {example.id: example.group or example.id for example in examples}
-    parent = {group: group for group in group_of.values()}
-
-    def root(group: str) -> str:
-        while parent[group] != group:
-            parent[group] = parent[parent[group]]
-            group = parent[group]
-        return group
-
-    for first, second in pairs:
-        if first in group_of and second in group_of:
-            one, other = sorted((root(group_of[first]), root(group_of[second])))
-            parent[other] = one
-    return [replace(example, group=root(group_of[example.id])) for example in examples]
-
-
 def fewer_rows(dataset: Dataset, rows_per_class: int) -> Dataset | None:
     """The dataset with only the first rows of each label to train on; None if it has no more."""
     seen: Counter[str] = Counter()

@@ -2,38 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from metier import stats
 from metier.errors import DataError
-from metier.evaluation.run import Keep, evaluate
-from metier.evaluation.suites.suite import Suite
-from metier.protocols import LanguageModel, Progress, silent
 from metier.types import ItemResult, Retention
 
 UNIT = (0.0, 1.0)
-
-
-def take_suite(
-    model: LanguageModel,
-    suite: Suite,
-    *,
-    batch_size: int = 32,
-    done: Mapping[str, ItemResult] | None = None,
-    on_items: Keep = lambda items: None,
-    progress: Progress = silent,
-) -> list[ItemResult]:
-    """Let a bare language model, with or without an adapter, take a suite; see ``evaluate``."""
-    if suite.ask is None:
-        raise DataError(f"suite {suite.name!r} is asked of rungs, not of a bare model")
-    return evaluate(
-        suite.ask(model),
-        suite,
-        batch_size=batch_size,
-        done=done,
-        on_items=on_items,
-        progress=progress,
-    )
 
 
 def retention(

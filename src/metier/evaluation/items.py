@@ -1,92 +1,55 @@
-"""Item results as JSON and as an Arrow table, without loss in either direction."""
+"""Item results as one table, for whoever wants to look at them with other tools."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from functools import cache
+import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from metier.errors import DataError
-from metier.types import ItemResult, Json
+from metier import serial
+from metier.types import ItemResult, Scorecard
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pydantic import TypeAdapter
-
-TABLE_VERSION = "1"
 
 
-def item_to_json(item: ItemResult) -> dict[str, Json]:
-    """A value that ``json.dumps`` accepts and ``item_from_json`` turns back into an equal item."""
-    plain: dict[str, Json] = _adapter().dump_python(item, mode="json")
-    return plain
+def items_table(scorecards: Sequence[Scorecard]) -> pa.Table:
+    """One row per rung and item: what was asked and answered, its score, its cost in tokens.
 
-
-def item_from_json(value: Json) -> ItemResult:
-    """Read what ``item_to_json`` wrote; DataError names the field that does not fit."""
-    from pydantic import ValidationError
-
-    try:
-        return _adapter().validate_python(value)
-    except ValidationError as error:
-        raise DataError(f"not a stored item result: {error}") from error
-
-
-def items_to_table(items: Sequence[ItemResult]) -> pa.Table:
-    """One row per item: columns to query by, and the whole item as JSON in ``item``."""
+    ``prompt`` and ``probabilities`` are JSON; ``score`` is that of the suite's first scorer.
+    """
     import pyarrow as pa
 
+    rows = [(card.rung, item) for card in scorecards for item in card.items]
     return pa.table(
         {
-            "example": [item.example for item in items],
-            "suite": [item.suite for item in items],
-            "input": [item.input for item in items],
-            "target": [item.target for item in items],
-            "answer": [item.answer.text for item in items],
-            "scorer": [item.scores[0].scorer if item.scores else None for item in items],
-            "score": [item.scores[0].value if item.scores else None for item in items],
-            "prompt_tokens": [item.answer.usage.prompt_tokens for item in items],
-            "completion_tokens": [item.answer.usage.completion_tokens for item in items],
-            "seconds": [item.seconds for item in items],
-            "item": [_adapter().dump_json(item).decode() for item in items],
-        },
-        schema=_schema(),
+            "rung": pa.array([rung for rung, _ in rows], pa.string()),
+            "suite": pa.array([item.suite for _, item in rows], pa.string()),
+            "example": pa.array([item.example for _, item in rows], pa.string()),
+            "input": pa.array([item.input for _, item in rows], pa.string()),
+            "target": pa.array([item.target for _, item in rows], pa.string()),
+            "answer": pa.array([item.answer.text for _, item in rows], pa.string()),
+            "scorer": pa.array([_scored(item)[0] for _, item in rows], pa.string()),
+            "score": pa.array([_scored(item)[1] for _, item in rows], pa.float64()),
+            "probabilities": pa.array([_probabilities(item) for _, item in rows], pa.string()),
+            "prompt": pa.array([_prompt(item) for _, item in rows], pa.string()),
+            "prompt_tokens": pa.array([i.answer.usage.prompt_tokens for _, i in rows], pa.int64()),
+            "completion_tokens": pa.array(
+                [i.answer.usage.completion_tokens for _, i in rows], pa.int64()
+            ),
+            "seconds": pa.array([item.seconds for _, item in rows], pa.float64()),
+        }
     )
 
 
-def items_from_table(table: pa.Table) -> list[ItemResult]:
-    """The items of ``items_to_table``, in the table's order."""
-    written = (table.schema.metadata or {}).get(b"metier.items", TABLE_VERSION.encode()).decode()
-    if written != TABLE_VERSION:
-        raise DataError(f"items were stored in format {written}; this metier reads {TABLE_VERSION}")
-    texts: Iterable[str] = table.column("item").to_pylist()
-    return [_adapter().validate_json(text) for text in texts]
+def _scored(item: ItemResult) -> tuple[str | None, float | None]:
+    return (item.scores[0].scorer, item.scores[0].value) if item.scores else (None, None)
 
 
-def _schema() -> pa.Schema:
-    import pyarrow as pa
-
-    texts, counts, numbers = pa.string(), pa.int64(), pa.float64()
-    return pa.schema(
-        [
-            ("example", texts),
-            ("suite", texts),
-            ("input", texts),
-            ("target", texts),
-            ("answer", texts),
-            ("scorer", texts),
-            ("score", numbers),
-            ("prompt_tokens", counts),
-            ("completion_tokens", counts),
-            ("seconds", numbers),
-            ("item", texts),
-        ],
-        metadata={"metier.items": TABLE_VERSION},
-    )
+def _probabilities(item: ItemResult) -> str | None:
+    given = item.answer.probabilities
+    return None if given is None else json.dumps(dict(given), ensure_ascii=False)
 
 
-@cache
-def _adapter() -> TypeAdapter[ItemResult]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(ItemResult)
+def _prompt(item: ItemResult) -> str:
+    return json.dumps(serial.to_json(item.answer)["prompt"], ensure_ascii=False)
