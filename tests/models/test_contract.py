@@ -5,6 +5,8 @@ import json
 import jsonschema
 import pytest
 
+from metier.errors import EndpointError
+from metier.models.openai import OpenAIModel
 from metier.protocols import LanguageModel
 from metier.types import GenerateConfig
 
@@ -97,8 +99,13 @@ def test_json_fits_its_schema(model, schema):
 
 def test_label_scores_are_log_likelihoods(model):
     batch = [ask("My car broke down."), ask("Which group is about rockets and stars?")]
-    scored = model.score_labels(batch, LABELS)
-    whole = model.loglikelihood([(turn, label) for turn in batch for label in LABELS])
+    labels = LABELS
+    if isinstance(model, OpenAIModel):  # an endpoint spells tokens, and half a character has none
+        with pytest.raises(EndpointError, match="plain letters"):
+            model.score_labels(batch[:1], LABELS)
+        labels = tuple(label for label in LABELS if label.isascii())
+    scored = model.score_labels(batch, labels)
+    whole = model.loglikelihood([(turn, label) for turn in batch for label in labels])
     flat = [log for scores in scored for log in scores.log_likelihoods]
     assert flat == pytest.approx(whole, abs=0.01)
     assert all(log < 0 for log in flat)

@@ -200,7 +200,10 @@ class OpenAIModel:
             if written == text:  # this was the end of the turn
                 return total
             written += token["decoded_token"]
-        raise EndpointError(f"{self.name} cut the answer {text!r} into tokens that do not spell it")
+        raise EndpointError(
+            f"{self.name} cut the answer {text!r} into tokens that do not spell it, as happens to "
+            "characters of several tokens; write the label in plain letters"
+        )
 
 
 def _schema(config: GenerateConfig) -> Mapping[str, Json] | None:
