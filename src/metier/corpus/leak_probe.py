@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from metier.errors import DataError
+from metier.stats import proportion
 from metier.types import CleanDocument, Estimate, LeakProbe
 
 _FOLDS = 5
@@ -60,13 +60,4 @@ def _accuracy(texts: list[str], labels: list[str], seed: int) -> Estimate:
     folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
     predicted = cross_val_predict(model, texts, labels, cv=folds)
     right = sum(a == b for a, b in zip(predicted, labels, strict=True))
-    return _proportion(right, len(labels))
-
-
-def _proportion(successes: int, n: int) -> Estimate:
-    """Wilson's interval; ``metier.stats.proportion`` takes this place."""
-    z = 1.959964
-    share = successes / n
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return Estimate(share, max(0.0, centre - half), min(1.0, centre + half), n)
+    return proportion(right, len(labels))

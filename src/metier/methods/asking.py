@@ -31,7 +31,7 @@ CONTENT_FREE = ("N/A", "[MASK]", "")
 
 CALIBRATIONS = ("none", "contextual", "batch")
 
-_BATCH_TEXTS = 64  # the prior's standard error is then below a point or two
+_BATCH_TEXTS = 64  # an assumption: not tuned
 
 
 class ModelAnswerer:

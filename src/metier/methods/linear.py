@@ -153,7 +153,7 @@ class _Span:
     """An orthonormal basis of the space that the training rows span.
 
     With fewer rows than features the optimum lies in that space, so it can be found in its
-    coordinates: the same classifier, thirty times as fast for n-grams.
+    coordinates: the same classifier, and fewer of them.
     """
 
     features: Matrix

@@ -107,8 +107,8 @@ class Weighting:
     """The square of scikit-learn's smoothed ``ln((1 + rows) / (1 + rows with the term)) + 1``.
 
     Squared, since few rows leave common words much of a text's length: on validation posts of
-    20 newsgroups 88.8 to 90.5 % (400 rows, 8 classes), with strict cleaning 73.8 to 77.6 %; a
-    list of stop words gave less and would know one language only.
+    20 newsgroups 88.8 to 90.5 % (400 rows, 8 classes, n=1,200, 2 draws), with strict cleaning
+    73.8 to 77.6 %. A list of stop words would know one language only.
     """
     counters: Mapping[str, CountVectorizer]
 
