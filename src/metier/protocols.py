@@ -17,9 +17,11 @@ from metier.types import (
     Document,
     Example,
     GenerateConfig,
+    Hit,
     Json,
     LabelScores,
     Malformed,
+    Scope,
     Score,
     Task,
 )
@@ -93,6 +95,28 @@ class Embedder(Protocol):
     def name(self) -> str: ...
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Shape (texts, dimensions), rows of length 1. Long texts are read whole, in windows."""
+        ...
+
+
+@runtime_checkable
+class Retriever(Protocol):
+    """Finds passages for questions, in one store at its present version."""
+
+    def search(
+        self, questions: Sequence[str], k: int = 5, *, scope: Scope | None = None
+    ) -> list[list[Hit]]:
+        """At most ``k`` hits for each question, the best first; none when the store is empty."""
+        ...
+
+
+@runtime_checkable
+class SupportChecker(Protocol):
+    """Judges whether a passage says what a claim says."""
+
+    @property
+    def name(self) -> str: ...
+    def support(self, batch: Sequence[tuple[str, str]]) -> list[float]:
+        """For each (claim, passage): the calibrated probability that the passage supports it."""
         ...
 
 

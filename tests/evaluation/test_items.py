@@ -7,7 +7,17 @@ from hypothesis import strategies as st
 
 from metier import serial
 from metier.evaluation.items import items_table
-from metier.types import Answer, Citation, ItemResult, Message, Score, Scorecard, Span, Usage
+from metier.types import (
+    Answer,
+    Grounding,
+    GroundingChunk,
+    ItemResult,
+    Message,
+    Score,
+    Scorecard,
+    Span,
+    Usage,
+)
 
 words = st.text(st.characters(blacklist_categories=["Cs"]), max_size=20)
 spans = st.builds(Span, words, st.just(0), st.just(3), st.none() | st.just(2),
@@ -18,7 +28,11 @@ answers = st.builds(
     usage=st.builds(Usage, st.integers(0, 99), st.integers(0, 9), st.integers(0, 9)),
     prompt=st.lists(st.builds(Message, st.just("user"), words), max_size=2).map(tuple),
     probabilities=st.none() | st.dictionaries(words, st.floats(0, 1), max_size=3),
-    citations=st.lists(st.builds(Citation, words, spans, words), max_size=2).map(tuple),
+    grounding=st.none()
+    | st.builds(
+        Grounding,
+        chunks=st.lists(st.builds(GroundingChunk, words, words, spans), max_size=2).map(tuple),
+    ),
     abstained=st.booleans(),
 )
 items = st.builds(

@@ -62,7 +62,7 @@ def packed(view: View, items: Sequence[Item]) -> Markup:
     Keys: ``rungs`` (name, colour class), ``focus`` and ``below`` (positions in ``rungs``),
     ``strings`` and ``items``. An item is ``[id, input, target, answers]``; an answer is
     ``[rung, text, value, seconds, tokens in, tokens out, abstained, prompt, labels,
-    probabilities, citations, explanations]``. Texts that recur are positions in ``strings``; a
+    probabilities, cited, explanations]``. Texts that recur are positions in ``strings``; a
     prompt's message is ``[role, before, length, after]``: the text ``before``, the first
     ``length`` characters of the input, the text ``after``. Nothing is shortened.
     """
@@ -138,7 +138,7 @@ def _answer(one: RungAnswer, text: str, table: _Strings) -> list[Json]:
         [_message(message, text, table) for message in answer.prompt],
         [table(label) for label in given],
         [float(f"{value:.3g}") for value in given.values()],
-        [citation.title or citation.chunk for citation in answer.citations],
+        [chunk.title or chunk.id for chunk in answer.cited],
         [score.explanation for score in one.result.scores if score.explanation],
     ]
 

@@ -1,0 +1,35 @@
+"""``metier.toml`` as typed models: its tables, and how it is read."""
+
+from __future__ import annotations
+
+from metier.recipe.reading import dotted, line_of, nearest, parse_recipe, read_recipe
+from metier.recipe.tables import (
+    DEFAULT_RUNGS,
+    EMBEDDED_EMBEDDER,
+    EMBEDDED_MODEL,
+    CleaningSettings,
+    PriceSettings,
+    RungSettings,
+    Section,
+    SourceSettings,
+    SplitSettings,
+)
+from metier.recipe.whole import Recipe
+
+__all__ = [
+    "DEFAULT_RUNGS",
+    "EMBEDDED_EMBEDDER",
+    "EMBEDDED_MODEL",
+    "CleaningSettings",
+    "PriceSettings",
+    "Recipe",
+    "RungSettings",
+    "Section",
+    "SourceSettings",
+    "SplitSettings",
+    "dotted",
+    "line_of",
+    "nearest",
+    "parse_recipe",
+    "read_recipe",
+]

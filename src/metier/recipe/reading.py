@@ -1,0 +1,124 @@
+"""Reads ``metier.toml``; reports every problem at once, with its line and nearest spelling."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from metier.errors import Problem, RecipeError
+from metier.recipe.tables import Section
+from metier.recipe.whole import Recipe
+from metier.toml_lines import KeyPath, key_lines
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read and check a recipe; raises RecipeError with all problems at once."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        message = "no such file; `metier new DATA` writes a recipe from your data"
+        raise RecipeError([Problem(str(path), None, "", message)]) from None
+    except IsADirectoryError:
+        return read_recipe(path / "metier.toml")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError([Problem(str(path), None, "", f"cannot be read: {error}")]) from error
+    return parse_recipe(text, file=str(path))
+
+
+def parse_recipe(text: str, *, file: str = "metier.toml") -> Recipe:
+    """Check a recipe given as text."""
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError([_syntax_problem(str(error), file)]) from None
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        lines = key_lines(text)
+        errors = [dict(e) for e in error.errors()]
+        causes = [e for e in errors if not _follows_from_another(e, errors)]
+        raise RecipeError([_problem(e, file, lines) for e in causes]) from None
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """A hint that names the nearest known spelling, or all of them when few."""
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    if close:
+        return f"; did you mean `{close[0]}`?"
+    return f"; known: {', '.join(sorted(known))}" if 0 < len(known) <= 20 else ""
+
+
+def dotted(path: KeyPath) -> str:
+    """A key path as a person writes it: ``rungs[2].rank``."""
+    text = ""
+    for part in path:
+        text += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def line_of(path: KeyPath, lines: Mapping[KeyPath, int]) -> int | None:
+    """The line of a key, or of the nearest table around it."""
+    for length in range(len(path), 0, -1):
+        if path[:length] in lines:
+            return lines[path[:length]]
+    return None
+
+
+def _syntax_problem(message: str, file: str) -> Problem:
+    text, _, place = message.partition(" (at line ")
+    line = int(place.split(",")[0]) if place else None
+    return Problem(file, line, "", f"not valid TOML: {text}")
+
+
+def _problem(error: dict[str, Any], file: str, lines: Mapping[KeyPath, int]) -> Problem:
+    path: KeyPath = tuple(p for p in error["loc"] if not _is_union_branch(p))
+    line = line_of(path, lines)
+    match error["type"]:
+        case "extra_forbidden":
+            message = "unknown key" + nearest(str(path[-1]), _keys_at(path[:-1]))
+        case "missing":
+            message = "is missing"
+        case "literal_error":
+            expected = error["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
+            message = f"{error['input']!r} is not allowed" + nearest(
+                str(error["input"]), [e.strip() for e in expected]
+            )
+        case "value_error":
+            message = str(error["ctx"]["error"])
+        case _:
+            message = f"{error['msg']}, got {error['input']!r}"
+    return Problem(file, line, dotted(path), message)
+
+
+def _follows_from_another(error: dict[str, Any], errors: Sequence[dict[str, Any]]) -> bool:
+    """Whether the table itself is only wrong because something in it is."""
+    depth = len(error["loc"])
+    return (
+        any(len(e["loc"]) > depth and e["loc"][:depth] == error["loc"] for e in errors)
+        and error["type"] != "value_error"
+    )
+
+
+def _is_union_branch(part: object) -> bool:
+    return isinstance(part, str) and ("[" in part or part in {"float", "int", "constrained-float"})
+
+
+def _keys_at(path: KeyPath) -> list[str]:
+    """The keys that the recipe knows in the table at ``path``."""
+    model: Any = Recipe
+    for part in path:
+        if isinstance(part, int):
+            continue
+        annotation = model.model_fields[part].annotation
+        candidates = [annotation, *get_args(annotation)]
+        model = next((c for c in candidates if _is_section(c)), Section)
+    return list(model.model_fields)
+
+
+def _is_section(annotation: object) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Section)

@@ -1,0 +1,59 @@
+"""A whole recipe: its tables, and what must hold between them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from metier.recipe.tables import (
+    DEFAULT_RUNGS,
+    BudgetSettings,
+    ChunkSettings,
+    CleaningSettings,
+    CurveSettings,
+    GateSettings,
+    ModelSettings,
+    PriceSettings,
+    RetentionSettings,
+    RungSettings,
+    Section,
+    SourceSettings,
+    SplitSettings,
+    TaskSettings,
+)
+
+
+class Recipe(Section):
+    """A whole ``metier.toml``."""
+
+    name: str
+    """What the report is called."""
+    seed: int = 0
+    """Every random choice starts here."""
+    sources: Annotated[tuple[SourceSettings, ...], Field(min_length=1)]
+    cleaning: CleaningSettings = CleaningSettings()
+    chunks: ChunkSettings = ChunkSettings()
+    task: TaskSettings
+    split: SplitSettings = SplitSettings()
+    model: ModelSettings = ModelSettings()
+    rungs: tuple[RungSettings, ...] = DEFAULT_RUNGS
+    retention: RetentionSettings = RetentionSettings()
+    gates: GateSettings = GateSettings()
+    budget: BudgetSettings = BudgetSettings()
+    prices: PriceSettings = PriceSettings()
+    curve: CurveSettings = CurveSettings()
+
+    @model_validator(mode="after")
+    def _rung_names_differ(self) -> Recipe:
+        names = [rung.rung for rung in self.rungs]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two rungs are called {twice[0]!r}; give each a `name` of its own")
+        return self
+
+    @model_validator(mode="after")
+    def _split_has_its_column(self) -> Recipe:
+        if self.split.by != "document" and not self.split.column:
+            raise ValueError(f"[split] by = {self.split.by!r} needs `column`")
+        return self

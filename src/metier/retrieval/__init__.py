@@ -1,0 +1,1 @@
+"""Finding passages, and proving what an answer rests on."""

@@ -1,0 +1,86 @@
+"""What an answer rests on: passages that were found, and which of its segments they support."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from metier.types.corpus import Chunk, Span
+from metier.types.plain import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which part of the store a search may see."""
+
+    as_of: str | None = None
+    """ISO 8601 date: only what was valid then; None for what is valid now."""
+    tiers: tuple[str, ...] = ()
+    """Only these tiers; empty for all, the most authoritative first."""
+    tenant: str = ""
+    """Only what belongs to this tenant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk that a search found."""
+
+    chunk: Chunk
+    score: float
+    """Comparable within one search only; larger is better."""
+    uri: str = ""
+    tier: str = ""
+    valid_from: str | None = None
+    valid_to: str | None = None
+    """ISO 8601 dates between which the text holds; None for no bound."""
+    metadata: Mapping[str, Json] = field(default_factory=dict)
+    ranks: Mapping[str, int] = field(default_factory=dict)
+    """Place in each part's own list, from 1: ``vector``, ``text``, ..."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroundingChunk:
+    """A passage that stood before the model, or that an answer cites."""
+
+    id: str
+    text: str
+    span: Span
+    title: str = ""
+    uri: str = ""
+    tier: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """A segment of an answer, and the passages that support it."""
+
+    start: int
+    """Offset in the answer's text; ``answer.text[start:end]`` is the segment."""
+    end: int
+    chunks: tuple[int, ...]
+    """Places in ``Grounding.chunks``; empty when nothing supports the segment."""
+    confidence: float
+    """Calibrated probability that the cited chunks say what the segment says."""
+    quotes: tuple[Span, ...] = ()
+    """Where in the sources it is said, word for word, one for each of ``chunks``."""
+    verdict: Literal["supported", "unsupported", "unchecked"] = "unchecked"
+
+
+@dataclass(frozen=True, slots=True)
+class Grounding:
+    """What was asked of the store, what it gave, and what of the answer rests on it.
+
+    The same three parts as Gemini's grounding metadata: ``webSearchQueries``, ``groundingChunks``,
+    ``groundingSupports``.
+    """
+
+    queries: tuple[str, ...] = ()
+    chunks: tuple[GroundingChunk, ...] = ()
+    supports: tuple[Support, ...] = ()
+
+    @property
+    def cited(self) -> tuple[GroundingChunk, ...]:
+        """The passages that support something, in the order in which they were shown."""
+        places = {place for support in self.supports for place in support.chunks}
+        return tuple(chunk for place, chunk in enumerate(self.chunks) if place in places)
