@@ -192,6 +192,9 @@ def _name_problems(recipe: Recipe) -> Iterator[Finding]:
 
 def _file_problems(recipe: Recipe, folder: Path) -> Iterator[Finding]:
     """Files that are read last; that one is missing should not be found out hours later."""
+    asked = recipe.questions
+    if asked and "://" not in asked.path and not (folder / asked.path).exists():
+        yield ("questions", "path"), f"there is no file {folder / asked.path}"
     for position, name in enumerate(recipe.retention.files):
         if not (folder / name).is_file():
             yield ("retention", "files", position), f"there is no file {folder / name}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from metier.errors import DataError
 from metier.methods import candidate as candidates
-from metier.methods.asking import base_of
+from metier.methods.asking import base_of, in_own_words
 from metier.methods.classify import answers, question
 from metier.methods.linear import softmax
 from metier.protocols import FitContext, LanguageModel, Models
@@ -122,7 +122,7 @@ class TunedAnswerer:
         config = GenerateConfig(max_new_tokens=self._task.max_answer_tokens)
         written = self._model.generate(prompts, config)
         return [
-            Answer(completion.text.strip(), completion.usage, prompt)
+            in_own_words(completion, prompt)
             for prompt, completion in zip(prompts, written, strict=True)
         ]
 
