@@ -11,18 +11,23 @@ from metier.types import ABSTENTION, Example
 FACTS_PER_CASE = 4
 
 _STARTS = ("Bar", "Tol", "Quen", "Mar", "Hes", "Dor", "Vel", "Kas", "Lun", "Fer", "Osk", "Pell",
-           "Rud", "Sab", "Tam", "Urv", "Wex", "Yor", "Zan", "Cro", "Gli", "Nim", "Jas", "Ebb")  # fmt: skip
+           "Rud", "Sab", "Tam", "Urv", "Wex", "Yor", "Zan", "Cro", "Gli", "Nim", "Jas", "Ebb",
+)  # fmt: skip
 _MIDDLES = ("", "a", "en", "ol", "in", "ar", "u", "et")
 _ENDS = ("ven", "mar", "dell", "sko", "rick", "tham", "lo", "bury", "nick", "zen", "ford", "by",
-         "gan", "wick", "ston", "ria")  # fmt: skip
+         "gan", "wick", "ston", "ria",
+)  # fmt: skip
 _FIRST = ("Orla", "Petra", "Simon", "Ruth", "Ivo", "Clara", "Hugo", "Nadia", "Felix", "Greta",
-          "Oscar", "Lena", "Marcus", "Alma", "Theo", "Vera")  # fmt: skip
+          "Oscar", "Lena", "Marcus", "Alma", "Theo", "Vera",
+)  # fmt: skip
 _COURTS = ("Lenwick", "Ostermoor", "Calder Bay", "Hollin", "Varn", "Eastmere", "Pelham Cross",
-           "Torrin", "Wexley", "Mirefield", "Dunmore", "Saltash")  # fmt: skip
+           "Torrin", "Wexley", "Mirefield", "Dunmore", "Saltash",
+)  # fmt: skip
 _HOLDINGS = ("the contract was void", "the claim came too late", "the search was unlawful",
              "the patent was invalid", "the tax was lawful", "the dismissal was unfair",
              "the will was forged", "the fine was excessive", "the permit was binding",
-             "the witness was reliable", "the lease had ended", "the warning was enough")  # fmt: skip
+             "the witness was reliable", "the lease had ended", "the warning was enough",
+)  # fmt: skip
 
 ATTRIBUTES = ("judge", "court", "year", "holding")
 
@@ -67,7 +72,8 @@ NEW = {
 
 REVERSE_SEEN = ("Which case did Judge {judge} decide?", "What case was decided by Judge {judge}?",
                 "Over which case did Judge {judge} preside?",
-                "In which case was {judge} the judge?")  # fmt: skip
+                "In which case was {judge} the judge?",
+)  # fmt: skip
 REVERSE_NEW = "I know only the judge, {judge}; please tell me the case."
 TWO_HOP = {
     "court": "Where was the case that Judge {judge} decided heard?",
