@@ -8,12 +8,13 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from metier.cli import models, recipe
+from metier.cli import keys, models, recipe
 from metier.cli.ask import ask
 from metier.cli.new import new
 from metier.cli.report import report
 from metier.cli.run import run
 from metier.cli.runs import runs
+from metier.cli.serve import serve
 from metier.cli.stages import decide, evaluate, fit, ingest
 from metier.errors import UserError
 
@@ -44,10 +45,11 @@ app = typer.Typer(
     add_completion=False,
 )
 
-for verb in (new, ingest, fit, evaluate, decide, run, report, ask, runs):
+for verb in (new, ingest, fit, evaluate, decide, run, report, ask, runs, serve):
     app.command()(verb)
 app.add_typer(recipe.app, name="recipe")
 app.add_typer(models.app, name="models")
+app.add_typer(keys.app, name="keys")
 
 
 @app.callback(invoke_without_command=True)

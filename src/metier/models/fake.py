@@ -157,6 +157,8 @@ def _instance(schema: Mapping[str, Json]) -> Json:
         return schema["enum"][0]
     if "const" in schema:
         return schema["const"]
+    if "anyOf" in schema:
+        return _instance(schema["anyOf"][0])
     kind = schema.get("type", "object")
     if kind == "object":
         parts = schema.get("properties", {})

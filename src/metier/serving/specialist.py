@@ -12,7 +12,16 @@ from metier.methods import method
 from metier.methods.candidate import read as read_candidate
 from metier.protocols import Models
 from metier.store import replace_directory, write_text
-from metier.types import Answer, Candidate, Engine, Estimate, Message, Release, RunReport
+from metier.types import (
+    Answer,
+    Candidate,
+    Conversation,
+    Engine,
+    Estimate,
+    Message,
+    Release,
+    RunReport,
+)
 
 RELEASE_FILE = "release.json"
 
@@ -34,7 +43,11 @@ class Specialist:
         for place, text in enumerate(texts, start=1):
             if not text or text.isspace():
                 raise DataError(f"question {place} of {len(texts)} is empty; give it a text")
-        return self._answerer.answer([(Message("user", text),) for text in texts])
+        return self.answer([(Message("user", text),) for text in texts])
+
+    def answer(self, batch: Sequence[Conversation]) -> list[Answer]:
+        """Answer whole conversations, as evaluation asks them."""
+        return self._answerer.answer(batch)
 
 
 def load(directory: Path | str, *, models: Models | None = None) -> Specialist:

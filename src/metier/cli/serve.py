@@ -1,0 +1,63 @@
+"""``metier serve``: an OpenAI-compatible server for specialists, bases and adapters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+BOOK = Path(".metier") / "gateway.sqlite"
+BookOption = Annotated[
+    Path, typer.Option("--book", help="The SQLite file with keys, feedback and the request log.")
+]
+
+
+def serve(
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Projects, releases, adapters or models, each as PLACE, NAME=PLACE or "
+            "NAME@TENANT=PLACE."
+        ),
+    ] = None,
+    host: Annotated[str, typer.Option(help="Another than loopback needs a key.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
+    base: Annotated[
+        str, typer.Option(help="The model that adapters stand on.")
+    ] = "smollm2-135m-instruct",
+    embedder: Annotated[
+        str, typer.Option(help="The model of /v1/embeddings; empty for none.")
+    ] = "all-minilm-l6-v2",
+    engine: Annotated[str, typer.Option(help="openvino or transformers.")] = "openvino",
+    book: BookOption = BOOK,
+    keep_texts: Annotated[
+        bool, typer.Option(help="Log questions and answers, personal data replaced.")
+    ] = False,
+    retention_days: Annotated[float, typer.Option(min=0, help="How long the log is kept.")] = 30.0,
+    certificate: Annotated[Path | None, typer.Option(help="TLS: the certificate chain.")] = None,
+    key: Annotated[Path | None, typer.Option(help="TLS: the private key.")] = None,
+) -> None:
+    """Serve what was measured to any client that speaks OpenAI's protocol."""
+    from metier.cli.console import console
+    from metier.errors import DataError
+    from metier.serving.start import ServeOptions, serve
+
+    if engine not in ("openvino", "transformers"):
+        raise DataError(f"there is no engine {engine!r}; choose openvino or transformers")
+    options = ServeOptions(
+        tuple(targets or ()),
+        base=base,
+        embedder=embedder or None,
+        engine="openvino" if engine == "openvino" else "transformers",
+        book=book,
+        keep_texts=keep_texts,
+        retention_days=retention_days,
+        host=host,
+        port=port,
+        certificate=certificate,
+        key=key,
+    )
+    scheme = "https" if certificate else "http"
+    console(error=True).print(f"serving on {scheme}://{host}:{port}/v1; Ctrl-C stops")
+    serve(options)

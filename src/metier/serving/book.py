@@ -1,0 +1,212 @@
+"""What the gateway remembers in one SQLite file: keys, requests, feedback, who changed what."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from metier.errors import StorageError
+from metier.types import Json
+
+MIGRATIONS = (
+    """
+    CREATE TABLE keys (
+        id TEXT PRIMARY KEY, hash BLOB NOT NULL, name TEXT NOT NULL, tenant TEXT NOT NULL,
+        scopes TEXT NOT NULL, per_minute INTEGER, tokens_per_day INTEGER,
+        created REAL NOT NULL, revoked REAL
+    );
+    CREATE TABLE requests (
+        id TEXT PRIMARY KEY, created REAL NOT NULL, tenant TEXT NOT NULL, key TEXT NOT NULL,
+        model TEXT NOT NULL, route TEXT NOT NULL, status INTEGER NOT NULL, seconds REAL NOT NULL,
+        prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL,
+        asked TEXT, answered TEXT
+    );
+    CREATE INDEX requests_by_key ON requests (key, created);
+    CREATE INDEX requests_by_time ON requests (created);
+    CREATE TABLE feedback (
+        id INTEGER PRIMARY KEY, response TEXT NOT NULL, tenant TEXT NOT NULL, key TEXT NOT NULL,
+        created REAL NOT NULL, thumb TEXT, correction TEXT, comment TEXT
+    );
+    CREATE TABLE audit (
+        id INTEGER PRIMARY KEY, created REAL NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL,
+        subject TEXT NOT NULL
+    );
+    """,
+)
+"""Numbered from 1 by position; append, never edit after a release."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One request as the log keeps it; texts only when the operator asked for them."""
+
+    id: str
+    tenant: str
+    key: str
+    model: str
+    route: str
+    status: int
+    seconds: float
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    asked: str | None = None
+    answered: str | None = None
+
+
+class Book:
+    """One file, safe for several threads and for ``kill -9``."""
+
+    def __init__(self, path: Path, *, now: Callable[[], float] = time.time) -> None:
+        """Open or make the file; ``StorageError`` where that is impossible."""
+        self.path = path
+        self._now = now
+        self._lock = threading.Lock()
+        with self._errors():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, check_same_thread=False, timeout=30)
+            path.chmod(0o600)
+            self._db.row_factory = sqlite3.Row
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._migrate()
+
+    def log(self, served: Served) -> None:
+        """Note a request; survives a kill of the process, and a power cut but for the last."""
+        values = [getattr(served, name) for name in Served.__slots__]
+        marks = ", ".join("?" * (len(values) + 1))
+        names = ", ".join((*Served.__slots__, "created"))
+        with self._write("NORMAL") as db:
+            db.execute(f"INSERT INTO requests ({names}) VALUES ({marks})", (*values, self._now()))
+
+    def request(self, response: str, tenant: str) -> Json | None:
+        """The logged request that gave this response, if it is this tenant's."""
+        return self._one("SELECT * FROM requests WHERE id = ? AND tenant = ?", response, tenant)
+
+    def history(self, tenant: str, text: str = "", *, limit: int = 50) -> list[Json]:
+        """A tenant's logged requests whose texts contain ``text``, the newest first."""
+        like = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+        return self._all(
+            "SELECT * FROM requests WHERE tenant = ? AND (? = '%%' OR asked LIKE ? ESCAPE '\\' "
+            "OR answered LIKE ? ESCAPE '\\') ORDER BY created DESC LIMIT ?",
+            *(tenant, like, like, like, limit),
+        )
+
+    def add_feedback(self, response: str, tenant: str, key: str, given: Json) -> int:
+        """Keep a reaction; it is on the disk when this returns."""
+        with self._write("FULL") as db:
+            done = db.execute(
+                "INSERT INTO feedback (response, tenant, key, created, thumb, correction, comment) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(response, tenant, key, self._now()),
+                    *(given.get(name) for name in ("thumb", "correction", "comment")),
+                ),
+            )
+        return int(done.lastrowid or 0)
+
+    def feedback(self, tenant: str | None = None) -> list[Json]:
+        """All reactions, or a tenant's, the oldest first."""
+        if tenant is None:
+            return self._all("SELECT * FROM feedback ORDER BY id")
+        return self._all("SELECT * FROM feedback WHERE tenant = ? ORDER BY id", tenant)
+
+    def tokens_since(self, key: str, moment: float) -> int:
+        """Tokens that a key has spent since a moment."""
+        row = self._one(
+            "SELECT COALESCE(SUM(prompt_tokens + completion_tokens), 0) AS spent FROM requests "
+            "WHERE key = ? AND created >= ?",
+            *(key, moment),
+        )
+        return int(row["spent"]) if row else 0
+
+    def add_key(self, row: Json) -> None:
+        """Keep a key's hash and rights."""
+        with self._write("FULL") as db:
+            db.execute(
+                "INSERT INTO keys (id, hash, name, tenant, scopes, per_minute, tokens_per_day, "
+                "created) VALUES (:id, :hash, :name, :tenant, :scopes, :per_minute, "
+                ":tokens_per_day, :created)",
+                {**row, "scopes": json.dumps(row["scopes"]), "created": self._now()},
+            )
+
+    def key(self, key: str) -> Json | None:
+        """A key's row, revoked or not."""
+        return self._one("SELECT * FROM keys WHERE id = ?", key)
+
+    def keys(self) -> list[Json]:
+        """All keys without their hashes, the oldest first."""
+        rows = self._all("SELECT * FROM keys ORDER BY created")
+        return [{name: row[name] for name in row if name != "hash"} for row in rows]
+
+    def has_keys(self) -> bool:
+        """Whether a key was ever made."""
+        return self._one("SELECT 1 FROM keys LIMIT 1") is not None
+
+    def revoke(self, key: str) -> bool:
+        """End a key's rights; False where there is no such key in force."""
+        with self._write("FULL") as db:
+            done = db.execute(
+                "UPDATE keys SET revoked = ? WHERE id = ? AND revoked IS NULL", (self._now(), key)
+            )
+        return done.rowcount == 1
+
+    def audit(self, actor: str, action: str, subject: str) -> None:
+        """Note who changed what; nothing is ever taken out of this table."""
+        with self._write("FULL") as db:
+            db.execute(
+                "INSERT INTO audit (created, actor, action, subject) VALUES (?, ?, ?, ?)",
+                (self._now(), actor, action, subject),
+            )
+
+    def audits(self) -> list[Json]:
+        """The audit log, the oldest first."""
+        return self._all("SELECT * FROM audit ORDER BY id")
+
+    def forget(self, days: float) -> int:
+        """Delete the log of requests older than this; how many went. Feedback stays."""
+        with self._write("FULL") as db:
+            oldest = self._now() - days * 86400
+            done = db.execute("DELETE FROM requests WHERE created < ?", (oldest,))
+        return done.rowcount
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    @contextmanager
+    def _write(self, synchronous: str) -> Iterator[sqlite3.Connection]:
+        """A transaction; FULL waits until the disk has it, NORMAL does not."""
+        with self._lock, self._errors():
+            self._db.execute(f"PRAGMA synchronous = {synchronous}")
+            with self._db:
+                yield self._db
+
+    def _all(self, query: str, *values: Json) -> list[Json]:
+        with self._lock, self._errors():
+            return [dict(row) for row in self._db.execute(query, values).fetchall()]
+
+    def _one(self, query: str, *values: Json) -> Json | None:
+        rows = self._all(query, *values)
+        return rows[0] if rows else None
+
+    def _migrate(self) -> None:
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version > len(MIGRATIONS):
+            raise StorageError(f"{self.path} was written by a newer metier; upgrade metier")
+        for number, migration in enumerate(MIGRATIONS[version:], start=version + 1):
+            self._db.executescript(f"BEGIN; {migration} PRAGMA user_version = {number}; COMMIT;")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise StorageError(
+                f"the gateway's book {self.path} cannot be used: {error}; look at free space and "
+                "permissions, or choose another with --book"
+            ) from error

@@ -1,0 +1,195 @@
+"""POST /v1/chat/completions."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+
+from metier.serving.gateway import Visit, Written, total, usage_json
+from metier.serving.refusal import Refusal
+from metier.serving.routing import accounted, gateway_of, streamed, whole
+from metier.serving.turns import Turn, turn_of
+from metier.serving.wire import ChatRequest
+from metier.serving.writing import Ask, End, Piece, TokenLog
+from metier.types import Json
+
+router = APIRouter()
+
+VOTE_TEMPERATURE = 0.7
+"""Wang et al. 2023 (self-consistency) vote among samples drawn at 0.7."""
+
+
+@router.post("/v1/chat/completions")
+async def chat_completions(body: ChatRequest, request: Request) -> Response:
+    """Answer a conversation."""
+    visit = gateway_of(request).admit("chat", "ask", request.headers)
+    visit.asked = body.messages[-1].model_dump_json()
+    async with accounted(visit):
+        return await _answer(body, request, visit)
+
+
+async def _answer(body: ChatRequest, request: Request, visit: Visit) -> Response:
+    writer = visit.writer(body.model)
+    turn = turn_of(body)
+    if body.logprobs and not writer.logs:
+        raise Refusal(400, f"{body.model!r} cannot tell log probabilities", param="logprobs")
+    asks = _asks(body, turn, visit)
+    if body.stream:
+        if body.self_consistency:
+            raise Refusal(400, "a vote has no stream; leave stream out", param="stream")
+        return await streamed(visit, writer, asks, _Chunks(body, turn, visit))
+    drafts = await whole(request, visit, writer, asks)
+    visit.usage = total([draft.end for draft in drafts])
+    extra: dict[str, Json] = {}
+    if body.self_consistency:
+        drafts, extra["votes"] = _vote(drafts)
+    return JSONResponse(
+        {
+            "id": f"chatcmpl-{visit.id}",
+            "object": "chat.completion",
+            "created": int(time.time()),
+            "model": body.model,
+            "choices": [
+                _choice(place, draft, turn, logs=bool(body.logprobs))
+                for place, draft in enumerate(drafts)
+            ],
+            "usage": usage_json(visit.usage),
+            **extra,
+        },
+        headers=visit.headers,
+    )
+
+
+def _asks(body: ChatRequest, turn: Turn, visit: Visit) -> list[Ask]:
+    count, config = body.n or 1, turn.config
+    if body.self_consistency:
+        if count > 1:
+            raise Refusal(400, "self_consistency gives one answer; leave n out", param="n")
+        count = body.self_consistency
+        config = replace(config, temperature=config.temperature or VOTE_TEMPERATURE)
+    return [
+        Ask(
+            turn.conversation,
+            replace(config, seed=config.seed + place),
+            visit.caller.tenant,
+            (body.top_logprobs or 0) if body.logprobs else None,
+            bool(body.stream),
+        )
+        for place in range(count)
+    ]
+
+
+def _vote(drafts: Sequence[Written]) -> tuple[list[Written], Json]:
+    """The draft whose text, but for case and white space, most drafts have; the first on a tie."""
+    said = [" ".join(draft.text.split()).casefold() for draft in drafts]
+    counts = Counter(said)
+    best = max(range(len(drafts)), key=lambda place: (counts[said[place]], -place))
+    return [drafts[best]], {"drafts": len(drafts), "agreeing": counts[said[best]]}
+
+
+def _choice(place: int, draft: Written, turn: Turn, *, logs: bool) -> Json:
+    message = {"role": "assistant", "refusal": None, **_message(draft, turn)}
+    return {
+        "index": place,
+        "message": message,
+        "logprobs": {"content": _logs(draft.logs), "refusal": None} if logs else None,
+        "finish_reason": _finish(draft.end, message),
+    }
+
+
+def _message(draft: Written, turn: Turn) -> dict[str, Json]:
+    said = {"content": draft.text} if turn.read is None else turn.read(draft.text)
+    return {**said, **(draft.end.extras if draft.end else {})}
+
+
+def _finish(end: End | None, message: dict[str, Json]) -> str:
+    if message.get("tool_calls"):
+        return "tool_calls"
+    return end.finish if end else "stop"
+
+
+def _logs(logs: Sequence[TokenLog]) -> list[Json]:
+    return [
+        {
+            **_log(log.token, log.logprob),
+            "top_logprobs": [_log(token, logprob) for token, logprob in log.top],
+        }
+        for log in logs
+    ]
+
+
+def _log(token: str, logprob: float) -> dict[str, Json]:
+    return {"token": token, "logprob": logprob, "bytes": list(token.encode())}
+
+
+@dataclass
+class _Chunks:
+    """The pieces of a stream as chunks of the chat API."""
+
+    body: ChatRequest
+    turn: Turn
+    visit: Visit
+    text: str = ""
+    """Of the first answer, for the log."""
+    _drafts: dict[int, Written] = field(default_factory=dict)
+    _created: int = field(default_factory=lambda: int(time.time()))
+
+    async def __call__(self, events: AsyncIterator[tuple[int, Piece | End]]) -> AsyncIterator[str]:
+        """One JSON text for each chunk."""
+        for place in range(self.body.n or 1):
+            yield self._chunk(place, {"role": "assistant", "content": ""})
+        async for place, event in events:
+            draft = self._drafts.setdefault(place, Written())
+            if isinstance(event, Piece):
+                draft.text += event.text
+                if self.turn.read is None:
+                    yield self._chunk(place, {"content": event.text}, logs=event.logs)
+                continue
+            draft.end = event
+            for chunk in self._last(place, draft):
+                yield chunk
+        self.visit.usage = total([draft.end for draft in self._drafts.values()])
+        self.text = self._drafts[0].text if 0 in self._drafts else ""
+        if self.body.stream_options and self.body.stream_options.include_usage:
+            yield self._envelope([], usage_json(self.visit.usage))
+
+    def _last(self, place: int, draft: Written) -> list[str]:
+        message: dict[str, Json] = dict(draft.end.extras) if draft.end else {}
+        if self.turn.read is not None:  # calls are only known whole
+            message |= self.turn.read(draft.text)
+            if message.get("tool_calls"):
+                message["tool_calls"] = [
+                    {"index": index, **call} for index, call in enumerate(message["tool_calls"])
+                ]
+        chunks = [self._chunk(place, message)] if message else []
+        return [*chunks, self._chunk(place, {}, finish=_finish(draft.end, message))]
+
+    def _chunk(
+        self,
+        place: int,
+        delta: dict[str, Json],
+        *,
+        logs: Sequence[TokenLog] = (),
+        finish: str | None = None,
+    ) -> str:
+        told = {"content": _logs(logs)} if self.body.logprobs else None
+        choice = {"index": place, "delta": delta, "logprobs": told, "finish_reason": finish}
+        return self._envelope([choice], None)
+
+    def _envelope(self, choices: list[Json], usage: Json) -> str:
+        chunk = {
+            "id": f"chatcmpl-{self.visit.id}",
+            "object": "chat.completion.chunk",
+            "created": self._created,
+            "model": self.body.model,
+            "choices": choices,
+        }
+        if self.body.stream_options and self.body.stream_options.include_usage:
+            chunk["usage"] = usage
+        return json.dumps(chunk, ensure_ascii=False)

@@ -1,0 +1,194 @@
+"""What clients send, in OpenAI's shape: parsed, with bounds, unknown fields left alone."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+Object = dict[str, JsonValue]
+Stop = str | list[str] | None
+TokenCount = Annotated[int, Field(ge=1, le=1_000_000)]
+Temperature = Annotated[float, Field(ge=0, le=2)]
+Share = Annotated[float, Field(gt=0, le=1)]
+Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+
+
+class Wire(BaseModel):
+    """A body; fields that newer clients send and metier does not know are ignored."""
+
+    model_config = ConfigDict(extra="ignore", protected_namespaces=())
+
+
+class ContentPart(Wire):
+    """A part of a message; only text can be read."""
+
+    type: str
+    text: str | None = None
+
+
+class CalledFunction(Wire):
+    """A function that the model asked for."""
+
+    name: str
+    arguments: str = ""
+
+
+class ToolCall(Wire):
+    """A call in an assistant's earlier turn."""
+
+    id: str = ""
+    type: str = "function"
+    function: CalledFunction
+
+
+class ChatMessage(Wire):
+    """One turn as sent."""
+
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: str | list[ContentPart] | None = None
+    tool_calls: list[ToolCall] | None = None
+    tool_call_id: str | None = None
+
+
+class FunctionSchema(Wire):
+    """A function's name and its parameters as JSON Schema."""
+
+    name: str = Field(min_length=1, max_length=64)
+    description: str | None = None
+    parameters: Object | None = None
+
+
+class Tool(Wire):
+    """A function that the model may call."""
+
+    type: Literal["function"]
+    function: FunctionSchema
+
+
+class NamedFunction(Wire):
+    """A function by name."""
+
+    name: str
+
+
+class NamedTool(Wire):
+    """The one tool to call."""
+
+    type: Literal["function"]
+    function: NamedFunction
+
+
+class JsonSchema(Wire):
+    """A schema with the name that clients give it."""
+
+    name: str = ""
+    schema_: Object | None = Field(default=None, alias="schema")
+
+
+class ResponseFormat(Wire):
+    """The form of the answer."""
+
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: JsonSchema | None = None
+
+
+class StreamOptions(Wire):
+    """What a stream carries besides text."""
+
+    include_usage: bool | None = None
+
+
+class Sampling(Wire):
+    """What all writing routes share."""
+
+    model: str = Field(min_length=1, max_length=256)
+    temperature: Temperature | None = None
+    top_p: Share | None = None
+    top_k: Annotated[int, Field(ge=1)] | None = None
+    seed: Seed | None = None
+    stop: Stop = None
+    n: Annotated[int, Field(ge=1, le=16)] | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    user: str | None = None
+
+
+class ChatRequest(Sampling):
+    """POST /v1/chat/completions; ``enum`` is metier's own: the answer is one of these texts."""
+
+    messages: list[ChatMessage] = Field(min_length=1, max_length=2048)
+    max_tokens: TokenCount | None = None
+    max_completion_tokens: TokenCount | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+    response_format: ResponseFormat | None = None
+    tools: list[Tool] | None = Field(default=None, max_length=128)
+    tool_choice: Literal["none", "auto", "required"] | NamedTool | None = None
+    enum: list[Annotated[str, Field(min_length=1)]] | None = Field(default=None, max_length=1024)
+    self_consistency: Annotated[int, Field(ge=2, le=16)] | None = None
+    """Drafts to vote among; metier's own."""
+
+
+class CompletionRequest(Sampling):
+    """POST /v1/completions: continues plain text."""
+
+    prompt: str | list[str]
+    max_tokens: TokenCount | None = None
+    logprobs: Annotated[int, Field(ge=0, le=5)] | None = None
+    echo: bool | None = None
+
+
+class EmbeddingRequest(Wire):
+    """POST /v1/embeddings."""
+
+    model: str = Field(min_length=1, max_length=256)
+    input: str | Annotated[list[str], Field(min_length=1, max_length=2048)]
+    encoding_format: Literal["float", "base64"] | None = None
+    dimensions: Annotated[int, Field(ge=1)] | None = None
+
+
+class TextFormat(Wire):
+    """The form of a response's text."""
+
+    type: Literal["text", "json_object", "json_schema"] = "text"
+    name: str = ""
+    schema_: Object | None = Field(default=None, alias="schema")
+
+
+class ResponseText(Wire):
+    """How a response's text is written."""
+
+    format: TextFormat | None = None
+
+
+class InputItem(Wire):
+    """One turn of a response's input."""
+
+    type: Literal["message"] = "message"
+    role: Literal["system", "developer", "user", "assistant"]
+    content: str | list[ContentPart]
+
+
+class ResponsesRequest(Wire):
+    """POST /v1/responses; nothing is kept on the server between two of them."""
+
+    model: str = Field(min_length=1, max_length=256)
+    input: str | Annotated[list[InputItem], Field(min_length=1, max_length=2048)]
+    instructions: str | None = None
+    max_output_tokens: TokenCount | None = None
+    temperature: Temperature | None = None
+    top_p: Share | None = None
+    stream: bool | None = None
+    text: ResponseText | None = None
+    previous_response_id: str | None = None
+    tools: list[Any] | None = None
+
+
+class FeedbackRequest(Wire):
+    """POST /v1/feedback: what a person thinks of an answer."""
+
+    response_id: str = Field(min_length=1, max_length=128)
+    thumb: Literal["up", "down"] | None = None
+    correction: str | None = Field(default=None, max_length=100_000)
+    comment: str | None = Field(default=None, max_length=100_000)

@@ -1,0 +1,43 @@
+"""A gateway over real HTTP, in a thread of the test's process."""
+
+import threading
+from contextlib import contextmanager
+
+import uvicorn
+
+from metier.models.fake import FakeEmbedder, FakeModel
+from metier.serving.access import Access
+from metier.serving.app import make_app
+from metier.serving.batcher import Batcher
+from metier.serving.book import Book
+from metier.serving.catalogue import Catalogue, Entry
+from metier.serving.gateway import Gateway
+from metier.serving.writing import PlainWriter
+
+
+def fake_gateway(folder, *, entries=(), replies=None, **settings):
+    batcher = Batcher()
+    known = [
+        Entry("fake", "base", writer=PlainWriter(FakeModel(replies), batcher)),
+        Entry("vectors", "embedder", embedder=FakeEmbedder()),
+        *(made(batcher) for made in entries),
+    ]
+    book = Book(folder / "gateway.sqlite")
+    return Gateway(Catalogue(known), book, Access(book), batcher, **settings)
+
+
+@contextmanager
+def serving(gateway):
+    """Yield the base URL, ``.../v1``."""
+    config = uvicorn.Config(make_app(gateway), port=0, log_level="warning")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started and thread.is_alive():
+            thread.join(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        server.should_exit = True
+        thread.join()
