@@ -80,7 +80,7 @@ def decode(stepper: Stepper, rows: Sequence[Row], chat: ChatTokenizer) -> Iterat
     active = list(rows)
     while True:
         for row, row_logits in zip(active, logits, strict=True):
-            _append(row, row_logits, chat)
+            append(row, row_logits, chat)
         yield
         kept = [place for place, row in enumerate(active) if row.finish is None]
         if not kept:
@@ -110,7 +110,8 @@ def ready_text(row: Row, chat: ChatTokenizer) -> str:
     return text[: len(text) - held]
 
 
-def _append(row: Row, logits: torch.Tensor, chat: ChatTokenizer) -> None:
+def append(row: Row, logits: torch.Tensor, chat: ChatTokenizer) -> None:
+    """Choose a row's next token from its logits (vocabulary,), which are masked in place."""
     if row.constraint is not None:
         row.constraint.mask(logits)
     token = choose(logits, row.config, row.generator)

@@ -16,6 +16,7 @@ from metier.serving.access import Access, Caller
 from metier.serving.batcher import Batcher
 from metier.serving.book import Book, Served
 from metier.serving.catalogue import Catalogue, Entry
+from metier.serving.engine import ContinuousThread
 from metier.serving.metrics import Metrics
 from metier.serving.refusal import Refusal
 from metier.serving.writing import Ask, End, Piece, TokenLog, Writer, Writing
@@ -32,6 +33,7 @@ class Gateway:
     book: Book
     access: Access
     batcher: Batcher
+    engines: tuple[ContinuousThread, ...] = ()
     metrics: Metrics = field(default_factory=Metrics)
     keep_texts: bool = False
     """Whether the log keeps what was asked and answered, personal data replaced."""
@@ -45,6 +47,8 @@ class Gateway:
     def close(self) -> None:
         """Let the engines finish, then close the book."""
         self.batcher.close()
+        for engine in self.engines:
+            engine.close()
         self.book.close()
 
 

@@ -8,10 +8,13 @@ from pathlib import Path
 
 from metier.errors import DataError, MissingExtraError
 from metier.models import registry
+from metier.models.continuous import Continuous
+from metier.models.resolve import resolve
 from metier.serving.access import Access
 from metier.serving.batcher import Batcher
 from metier.serving.book import Book
 from metier.serving.catalogue import Makers, open_catalogue
+from metier.serving.engine import ContinuousThread, ContinuousWriter
 from metier.serving.gateway import Gateway
 from metier.serving.specialist import load
 from metier.serving.writing import PlainWriter, SpecialistWriter, Writer
@@ -32,6 +35,7 @@ class ServeOptions:
     book: Path = Path(".metier") / "gateway.sqlite"
     keep_texts: bool = False
     retention_days: float = 30.0
+    cache_tokens: int = 32768
     host: str = "127.0.0.1"
     port: int = 8000
     certificate: Path | None = None
@@ -43,8 +47,15 @@ def open_gateway(options: ServeOptions) -> Gateway:
     batcher = Batcher()
     models = registry.LocalModels(engine=options.engine, keep=64)
 
+    threads: dict[str, ContinuousThread] = {}
+
     def writer(name: str, adapter: Path | None) -> Writer:
-        return PlainWriter(models.language_model(name, adapter=adapter), batcher)
+        if options.engine != "openvino" or name.startswith("openai:"):
+            return PlainWriter(models.language_model(name, adapter=adapter), batcher)
+        if name not in threads:
+            engine = Continuous(resolve(name), name=name, cache_tokens=options.cache_tokens)
+            threads[name] = ContinuousThread(engine)
+        return ContinuousWriter(threads[name], adapter)
 
     def specialist(place: Path) -> SpecialistWriter:
         return SpecialistWriter(load(place, models=models), batcher)
@@ -54,7 +65,14 @@ def open_gateway(options: ServeOptions) -> Gateway:
     catalogue = open_catalogue(targets, makers, base=options.base, embedder=options.embedder)
     book = Book(options.book)
     book.forget(options.retention_days)
-    return Gateway(catalogue, book, Access(book), batcher, keep_texts=options.keep_texts)
+    return Gateway(
+        catalogue,
+        book,
+        Access(book),
+        batcher,
+        engines=tuple(threads.values()),
+        keep_texts=options.keep_texts,
+    )
 
 
 def serve(options: ServeOptions) -> None:

@@ -1,0 +1,208 @@
+"""Continuous batching: answers join and leave a running batch between two tokens."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from metier.models.blocks import BLOCK, Blocks
+from metier.models.chat import ChatTokenizer
+from metier.models.constraints import Choices, GrammarCompiler
+from metier.models.decoding import Constraint, Row, append, open_rows, ready_text
+from metier.models.paged import PagedEngine, Slice
+from metier.models.weights import read_json
+from metier.types import Conversation, GenerateConfig, Json, Usage
+
+if TYPE_CHECKING:
+    import torch
+
+MOST_ROWS = 64
+TOKENS_PER_STEP = 512
+"""Prompts are read in parts of this size together with the others' next tokens, so that a long
+prompt never holds up those who are being answered (Sarathi-Serve, Agrawal et al. 2024)."""
+MOST_ADAPTERS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class TokenScores:
+    """A written token and the likeliest at its place, with natural-log probabilities.
+
+    Before temperature and constraints: what the model itself thought.
+    """
+
+    token: str
+    logprob: float
+    top: tuple[tuple[str, float], ...]
+
+
+@dataclass
+class Job:
+    """One answer on its way through the engine."""
+
+    prompt: Conversation | str
+    config: GenerateConfig
+    told: Callable[[Job], None]
+    """Called after every token and at the end, in the engine's thread."""
+    space: str = ""
+    """Prefixes are shared within a space only."""
+    adapter: Path | None = None
+    top_scores: int | None = None
+    cancelled: Callable[[], bool] = lambda: False
+    row: Row = field(init=False)
+    scores: list[TokenScores] = field(default_factory=list)
+    cached: int = 0
+    """Tokens of the prompt that were known already."""
+    blocks: list[int] = field(default_factory=list)
+    read: int = 0
+
+    @property
+    def usage(self) -> Usage:
+        """So far."""
+        return Usage(len(self.row.prompt), len(self.row.tokens), self.cached)
+
+
+class PromptTooLongError(Exception):
+    """A prompt leaves no room for an answer."""
+
+
+class Continuous:
+    """The answers under way on one base model; used by one thread."""
+
+    def __init__(self, directory: Path, *, name: str = "", cache_tokens: int = 32768) -> None:
+        """``cache_tokens`` of keys and values are kept, for work under way and for prefixes."""
+        count = -(-cache_tokens // BLOCK)
+        self.engine = PagedEngine(directory, blocks=count, adapters_at_once=MOST_ADAPTERS)
+        self.name = name or directory.name
+        config: Mapping[str, Json] = read_json(directory / "config.json")
+        self.window = min(int(config["max_position_embeddings"]), cache_tokens)
+        self._chat = ChatTokenizer(directory)
+        self._vocabulary = int(config["vocab_size"])
+        self._grammars: GrammarCompiler | None = None
+        self._blocks = Blocks(count)
+        self._waiting: deque[Job] = deque()
+        self._running: list[Job] = []
+
+    @property
+    def jobs(self) -> list[Job]:
+        """All that are not finished."""
+        return [*self._running, *self._waiting]
+
+    def add(self, job: Job) -> None:
+        """Queue a job; ``PromptTooLongError``, or ``DataError`` for a schema of no use."""
+        if isinstance(job.prompt, str):
+            prompt = self._chat.tokens(job.prompt)
+        else:
+            prompt = self._chat.prompt(job.prompt)
+        if len(prompt) >= self.window:
+            raise PromptTooLongError(
+                f"the prompt has {len(prompt):,} tokens; {self.name} reads {self.window - 1:,} at "
+                "most, with room for an answer"
+            )
+        job.row = open_rows([prompt], job.config, [self._constraint(job.config)])[0]
+        self._waiting.append(job)
+
+    def text(self, job: Job) -> str:
+        """The part of its answer that will not change any more."""
+        return ready_text(job.row, self._chat)
+
+    def step(self) -> None:
+        """One pass: a token for every answer under way, and a part of the prompts that wait."""
+        self._leave([job for job in self._running if job.cancelled()])
+        self._waiting = deque(job for job in self._waiting if not job.cancelled())
+        self._join()
+        planned = self._plan()
+        if not planned:
+            return
+        logits = iter(self.engine.forward([part for _, part in planned]))
+        written = []
+        for job, part in planned:
+            job.read += len(part.tokens)
+            if part.last:
+                self._write(job, next(logits))
+                written.append(job)
+        for job in written:
+            job.told(job)
+        self._leave([job for job in written if job.row.finish is not None])
+
+    def reset(self) -> list[Job]:
+        """Forget everything after an error; the jobs that were lost."""
+        lost = self.jobs
+        self._running, self._waiting = [], deque()
+        self._blocks = Blocks(self._blocks.count)
+        return lost
+
+    def _join(self) -> None:
+        """Let jobs in, the oldest first, as far as blocks for their longest answers last."""
+        adapters = {job.adapter for job in self._running} - {None}
+        while self._waiting and len(self._running) < MOST_ROWS:
+            job = self._waiting[0]
+            adapters |= {job.adapter} - {None}
+            if len(adapters) > MOST_ADAPTERS:
+                return
+            longest = min(self.window, len(job.row.prompt) + job.config.max_new_tokens)
+            known = self._blocks.reuse(_space(job), job.row.prompt)
+            fresh = self._blocks.take(-(-longest // BLOCK) - len(known))
+            if fresh is None:
+                self._blocks.release(known)
+                return
+            job.blocks = [*known, *fresh]
+            job.read = job.cached = len(known) * BLOCK
+            self._running.append(self._waiting.popleft())
+
+    def _plan(self) -> list[tuple[Job, Slice]]:
+        """Next tokens first; what is left of the step's room goes to prompts, in order."""
+        room = TOKENS_PER_STEP
+        planned = []
+        for job in sorted(self._running, key=lambda job: not job.row.tokens):
+            pending = [*job.row.prompt, *job.row.tokens][job.read :]
+            part = pending[: max(0, room)]
+            if part:
+                room -= len(part)
+                used = job.blocks[: -(-(job.read + len(part)) // BLOCK)]
+                last = len(part) == len(pending)
+                planned.append((job, Slice(part, job.read, used, job.adapter, last)))
+        return planned
+
+    def _write(self, job: Job, logits: torch.Tensor) -> None:
+        logs = logits.log_softmax(-1) if job.top_scores is not None else None
+        append(job.row, logits, self._chat)
+        if len(job.row.tokens) == 1:
+            self._blocks.remember(_space(job), job.row.prompt, job.blocks)
+        if job.row.finish is None and job.read + 1 >= self.window:
+            job.row.finish, job.row.text = "length", self._chat.text(job.row.tokens)
+        if logs is not None:
+            job.scores.append(self._scored(job.row.tokens[-1], logs, job.top_scores or 0))
+
+    def _scored(self, token: int, logs: torch.Tensor, top: int) -> TokenScores:
+        best = logs.topk(top)
+        ranked = tuple(
+            (self._piece(int(place)), float(log))
+            for place, log in zip(best.indices, best.values, strict=True)
+        )
+        return TokenScores(self._piece(token), float(logs[token]), ranked)
+
+    def _piece(self, token: int) -> str:
+        return str(self._chat.tokenizer.decode([token]))
+
+    def _leave(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            tokens = [*job.row.prompt, *job.row.tokens][: job.read]
+            self._blocks.remember(_space(job), tokens, job.blocks)
+            self._blocks.release(job.blocks)
+            self._running.remove(job)
+
+    def _constraint(self, config: GenerateConfig) -> Constraint | None:
+        if config.choices:
+            return Choices([self._chat.answer(choice) for choice in config.choices])
+        if config.json_schema is None:
+            return None
+        if self._grammars is None:
+            self._grammars = GrammarCompiler(self._chat, self._vocabulary)
+        return self._grammars.schema(config.json_schema)
+
+
+def _space(job: Job) -> str:
+    return f"{job.adapter or ''}\0{job.space}"

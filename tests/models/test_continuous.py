@@ -1,0 +1,103 @@
+"""Answers that join and leave a running batch are those that a batch of their own gives."""
+
+import pytest
+
+from metier.models.blocks import BLOCK, Blocks
+from metier.models.continuous import Continuous, Job, PromptTooLongError
+from metier.models.registry import local_model
+from metier.models.resolve import resolve
+from metier.types import GenerateConfig, Message
+
+NAME = "smollm2-135m-instruct"
+ASKED = [
+    (Message("user", "What is the capital of France?"),),
+    (Message("user", "Write one sentence about a dog in the sea, and one about a cat on land."),),
+    (Message("user", "Name three colours."),),
+]
+
+
+@pytest.fixture(scope="module")
+def engine():
+    return Continuous(resolve(NAME), name=NAME, cache_tokens=4096)
+
+
+def ended(engine, *jobs):
+    for job in jobs:
+        engine.add(job)
+    while engine.jobs:
+        engine.step()
+    return [engine.text(job) for job in jobs]
+
+
+def job(asked, **options):
+    tokens = options.pop("tokens", 12)
+    config = GenerateConfig(max_new_tokens=tokens, **options.pop("config", {}))
+    return Job(asked, config, lambda job: None, **options)
+
+
+@pytest.mark.models
+def test_jobs_that_come_later_get_and_change_nothing(engine):
+    alone = local_model(resolve(NAME), name=NAME).generate(ASKED, GenerateConfig(12))
+    first, second, third = (job(asked) for asked in ASKED)
+    engine.add(first)
+    engine.step()
+    engine.add(second)
+    engine.step()
+    ended(engine, third)
+    assert [engine.text(one) for one in (first, second, third)] == [one.text for one in alone]
+    assert first.usage.completion_tokens == alone[0].usage.completion_tokens
+
+
+@pytest.mark.models
+def test_a_beginning_is_read_once_for_each_space(engine):
+    long = (Message("user", "Summarise. " + "The sea is deep and the land is wide. " * 30),)
+    first, again, other = job(long, tokens=4), job(long, tokens=4), job(long, tokens=4, space="b")
+    texts = [ended(engine, one)[0] for one in (first, again, other)]
+    assert texts[0] == texts[1] == texts[2]
+    assert first.cached == other.cached == 0
+    assert again.cached == (len(again.row.prompt) - 1) // BLOCK * BLOCK > 200
+
+
+@pytest.mark.models
+def test_cancelled_jobs_leave_and_give_their_blocks_back(engine):
+    free = engine._blocks.available
+    stopped = job(ASKED[1], tokens=1000, cancelled=lambda: len(stopped.row.tokens) >= 3)
+    ended(engine, stopped)
+    assert len(stopped.row.tokens) == 3
+    assert engine._blocks.available == free
+
+
+@pytest.mark.models
+def test_log_probabilities_and_bound_answers_go_side_by_side(engine):
+    scored = job(ASKED[0], tokens=3, top_scores=2)
+    bound = job(ASKED[2], tokens=30, config={"choices": ("red or blue", "red or green")})
+    texts = ended(engine, scored, bound)
+    assert texts[1] in ("red or blue", "red or green")
+    assert "".join(score.token for score in scored.scores) == texts[0]
+    for score in scored.scores:
+        assert score.top[0] == (score.token, pytest.approx(score.logprob))
+        assert score.top[0][1] >= score.top[1][1]
+
+
+@pytest.mark.models
+def test_a_prompt_beyond_the_window_is_refused(engine):
+    with pytest.raises(PromptTooLongError, match="reads 4,095 at most"):
+        engine.add(job((Message("user", "word " * 5000),)))
+
+
+def test_blocks_are_shared_forgotten_and_never_lost():
+    blocks = Blocks(4)
+    tokens = list(range(2 * BLOCK + 5))
+    taken = blocks.take(3)
+    assert blocks.take(2) is None
+    blocks.remember("a", tokens, taken)
+    blocks.release(taken)
+    assert blocks.available == 4
+    shared = blocks.reuse("a", tokens)
+    assert shared == taken[:2]
+    assert blocks.reuse("b", tokens) == [] == blocks.reuse("a", tokens[:BLOCK])
+    assert len(blocks.take(2)) == 2
+    assert blocks.take(1) is None
+    blocks.release(shared)
+    assert len(blocks.take(1)) == 1  # the end goes first
+    assert blocks.reuse("a", tokens) == taken[:1]
