@@ -4,8 +4,6 @@ import pytest
 
 from metier.models.blocks import BLOCK, Blocks
 from metier.models.continuous import Continuous, Job, PromptTooLongError
-from metier.models.registry import local_model
-from metier.models.resolve import resolve
 from metier.types import GenerateConfig, Message
 
 NAME = "smollm2-135m-instruct"
@@ -17,8 +15,8 @@ ASKED = [
 
 
 @pytest.fixture(scope="module")
-def engine():
-    return Continuous(resolve(NAME), name=NAME, cache_tokens=4096)
+def engine(directory):
+    return Continuous(directory, name=NAME, cache_tokens=4096)
 
 
 def ended(engine, *jobs):
@@ -36,8 +34,8 @@ def job(asked, **options):
 
 
 @pytest.mark.models
-def test_jobs_that_come_later_get_and_change_nothing(engine):
-    alone = local_model(resolve(NAME), name=NAME).generate(ASKED, GenerateConfig(12))
+def test_jobs_that_come_later_get_and_change_nothing(engine, openvino):
+    alone = openvino.generate(ASKED, GenerateConfig(12))
     first, second, third = (job(asked) for asked in ASKED)
     engine.add(first)
     engine.step()
@@ -46,6 +44,16 @@ def test_jobs_that_come_later_get_and_change_nothing(engine):
     ended(engine, third)
     assert [engine.text(one) for one in (first, second, third)] == [one.text for one in alone]
     assert first.usage.completion_tokens == alone[0].usage.completion_tokens
+
+
+@pytest.mark.models
+def test_an_adapter_changes_its_own_answers_alone(engine, adapter, openvino, tuned_openvino):
+    engine.engine.register(adapter, base_name=NAME)
+    base, tuned = job(ASKED[0]), job(ASKED[0], adapter=adapter)
+    texts = ended(engine, base, tuned)
+    assert texts[0] == openvino.generate(ASKED[:1], GenerateConfig(12))[0].text
+    assert texts[1] == tuned_openvino.generate(ASKED[:1], GenerateConfig(12))[0].text
+    assert texts[0] != texts[1]
 
 
 @pytest.mark.models
