@@ -1,8 +1,8 @@
 """How fast the gateway writes, beside other servers on the same model, machine and prompts.
 
-``python -m benchmarks.serve_throughput [--only PART ...]`` measures what is missing, keeps each part
-under ``build/serve_throughput/`` and prints one JSON object as its last line. Peers live in their
-own environments under ``build/peers/``; one that is not installed is left out and named.
+``python -m benchmarks.serve_throughput [--only PART ...]`` measures what is missing, keeps each
+part under ``build/serve_throughput/`` and prints one JSON object as its last line. Peers live in
+their own environments under ``build/peers/``; one that is not installed is left out and named.
 """
 
 from __future__ import annotations
@@ -32,7 +32,18 @@ PARTS = ROOT / "build" / "serve_throughput"
 PEERS = ROOT / "build" / "peers"
 CLIENTS = (1, 8, 32, 64)
 TOKENS = 32
-SUBJECTS = ["whales", "clouds", "bridges", "violins", "glaciers", "lemons", "rockets", "castles", "forests", "clocks"]
+SUBJECTS = [
+    "whales",
+    "clouds",
+    "bridges",
+    "violins",
+    "glaciers",
+    "lemons",
+    "rockets",
+    "castles",
+    "forests",
+    "clocks",
+]
 
 
 def main() -> None:
@@ -77,7 +88,7 @@ def report(found: dict[str, Json]) -> None:
         "left_out": {
             n: found[n]["left_out"] for n in PEER_COMMANDS if "left_out" in found.get(n, {})
         },
-        "load": "each client asks once, 32 tokens, greedy, prompts of about 60 tokens, all at once; "
+        "load": "each client asks once, 32 tokens, greedy, prompts of about 60 tokens, at once; "
         "tokens are counted by the model's own tokenizer; first is the median time to first text",
         "machine": "two cores without AMX, shared with other work while this ran: read the ratios",
     }

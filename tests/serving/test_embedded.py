@@ -1,0 +1,139 @@
+"""The command with the embedded model, asked by the official client and by ``llm``."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import jsonschema
+import openai
+import pytest
+
+from metier.serving.start import ServeOptions, open_gateway
+from tests.serving.server import serving
+
+NAME = "smollm2-135m-instruct"
+SCHEMA = {
+    "type": "object",
+    "properties": {"city": {"type": "string", "maxLength": 12}, "size": {"enum": ["big", "small"]}},
+    "required": ["city", "size"],
+    "additionalProperties": False,
+}
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
+    book = tmp_path_factory.mktemp("book") / "book"
+    return open_gateway(ServeOptions(book=book, embedder=None, cache_tokens=4096))
+
+
+@pytest.fixture(scope="module")
+def url(gateway):
+    with serving(gateway) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def client(url):
+    return openai.OpenAI(base_url=url, api_key="none", max_retries=0)
+
+
+def ask(client, text, **options):
+    options = {"max_tokens": 8, **options}
+    messages = [{"role": "user", "content": text}]
+    return client.chat.completions.create(model=NAME, messages=messages, **options)
+
+
+@pytest.mark.models
+def test_answers_at_once_are_those_given_alone(client):
+    texts = [f"Name a city in {country}." for country in ("France", "Spain", "Peru")]
+    alone = [ask(client, text).choices[0].message.content for text in texts]
+    with ThreadPoolExecutor(3) as clients:
+        assert [
+            a.choices[0].message.content for a in clients.map(lambda t: ask(client, t), texts)
+        ] == alone
+    stream = ask(client, texts[0], stream=True)
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in stream) == alone[0]
+
+
+@pytest.mark.models
+def test_log_probabilities_schemas_and_enums_are_kept(client):
+    made = ask(client, "Hello", logprobs=True, top_logprobs=2, max_tokens=3).choices[0]
+    assert "".join(log.token for log in made.logprobs.content) == made.message.content
+    assert all(len(log.top_logprobs) == 2 and log.logprob <= 0 for log in made.logprobs.content)
+    form = {"type": "json_schema", "json_schema": {"name": "c", "schema": SCHEMA}}
+    said = ask(client, "Paris is big.", response_format=form, max_tokens=60)
+    jsonschema.validate(json.loads(said.choices[0].message.content), SCHEMA)
+    said = ask(client, "Is the sky blue?", extra_body={"enum": ["it is", "it is not"]})
+    assert said.choices[0].message.content in ("it is", "it is not")
+    with pytest.raises(openai.BadRequestError, match="schema cannot be used"):
+        bad = {"name": "c", "schema": {"type": "nothing"}}
+        ask(client, "?", response_format={"type": "json_schema", "json_schema": bad})
+
+
+@pytest.mark.models
+def test_what_is_too_long_is_refused_and_a_known_beginning_is_cached(client):
+    with pytest.raises(openai.BadRequestError) as refused:
+        ask(client, "word " * 10_000)
+    assert refused.value.code == "context_length_exceeded"
+    long = "The sea is deep and the land is wide. " * 20
+    ask(client, long, max_tokens=1)
+    assert ask(client, long, max_tokens=1).usage.prompt_tokens_details.cached_tokens > 100
+
+
+@pytest.mark.models
+def test_a_client_that_hangs_up_stops_the_work(client, url, gateway):
+    asked = [{"role": "user", "content": "Count to a thousand."}]
+    body = {"model": NAME, "messages": asked, "stream": True, "max_tokens": 2000}
+    with httpx.stream("POST", f"{url}/chat/completions", json=body) as answer:
+        next(answer.iter_lines())
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{url}/chat/completions", json={**body, "stream": False}, timeout=0.5)
+    while gateway.engines[0].active:  # the test's time-out would end it
+        time.sleep(0.05)
+    assert ask(client, "Hello", max_tokens=4).choices
+
+
+@pytest.mark.models
+def test_the_engine_recovers_from_an_error(client, gateway, monkeypatch):
+    engine = gateway.engines[0].engine.engine
+
+    def fail(slices):
+        monkeypatch.undo()
+        raise RuntimeError("no memory")
+
+    monkeypatch.setattr(engine, "forward", fail)
+    with pytest.raises(openai.InternalServerError) as refused:
+        ask(client, "Hello")
+    assert refused.value.status_code == 503 and refused.value.response.headers["retry-after"]
+    assert ask(client, "Hello").choices
+
+
+@pytest.mark.models
+def test_another_client_asks_as_well(url, tmp_path):
+    models = f"- model_id: ours\n  model_name: {NAME}\n  api_base: {url}\n"
+    (tmp_path / "extra-openai-models.yaml").write_text(models, encoding="utf-8")
+
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "llm",
+            "-m",
+            "ours",
+            "--key",
+            "none",
+            "-o",
+            "max_tokens",
+            "5",
+            "Hello",
+        ],
+        env={**os.environ, "LLM_USER_PATH": str(tmp_path), "LLM_LOAD_PLUGINS": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
