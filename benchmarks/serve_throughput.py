@@ -143,13 +143,12 @@ def prefix() -> Json:
             f"{words.choice(SUBJECTS)} and {words.choice(SUBJECTS)} are number {words.random()}. "
         )
     with metier_serve() as url:
-        load(url, NAME, 1, seed=50)
+        asyncio.run(asks(url, [NAME], prompts(1, 50), tokens=2))
         firsts = []
         for place in range(4):
-            answer = asyncio.run(
-                asks(url, [NAME], [f"{shared}\n\nQuestion {place}: what is this?"])
-            )
-            firsts.append(answer[0]["first"])
+            text = f"{shared}\n\nQuestion {place}: what is this?"
+            answers = asyncio.run(asks(url, [NAME], [text], tokens=2))
+            firsts.append(answers[0]["first"])
     known = statistics.median(firsts[1:])
     return {"prefix_speedup": firsts[0] / known, "prefix_seconds": firsts}
 
@@ -218,7 +217,9 @@ def load(url: str, model: str, clients: int, *, seed: int) -> Json:
     }
 
 
-async def asks(url: str, models: Sequence[str], texts: Sequence[str]) -> list[Json]:
+async def asks(
+    url: str, models: Sequence[str], texts: Sequence[str], *, tokens: int = TOKENS
+) -> list[Json]:
     """Stream every text's answer at the same time, the models in turn."""
     count = tokenizer()
     limits = httpx.Limits(max_connections=None)
@@ -228,7 +229,7 @@ async def asks(url: str, models: Sequence[str], texts: Sequence[str]) -> list[Js
             body = {
                 "model": models[place % len(models)],
                 "messages": [{"role": "user", "content": text}],
-                "max_tokens": TOKENS,
+                "max_tokens": tokens,
                 "temperature": 0,
                 "stream": True,
                 "stream_options": {"include_usage": True},
