@@ -26,6 +26,7 @@ from metier.types.corpus import (
     StepCount,
 )
 from metier.types.dataset import (
+    ABSTENTION,
     Dataset,
     Example,
     LeakProbe,
@@ -42,6 +43,7 @@ from metier.types.retrieval import Passage, SearchSettings, TokenVectors
 from metier.types.verdict import Comparison, Decision, GateResult, Release, RunReport
 
 __all__ = [
+    "ABSTENTION",
     "Answer",
     "Box",
     "Candidate",
