@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from metier.errors import DataError, StorageError
 from metier.protocols import Embedder
-from metier.retrieval.reading import read_passages, read_texts
+from metier.retrieval.encoding import encode_passages, encode_texts
 from metier.retrieval.rehearsal import Rehearsed, rehearse
 from metier.retrieval.rows import condition, quoted, schema, to_table
 from metier.retrieval.search import Question, best, candidates
@@ -102,7 +102,7 @@ class Index:
             self.settings = dataclasses.replace(self.settings, language=language or "none")
             self._keep_notes()
         documents = sorted({passage.document for passage in new})
-        rows = to_table(new, read_passages(new, self._embedder, self.settings))
+        rows = to_table(new, encode_passages(new, self._embedder, self.settings))
         table = self._newest()
         (
             table.merge_insert("id")
@@ -134,7 +134,7 @@ class Index:
         if not questions or not table.count_rows():
             return [[] for _ in questions]
         where = condition(scope or Scope(), self._today())
-        read = read_texts(self._embedder, questions)
+        read = encode_texts(self._embedder, questions)
         count = max(self.settings.candidates, k)
         hits = []
         for question, vector, tokens in zip(questions, read.vectors, read.tokens, strict=True):

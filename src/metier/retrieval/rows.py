@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from metier.retrieval.reading import Reading
+from metier.retrieval.encoding import Encoded
 from metier.types import Chunk, Hit, Passage, Scope, Span
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def schema(dimensions: int) -> pa.Schema:
     )
 
 
-def to_table(passages: Sequence[Passage], read: Reading) -> pa.Table:
+def to_table(passages: Sequence[Passage], read: Encoded) -> pa.Table:
     """Rows for passages and what was read from them."""
     import pyarrow as pa
 

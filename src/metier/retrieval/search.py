@@ -68,13 +68,13 @@ def candidates(
     near = _nearest(table, question.vector, count, where)
     matching = _matching(table, question.terms, count, where)
     rows = list({row["id"]: row for row in (*near, *matching)}.values())
-    words = {row["id"]: row["_score"] for row in matching}
+    words: dict[str, float] = {row["id"]: row["_score"] for row in matching}
     # What full text's list does not hold has at most the list's last score; when the list is
     # not full, it has no word of the question.
     least = matching[-1]["_score"] if len(matching) == count else 0.0
     scores = {
         "vector": np.array([float(question.vector @ row["vector"]) for row in rows]),
-        "text": np.array([float(words.get(row["id"], least)) for row in rows]),
+        "text": np.array([words.get(row["id"], least) for row in rows]),
     }
     tokens = [row["tokens"] for row in rows]
     if len(question.tokens) and any(tokens):

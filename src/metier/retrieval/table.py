@@ -18,12 +18,14 @@ _UNINDEXED = 2000
 
 def create_table(path: Path, rows: pa.Table) -> lance.LanceDataset:
     """A new table with these rows."""
-    return import_lance().write_dataset(rows, str(path))
+    table: lance.LanceDataset = import_lance().write_dataset(rows, str(path))
+    return table
 
 
 def open_table(path: Path) -> lance.LanceDataset:
     """The table in that folder at its newest version."""
-    return import_lance().dataset(str(path))
+    table: lance.LanceDataset = import_lance().dataset(str(path))
+    return table
 
 
 def index_words(table: lance.LanceDataset) -> None:

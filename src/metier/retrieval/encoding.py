@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Encoded:
     """What the table keeps of passages beside themselves."""
 
     vectors: NDArray[np.float32]
@@ -28,9 +28,9 @@ class Reading:
     """Words as ``words.terms`` gives them, with blanks between."""
 
 
-def read_passages(
+def encode_passages(
     passages: Sequence[Passage], embedder: Embedder, settings: SearchSettings
-) -> Reading:
+) -> Encoded:
     """Embed passages and split them into words, each under its title and section.
 
     A header is embedded by itself, once for all passages that share it, and joins their vectors
@@ -40,9 +40,9 @@ def read_passages(
 
     headers = [_header(passage) if settings.headers else "" for passage in passages]
     texts = [passage.chunk.text for passage in passages]
-    own = read_texts(embedder, texts)
+    own = encode_texts(embedder, texts)
     distinct = sorted(set(headers) - {""})
-    shared = read_texts(embedder, distinct)
+    shared = encode_texts(embedder, distinct)
     place = {header: number for number, header in enumerate(distinct)}
     vectors = own.vectors.copy()
     tokens = [packed(one) for one in own.tokens]
@@ -56,10 +56,10 @@ def read_passages(
         " ".join(terms(f"{header}\n{text}", settings.language))
         for header, text in zip(headers, texts, strict=True)
     )
-    return Reading(vectors, tuple(tokens), tuple(words))
+    return Encoded(vectors, tuple(tokens), tuple(words))
 
 
-def read_texts(embedder: Embedder, texts: Sequence[str]) -> TokenVectors:
+def encode_texts(embedder: Embedder, texts: Sequence[str]) -> TokenVectors:
     """Vectors of texts and, when the embedder gives them, of their tokens; else no token each."""
     import numpy as np
 
