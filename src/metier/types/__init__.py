@@ -39,6 +39,7 @@ from metier.types.dataset import (
 from metier.types.grounding import Grounding, GroundingChunk, Hit, Scope, Support
 from metier.types.measuring import Candidate, CurvePoint, ItemResult, Retention, Score, Scorecard
 from metier.types.plain import Estimate, Json, content_hash
+from metier.types.retrieval import Passage, SearchSettings
 from metier.types.verdict import Comparison, Decision, GateResult, Release, RunReport
 
 __all__ = [
@@ -72,6 +73,7 @@ __all__ = [
     "Message",
     "Overlap",
     "OverlapHit",
+    "Passage",
     "Piece",
     "Region",
     "Release",
@@ -81,6 +83,7 @@ __all__ = [
     "Scope",
     "Score",
     "Scorecard",
+    "SearchSettings",
     "Span",
     "Split",
     "StepCount",

@@ -1,0 +1,138 @@
+"""Passages as rows of a Lance table and back, and what a scope lets through."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from metier.types import Chunk, Hit, Passage, Scope, Span
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+Row = dict[str, Any]
+"""One row of the table, by column; ``Any`` because columns differ in type."""
+
+SHOWN = (
+    "id",
+    "document",
+    "text",
+    "title",
+    "start",
+    "end",
+    "span",
+    "box",
+    "uri",
+    "tier",
+    "valid_from",
+    "valid_to",
+    "metadata",
+)
+"""The columns that a hit is made of."""
+
+
+def schema(dimensions: int) -> pa.Schema:
+    """The table's columns."""
+    import pyarrow as pa
+
+    text, number = pa.string(), pa.int64()
+    return pa.schema(
+        [
+            ("id", text),
+            ("document", text),
+            ("text", pa.large_string()),
+            ("title", text),
+            ("section", text),
+            ("start", number),
+            ("end", number),
+            ("span", pa.list_(number)),
+            ("box", pa.list_(pa.float64())),
+            ("uri", text),
+            ("tier", text),
+            ("tenant", text),
+            ("valid_from", text),
+            ("valid_to", text),
+            ("metadata", pa.large_string()),
+            ("terms", pa.large_string()),
+            ("vector", pa.list_(pa.float32(), dimensions)),
+        ]
+    )
+
+
+def to_table(
+    passages: Sequence[Passage], terms: Sequence[str], vectors: NDArray[np.float32]
+) -> pa.Table:
+    """Rows for passages, their words and their vectors (shape (passages, dimensions))."""
+    import pyarrow as pa
+
+    columns = schema(vectors.shape[1])
+    rows = [
+        _row(passage) | {"terms": words} for passage, words in zip(passages, terms, strict=True)
+    ]
+    plain = pa.schema([column for column in columns if column.name != "vector"])
+    flat = pa.array(vectors.reshape(-1), type=pa.float32())
+    nested = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
+    return pa.Table.from_pylist(rows, schema=plain).append_column("vector", nested).cast(columns)
+
+
+def _row(passage: Passage) -> Row:
+    chunk, span = passage.chunk, passage.chunk.source
+    return {
+        "id": chunk.id,
+        "document": span.document,
+        "text": chunk.text,
+        "title": chunk.title,
+        "section": passage.section,
+        "start": chunk.start,
+        "end": chunk.end,
+        "span": [span.start, span.end] + ([] if span.page is None else [span.page]),
+        "box": None if span.box is None else list(span.box),
+        "uri": passage.uri,
+        "tier": passage.tier,
+        "tenant": passage.tenant,
+        "valid_from": passage.valid_from,
+        "valid_to": passage.valid_to,
+        "metadata": json.dumps(dict(passage.metadata), ensure_ascii=False, default=str),
+    }
+
+
+def to_hit(row: Row, score: float, ranks: dict[str, int]) -> Hit:
+    """A found row as what a search returns."""
+    start, end, *page = row["span"]
+    box = None if row["box"] is None else tuple(row["box"])
+    span = Span(row["document"], start, end, page[0] if page else None, box)
+    return Hit(
+        chunk=Chunk(row["id"], row["text"], row["start"], row["end"], span, row["title"]),
+        score=score,
+        uri=row["uri"],
+        tier=row["tier"],
+        valid_from=row["valid_from"],
+        valid_to=row["valid_to"],
+        metadata=json.loads(row["metadata"]),
+        ranks=ranks,
+    )
+
+
+def condition(scope: Scope, today: str) -> str:
+    """The scope as an SQL condition on the table's columns.
+
+    Dates are compared as text, which is their order in ISO 8601; a text holds from ``valid_from``
+    up to, and not on, ``valid_to``, so of two versions that follow each other one is seen.
+    """
+    date = quoted(scope.as_of or today)
+    parts = [
+        f"tenant = {quoted(scope.tenant)}",
+        f"(valid_from IS NULL OR valid_from <= {date})",
+        f"(valid_to IS NULL OR valid_to > {date})",
+    ]
+    if scope.tiers:
+        parts.append(f"tier IN ({', '.join(quoted(tier) for tier in scope.tiers)})")
+    return " AND ".join(parts)
+
+
+def quoted(value: str) -> str:
+    """A text as SQL writes it: what stands in it can never end it."""
+    return "'" + value.replace("'", "''") + "'"
