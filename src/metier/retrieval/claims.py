@@ -6,14 +6,15 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from metier.retrieval.reading import Reading, read
+from metier.retrieval.reading import read
 
 _QUESTION = re.compile(r"(?P<question>.*[?？])\s*(?P<answer>[^?？]*\S[^?？]*)", re.DOTALL)
 _POLAR = re.compile(
     r"(?P<word>yes|no|ja|nein|sí)\b[\s,.;:!-]*(?P<rest>.*)", re.IGNORECASE | re.DOTALL
 )
 _LONGEST_ANSWER = 8
-"""Words that say something; a longer answer says by itself what it is about."""
+_SHORTEST_SENTENCE = 4
+"""Words that say something, not those like "of"."""
 
 
 def as_claim(question: str, answer: str) -> str:
@@ -22,7 +23,7 @@ def as_claim(question: str, answer: str) -> str:
     An answer that is a whole sentence is a claim by itself.
     """
     question, answer = " ".join(question.split()), answer.strip()
-    if not question or len(_content(read(answer))) > _LONGEST_ANSWER:
+    if not question or is_sentence(answer):
         return answer
     mark = "" if question.endswith(("?", "？")) else "?"
     return f"{question}{mark} {answer}"
@@ -32,19 +33,20 @@ def as_claim(question: str, answer: str) -> str:
 class Claim:
     """A claim taken apart."""
 
-    kind: Literal["answer", "statement"]
+    kind: Literal["answer", "statement", "polar"]
+    """A question that is answered with yes or no is polar."""
     question: str
     """What a short answer answers; "" for a statement."""
     text: str
-    """The answer, or the statement."""
+    """The answer, the statement, or the question that was answered with yes or no."""
     denied: bool = False
-    """The statement is a question that was answered with no."""
+    """The answer was no."""
 
 
 def parse_claim(claim: str) -> Claim:
     """Take a claim apart; what stands before the last question mark is its question.
 
-    ``yes`` and ``no`` make a statement of their question.
+    ``yes`` and ``no`` alone make a claim of their question; with a sentence behind it, that counts.
     """
     match = _QUESTION.fullmatch(claim.strip())
     if match is None:
@@ -54,11 +56,13 @@ def parse_claim(claim: str) -> Claim:
     if polar is not None and len(polar["rest"].split()) > 2:
         return Claim("statement", "", polar["rest"])
     if polar is not None:
-        return Claim("statement", "", question, denied=polar["word"].lower() in ("no", "nein"))
-    if len(_content(read(answer))) > _LONGEST_ANSWER:
+        return Claim("polar", "", question, denied=polar["word"].lower() in ("no", "nein"))
+    if is_sentence(answer):
         return Claim("statement", "", answer)
     return Claim("answer", question, answer)
 
 
-def _content(reading: Reading) -> list[str]:
-    return [word.stem for word in reading.words if word.content]
+def is_sentence(answer: str) -> bool:
+    """Whether an answer says by itself what it is about: long, or four words and a full stop."""
+    count = sum(word.content for word in read(answer).words)
+    return count > _LONGEST_ANSWER or (count >= _SHORTEST_SENTENCE and answer[-1] in ".!。！")

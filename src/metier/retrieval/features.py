@@ -64,7 +64,8 @@ def _compare_statement(claim: Claim, there: Reading) -> Comparison:
     window = _stems(there, (best - 1, best, best + 1))
     whole = {word.stem for word in there.words}
     features = {
-        "quoted": quote.ratio if quote else 0.0,
+        "quoted": float(quote is not None and quote.kind != "fuzzy"),
+        "alike": quote.ratio if quote else 0.0,
         "cover": _cover(weights, whole),
         "cover_near": _cover(weights, window),
         "cover_best": covers[best],
