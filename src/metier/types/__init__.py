@@ -36,7 +36,7 @@ from metier.types.dataset import (
     Task,
     TaskKind,
 )
-from metier.types.grounding import Grounding, GroundingChunk, Hit, Scope, Support
+from metier.types.grounding import Grounding, GroundingChunk, GroundSettings, Hit, Scope, Support
 from metier.types.measuring import Candidate, CurvePoint, ItemResult, Retention, Score, Scorecard
 from metier.types.plain import Estimate, Json, content_hash
 from metier.types.retrieval import Passage, SearchSettings, TokenVectors
@@ -61,6 +61,7 @@ __all__ = [
     "Example",
     "GateResult",
     "GenerateConfig",
+    "GroundSettings",
     "Grounding",
     "GroundingChunk",
     "Hit",
