@@ -35,6 +35,7 @@ from metier.types.dataset import (
     Task,
     TaskKind,
 )
+from metier.types.entities import Alias, Change, Evolution, Mention, Update, Version
 from metier.types.grounding import Grounding, GroundingChunk, Hit, Scope, Support
 from metier.types.measuring import Candidate, CurvePoint, ItemResult, Retention, Score, Scorecard
 from metier.types.plain import Estimate, Json, content_hash
@@ -42,9 +43,11 @@ from metier.types.retrieval import Passage, SearchSettings
 from metier.types.verdict import Comparison, Decision, GateResult, Release, RunReport
 
 __all__ = [
+    "Alias",
     "Answer",
     "Box",
     "Candidate",
+    "Change",
     "Chunk",
     "CleanDocument",
     "Comparison",
@@ -56,6 +59,7 @@ __all__ = [
     "Document",
     "Engine",
     "Estimate",
+    "Evolution",
     "Example",
     "GateResult",
     "GenerateConfig",
@@ -68,6 +72,7 @@ __all__ = [
     "LabelScores",
     "LeakProbe",
     "Malformed",
+    "Mention",
     "Message",
     "Overlap",
     "OverlapHit",
@@ -88,6 +93,8 @@ __all__ = [
     "Support",
     "Task",
     "TaskKind",
+    "Update",
     "Usage",
+    "Version",
     "content_hash",
 ]
