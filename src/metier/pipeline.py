@@ -42,13 +42,13 @@ from metier.settings import (
     check_settings,
     deduplication,
     located_options,
+    opened_source,
     rate,
     rung_settings,
     split_plan,
     suites,
     terms,
 )
-from metier.sources import open_source
 from metier.sources.fingerprint import fingerprint
 from metier.sources.join import join
 from metier.store import Project, step_key, write_text
@@ -146,6 +146,7 @@ class Pipeline:
     def _corpus_step(self) -> Path:
         recipe = self.recipe
         sources = [(one.kind, located_options(one, self._folder)) for one in recipe.sources]
+        opened = [opened_source(one, self._folder) for one in recipe.sources]
         inputs = {
             "metier": __version__,
             "sources": [source.model_dump() for source in recipe.sources],
@@ -156,7 +157,7 @@ class Pipeline:
 
         def build(directory: Path) -> None:
             report = ingest(
-                join([open_source(kind, options) for kind, options in sources]),
+                join(opened),
                 self._corpus_table,
                 steps=[make_step(step.name, step.options) for step in recipe.cleaning.steps],
                 deduplication=deduplication(recipe.cleaning),

@@ -39,12 +39,11 @@ def before_and_after(recipe: Recipe, documents: int, folder: Path) -> Renderable
     from rich.markup import escape
 
     from metier.corpus.clean import make_step, preview
-    from metier.settings import located_options
-    from metier.sources import open_source
+    from metier.settings import opened_source
     from metier.sources.join import join
 
     steps = [make_step(step.name, step.options) for step in recipe.cleaning.steps]
-    source = join([open_source(s.kind, located_options(s, folder)) for s in recipe.sources])
+    source = join([opened_source(one, folder) for one in recipe.sources])
     shown = []
     for document in islice(source.documents(lambda malformed: None), documents):
         shown += [f"[bold]{escape(document.id)}[/bold]", escape(document.text)]

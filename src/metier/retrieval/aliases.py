@@ -132,9 +132,7 @@ class AliasTable:
                 yield words[place].start(), words[place + count - 1].end(), key
             place += count or 1
 
-    def _longest_at(
-        self, text: str, words: Sequence[re.Match[str]], place: int
-    ) -> tuple[str, int]:
+    def _longest_at(self, text: str, words: Sequence[re.Match[str]], place: int) -> tuple[str, int]:
         key, best, count = "", "", 0
         for taken, word in enumerate(words[place:], 1):
             before = words[place + taken - 2].end() if taken > 1 else word.start()
