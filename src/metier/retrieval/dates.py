@@ -11,12 +11,12 @@ from metier.errors import DataError
 _PARTIAL = re.compile(r"(\d{4})(?:-(\d{1,2}))?")
 _MONTHS = "january february march april may june july august september october november december"
 _MONTH = "|".join(f"{name[:3]}(?:{name[3:]})?" for name in _MONTHS.split())
-_ISO = r"\d{4}-\d{2}(?:-\d{2})?(?!\d)"
+_ISO = r"(?<![\w-])\d{4}-\d{2}(?:-\d{2})?(?!-?\d)"
 _IN_WORDS = (
     rf"(?:(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s+)?(?P<month>{_MONTH})\.?"
     r"(?:\s+(?P<day_after>\d{1,2})(?:st|nd|rd|th)?,)?\s+(?P<year>\d{4})"
 )
-_YEAR = r"(?:as of|in|of|on|by|since|until|before|during|at)\s+(?P<alone>(?:19|20)\d{2})"
+_YEAR = r"(?:as of|in|of|on|by|since|until|before|during|at)\s+(?P<alone>(?:19|20)\d{2})(?!-?\d)"
 _DATE = re.compile(rf"\b(?:(?P<iso>{_ISO})|{_IN_WORDS}|{_YEAR})\b", re.IGNORECASE)
 
 
