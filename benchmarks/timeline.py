@@ -182,8 +182,8 @@ def _answers(
     some = _mixed(answerable, 1)[:n]
     alone = [right(text, one.answer) for text, one in _read(reader, some, found)]
     ceiling = [right(text, one.answer) for text, one in _read(reader, some, oracle)]
-    told = {one: _told(one, found[one], reader) for one in asked}
-    with_oracle = [right(_told(one, oracle[one], reader), one.answer) for one in answerable]
+    told = {one: _told(linked, one, found[one], reader) for one in asked}
+    with_oracle = [right(_told(linked, one, oracle[one], reader), one.answer) for one in answerable]
     return {
         "answer_as_of": {
             **_share(sum(right(told[one], one.answer) for one in asked), len(asked)),
@@ -197,9 +197,12 @@ def _answers(
     }
 
 
-def _told(one: Question, hits: Sequence[Hit], reader: ModelReader) -> str | None:
-    """None when nothing is found: that is the answer for what was not there."""
-    about = [hit for hit in hits if hit.metadata["entity"] in (one.entity,)]
+def _told(
+    linked: LinkedRetriever, one: Question, hits: Sequence[Hit], reader: ModelReader
+) -> str | None:
+    """None when nothing is found on whom the question names: it was not there."""
+    named = linked.scope_of(one.text).entities
+    about = [hit for hit in hits if hit.metadata["entity"] in named]
     if not about:
         return None
     read = read_field(one.text, about)

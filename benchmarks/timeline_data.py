@@ -32,10 +32,11 @@ class State:
 
 def releases(data: Path) -> dict[str, dict[str, list[State]]]:
     """By source and date, every entity."""
-    attack: dict[str, list[State]] = defaultdict(list)
+    attack: dict[str, list[State]] = {}
     for path in sorted((data / "cyber_attack").glob("entities-*")):
-        for row in read(path):
-            attack[str(row["release_date"])].append(_attack_state(row))
+        rows = list(read(path))
+        names = {row["stix_id"]: row["name"] for row in rows}
+        attack[str(rows[0]["release_date"])] = [_attack_state(row, names) for row in rows]
     actors: dict[str, list[State]] = defaultdict(list)
     for path in sorted((data / "cyber_threat_actors").glob("actors-*")):
         for row in read(path):
@@ -98,14 +99,14 @@ def alias_pairs(data: Path) -> list[tuple[str, str]]:
         return [(row["alias"], row["canonical"]) for row in csv.DictReader(stream)]
 
 
-def _attack_state(row: Row) -> State:
+def _attack_state(row: Row, names: Mapping[Json, Json]) -> State:
     others = [name for name in texts(row["aliases"]) if name != row["name"]]
     fields: dict[str, Json] = {
         "name": row["name"],
         "also_called": others,
         "platforms": row["platforms"],
         "tactics": row["tactics"],
-        "replaced_by": row["revoked_by"] if row["revoked"] else None,
+        "replaced_by": names.get(row["revoked_by"]) if row["revoked"] else None,
     }
     return State(
         str(row["stix_id"]),
