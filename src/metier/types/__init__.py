@@ -26,6 +26,7 @@ from metier.types.corpus import (
     StepCount,
 )
 from metier.types.dataset import (
+    ABSTENTION,
     Dataset,
     Example,
     LeakProbe,
@@ -43,6 +44,7 @@ from metier.types.retrieval import Passage, SearchSettings
 from metier.types.verdict import Comparison, Decision, GateResult, Release, RunReport
 
 __all__ = [
+    "ABSTENTION",
     "Alias",
     "Answer",
     "Box",
