@@ -40,7 +40,7 @@ from metier.types.entities import Alias, Change, Evolution, Mention, Update, Ver
 from metier.types.grounding import Grounding, GroundingChunk, Hit, Scope, Support
 from metier.types.measuring import Candidate, CurvePoint, ItemResult, Retention, Score, Scorecard
 from metier.types.plain import Estimate, Json, content_hash
-from metier.types.retrieval import Passage, SearchSettings
+from metier.types.retrieval import Passage, SearchSettings, TokenVectors
 from metier.types.verdict import Comparison, Decision, GateResult, Release, RunReport
 
 __all__ = [
@@ -95,6 +95,7 @@ __all__ = [
     "Support",
     "Task",
     "TaskKind",
+    "TokenVectors",
     "Update",
     "Usage",
     "Version",
