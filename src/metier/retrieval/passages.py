@@ -14,7 +14,8 @@ _HEADING = re.compile(r"^#{1,6}[ \t]+(\S.*?)[ \t]*#*$", re.MULTILINE)
 def passages(corpus: Corpus) -> Iterator[Passage]:
     """Every chunk of the corpus, document by document.
 
-    A document's metadata may hold ``tier``, ``tenant``, ``valid_from`` and ``valid_to``.
+    A document's metadata may hold ``tier``, ``tenant``, ``entity``, ``valid_from`` and
+    ``valid_to``.
     """
     documents = corpus.documents()
     document: CleanDocument | None = None
@@ -33,6 +34,7 @@ def passage_of(document: CleanDocument, chunk: Chunk) -> Passage:
         uri=document.uri,
         tier=_text(told.get("tier")) or "",
         tenant=_text(told.get("tenant")) or "",
+        entity=_text(told.get("entity")) or "",
         valid_from=_text(told.get("valid_from")),
         valid_to=_text(told.get("valid_to")),
         metadata=told,

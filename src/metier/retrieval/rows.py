@@ -57,6 +57,7 @@ def schema(dimensions: int) -> pa.Schema:
             ("uri", text),
             ("tier", text),
             ("tenant", text),
+            ("entity", text),
             ("valid_from", text),
             ("valid_to", text),
             ("metadata", pa.large_string()),
@@ -105,6 +106,7 @@ def _row(passage: Passage) -> Row:
         "uri": passage.uri,
         "tier": passage.tier,
         "tenant": passage.tenant,
+        "entity": passage.entity,
         "valid_from": passage.valid_from,
         "valid_to": passage.valid_to,
         "metadata": json.dumps(dict(passage.metadata), ensure_ascii=False, default=str),
@@ -164,6 +166,8 @@ def condition(scope: Scope, today: str) -> str:
     ]
     if scope.tiers:
         parts.append(f"tier IN ({', '.join(quoted(tier) for tier in scope.tiers)})")
+    if scope.entities:
+        parts.append(f"entity IN ({', '.join(quoted(entity) for entity in scope.entities)})")
     return " AND ".join(parts)
 
 

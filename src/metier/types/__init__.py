@@ -36,6 +36,7 @@ from metier.types.dataset import (
     Task,
     TaskKind,
 )
+from metier.types.entities import Alias, Change, Evolution, Mention, Update, Version
 from metier.types.grounding import Grounding, GroundingChunk, GroundSettings, Hit, Scope, Support
 from metier.types.measuring import Candidate, CurvePoint, ItemResult, Retention, Score, Scorecard
 from metier.types.plain import Estimate, Json, content_hash
@@ -44,9 +45,11 @@ from metier.types.verdict import Comparison, Decision, GateResult, Release, RunR
 
 __all__ = [
     "ABSTENTION",
+    "Alias",
     "Answer",
     "Box",
     "Candidate",
+    "Change",
     "Chunk",
     "CleanDocument",
     "Comparison",
@@ -58,6 +61,7 @@ __all__ = [
     "Document",
     "Engine",
     "Estimate",
+    "Evolution",
     "Example",
     "GateResult",
     "GenerateConfig",
@@ -71,6 +75,7 @@ __all__ = [
     "LabelScores",
     "LeakProbe",
     "Malformed",
+    "Mention",
     "Message",
     "Overlap",
     "OverlapHit",
@@ -92,6 +97,8 @@ __all__ = [
     "Task",
     "TaskKind",
     "TokenVectors",
+    "Update",
     "Usage",
+    "Version",
     "content_hash",
 ]

@@ -20,6 +20,8 @@ class Scope:
     """Only these tiers; empty for all, the most authoritative first."""
     tenant: str = ""
     """Only what belongs to this tenant."""
+    entities: tuple[str, ...] = ()
+    """Only what is about one of these, by the key in its metadata; empty for everything."""
 
 
 @dataclass(frozen=True, slots=True)

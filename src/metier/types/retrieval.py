@@ -24,6 +24,8 @@ class Passage:
     uri: str = ""
     tier: str = ""
     tenant: str = ""
+    entity: str = ""
+    """The key of the one entity that the text is about; "" when it is about none or many."""
     valid_from: str | None = None
     """ISO 8601 date from which the text holds, inclusive; None for always."""
     valid_to: str | None = None
