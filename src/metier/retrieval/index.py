@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import warnings
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date
@@ -14,24 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 from metier.errors import DataError, StorageError
 from metier.protocols import Embedder
-from metier.retrieval.fuse import joined_scores
-from metier.retrieval.rows import SHOWN, Row, condition, quoted, schema, to_hit, to_table
+from metier.retrieval.encoding import encode_passages, encode_texts
+from metier.retrieval.rehearsal import Rehearsed, rehearse
+from metier.retrieval.rows import condition, quoted, schema, to_table
+from metier.retrieval.search import Question, best, candidates
+from metier.retrieval.table import create_table, index_words, open_table
 from metier.retrieval.words import recognise, terms
 from metier.store import write_text
 from metier.types import Hit, Passage, Scope, SearchSettings
 
 if TYPE_CHECKING:
     import lance
-    import numpy as np
-    from numpy.typing import NDArray
 
 FORMAT = 1
 TABLE, NOTES = "chunks.lance", "index.json"
 _BATCH = 512
-_LONGEST_QUESTION = 256
-"""Distinct words of a question that full-text search compares; a longer one is a document."""
-_UNINDEXED = 2000
-"""Rows that full-text search may read one by one before the word index takes them in."""
 
 
 class Index:
@@ -53,7 +48,7 @@ class Index:
         self.settings = settings
         self._embedder = embedder
         self._today = today
-        self._table: lance.LanceDataset = _import_lance().dataset(str(path / TABLE))
+        self._table: lance.LanceDataset = open_table(path / TABLE)
 
     @classmethod
     def create(
@@ -66,9 +61,8 @@ class Index:
             )
         path.mkdir(parents=True, exist_ok=True)
         dimensions = embedder.embed(["dimensions"]).shape[1]
+        create_table(path / TABLE, schema(dimensions).empty_table())
         settings = settings or SearchSettings()
-        lance = _import_lance()
-        lance.write_dataset(schema(dimensions).empty_table(), str(path / TABLE))
         index = cls(path, embedder, settings)
         index._keep_notes()
         return index
@@ -93,11 +87,12 @@ class Index:
         """The number of passages."""
         return int(self._newest().count_rows())
 
-    def upsert(self, passages: Iterable[Passage]) -> int:
+    def upsert(self, passages: Iterable[Passage], *, fresh: bool = False) -> int:
         """Put passages in, in place of all that the store has of their documents; how many.
 
         One commit: a search sees the documents before or after, never a part of them. Raises
-        ``DataError`` when two passages have one id, which is what two documents of one id give.
+        ``DataError`` when two passages have one id, which is what two documents of one id give;
+        ``fresh`` says that all documents are new, and finds a twin from an earlier call too.
         """
         new = list(passages)
         _check_ids(new)
@@ -108,9 +103,9 @@ class Index:
             self.settings = dataclasses.replace(self.settings, language=language or "none")
             self._keep_notes()
         documents = sorted({passage.document for passage in new})
-        texts = [self._text(passage) for passage in new]
-        words = [" ".join(terms(text, self.settings.language)) for text in texts]
-        rows = to_table(new, words, self._embedder.embed(texts))
+        if fresh:
+            self._check_new(documents)
+        rows = to_table(new, encode_passages(new, self._embedder, self.settings))
         table = self._newest()
         (
             table.merge_insert("id")
@@ -119,7 +114,7 @@ class Index:
             .when_not_matched_by_source_delete(_among("document", documents))
             .execute(rows)
         )
-        self._take_words_in()
+        index_words(self._newest())
         return len(new)
 
     def delete(self, documents: Collection[str]) -> int:
@@ -142,74 +137,39 @@ class Index:
         if not questions or not table.count_rows():
             return [[] for _ in questions]
         where = condition(scope or Scope(), self._today())
-        vectors = self._embedder.embed(questions)
-        return [
-            self._search_one(table, question, vector, k, where)
-            for question, vector in zip(questions, vectors, strict=True)
-        ]
-
-    def _search_one(
-        self,
-        table: lance.LanceDataset,
-        question: str,
-        vector: NDArray[np.float32],
-        k: int,
-        where: str,
-    ) -> list[Hit]:
+        read = encode_texts(self._embedder, questions)
         count = max(self.settings.candidates, k)
-        by_part = {
-            "vector": _nearest(table, vector, count, where),
-            "text": _matching(table, terms(question, self.settings.language), count, where),
-        }
-        rows = {row["id"]: row for found in by_part.values() for row in found}
-        ranks = {
-            part: {row["id"]: place for place, row in enumerate(found, 1)}
-            for part, found in by_part.items()
-        }
-        words = {row["id"]: row["_score"] for row in by_part["text"]}
-        scores = joined_scores(
-            [float(vector @ row["vector"]) for row in rows.values()],
-            [words.get(id) for id in rows],
-            vector_weight=self.settings.vector_weight,
-        )
-        ids = list(rows)
-        best = sorted(range(len(ids)), key=lambda place: -scores[place])[:k]
-        return [
-            to_hit(
-                rows[ids[place]],
-                float(scores[place]),
-                {part: of[ids[place]] for part, of in ranks.items() if ids[place] in of},
+        hits = []
+        for question, vector, tokens in zip(questions, read.vectors, read.tokens, strict=True):
+            asked = Question(vector, tokens, terms(question, self.settings.language))
+            found = candidates(table, asked, count=count, where=where)
+            hits.append(best(found, k, self.settings))
+        return hits
+
+    def learn_weights(self, *, questions: int = 200, seed: int = 0) -> Rehearsed | None:
+        """Choose how much to trust each search from the passages themselves, and keep that.
+
+        None, and nothing changed, when there are too few passages to learn from.
+        """
+        table = self._newest()
+        learnt = rehearse(table, self._embedder, self.settings, questions=questions, seed=seed)
+        if learnt is not None:
+            self.settings = learnt.settings
+            self._keep_notes()
+        return learnt
+
+    def _check_new(self, documents: Sequence[str]) -> None:
+        twins = _among("document", documents)
+        known = self._newest().to_table(columns=["document"], filter=twins, limit=1)
+        if len(known):
+            raise DataError(
+                f"two documents have the id {known['document'][0].as_py()!r}; give each an id "
+                "of its own"
             )
-            for place in best
-        ]
 
     def _newest(self) -> lance.LanceDataset:
         self._table.checkout_latest()  # type: ignore[no-untyped-call]  # lance's own
         return self._table
-
-    def _text(self, passage: Passage) -> str:
-        """What is embedded and searched: the passage under its title and section."""
-        if not self.settings.headers:
-            return passage.chunk.text
-        header = [passage.chunk.title, passage.section]
-        return "\n".join([*(line for line in header if line), passage.chunk.text])
-
-    def _take_words_in(self) -> None:
-        """Full-text search finds new rows at once by reading them; many are worth an index."""
-        table = self._newest()
-        if not any(one.name == "terms_idx" for one in table.describe_indices()):
-            table.create_scalar_index(
-                "terms",
-                "INVERTED",
-                base_tokenizer="whitespace",  # the words are made by terms() already
-                stem=False,
-                lower_case=False,
-                remove_stop_words=False,
-                ascii_folding=False,
-                with_position=False,
-            )
-        elif table.stats.index_stats("terms_idx")["num_unindexed_rows"] > _UNINDEXED:
-            table.optimize.optimize_indices()
 
     def _keep_notes(self) -> None:
         notes = {
@@ -218,33 +178,6 @@ class Index:
             "settings": dataclasses.asdict(self.settings),
         }
         write_text(self.path / NOTES, json.dumps(notes, indent=1) + "\n")
-
-
-def _nearest(
-    table: lance.LanceDataset, vector: NDArray[np.float32], count: int, where: str
-) -> list[Row]:
-    nearest = {"column": "vector", "q": vector, "k": count, "metric": "dot"}
-    return _rows(table, where, nearest=nearest, columns=[*SHOWN, "vector", "_distance"])
-
-
-def _matching(table: lance.LanceDataset, words: Sequence[str], count: int, where: str) -> list[Row]:
-    distinct = list(dict.fromkeys(words))[:_LONGEST_QUESTION]
-    if not distinct:
-        return []
-    query = {"columns": ["terms"], "query": " ".join(distinct)}
-    columns = [*SHOWN, "vector", "_score"]
-    return _rows(table, where, full_text_query=query, limit=count, columns=columns)
-
-
-def _rows(table: lance.LanceDataset, where: str, **query: Any) -> list[Row]:
-    import numpy as np
-
-    found = table.scanner(filter=where, prefilter=True, **query).to_table()
-    vectors = found["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    plain = found.drop_columns(["vector"]).to_pylist()
-    for row, vector in zip(plain, np.split(vectors, max(1, len(plain))), strict=False):
-        row["vector"] = vector
-    return plain  # type: ignore[no-any-return]  # pyarrow comes without types
 
 
 def _check_ids(passages: Sequence[Passage]) -> None:
@@ -276,15 +209,6 @@ def _notes(path: Path) -> dict[str, Any]:
             "build it again"
         )
     return notes
-
-
-def _import_lance() -> Any:
-    """The lance module; it writes warnings about ordinary events to stderr unless told not to."""
-    os.environ.setdefault("LANCE_LOG", "error")
-    warnings.filterwarnings("ignore", message="lance is not fork-safe")
-    import lance
-
-    return lance
 
 
 def batches(passages: Iterable[Passage], size: int = _BATCH) -> Iterator[list[Passage]]:

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
+from metier.retrieval.encoding import Encoded
 from metier.types import Chunk, Hit, Passage, Piece, Region, Scope, Span
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
-    from numpy.typing import NDArray
 
 Row = dict[str, Any]
 """One row of the table, by column; ``Any`` because columns differ in type."""
@@ -62,20 +61,22 @@ def schema(dimensions: int) -> pa.Schema:
             ("valid_to", text),
             ("metadata", pa.large_string()),
             ("terms", pa.large_string()),
+            ("tokens", pa.large_binary()),
             ("vector", pa.list_(pa.float32(), dimensions)),
         ]
     )
 
 
-def to_table(
-    passages: Sequence[Passage], terms: Sequence[str], vectors: NDArray[np.float32]
-) -> pa.Table:
-    """Rows for passages, their words and their vectors (shape (passages, dimensions))."""
+def to_table(passages: Sequence[Passage], read: Encoded) -> pa.Table:
+    """Rows for passages and what was read from them."""
     import pyarrow as pa
+
+    vectors = read.vectors
 
     columns = schema(vectors.shape[1])
     rows = [
-        _row(passage) | {"terms": words} for passage, words in zip(passages, terms, strict=True)
+        _row(passage) | {"terms": words, "tokens": tokens}
+        for passage, words, tokens in zip(passages, read.terms, read.tokens, strict=True)
     ]
     plain = pa.schema([column for column in columns if column.name != "vector"])
     flat = pa.array(vectors.reshape(-1), type=pa.float32())

@@ -39,7 +39,7 @@ from metier.types.dataset import (
 from metier.types.grounding import Grounding, GroundingChunk, GroundSettings, Hit, Scope, Support
 from metier.types.measuring import Candidate, CurvePoint, ItemResult, Retention, Score, Scorecard
 from metier.types.plain import Estimate, Json, content_hash
-from metier.types.retrieval import Passage, SearchSettings
+from metier.types.retrieval import Passage, SearchSettings, TokenVectors
 from metier.types.verdict import Comparison, Decision, GateResult, Release, RunReport
 
 __all__ = [
@@ -91,6 +91,7 @@ __all__ = [
     "Support",
     "Task",
     "TaskKind",
+    "TokenVectors",
     "Usage",
     "content_hash",
 ]

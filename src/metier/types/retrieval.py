@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from metier.types.corpus import Chunk
 from metier.types.plain import Json
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +42,23 @@ class SearchSettings:
 
     language: str = ""
     """ISO 639-1 code of the stemmer; "" to recognise it from the first passages."""
-    headers: bool = True
-    """Read title and section before each passage."""
-    vector_weight: float = 0.5
-    """Share of the vectors in the joined score; the rest is full text's."""
+    headers: float = 0.5
+    """Weight of title and section beside the passage's own text; 0 leaves them out."""
+    vector: float = 0.5
+    """Weight of the likeness of whole texts in the joined score."""
+    text: float = 0.5
+    """Weight of full-text search."""
+    tokens: float = 1.0
+    """Weight of the likeness word by word; it needs an embedder that gives tokens."""
     candidates: int = 50
     """How many of each search's best are joined."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenVectors:
+    """Texts as one vector each and as one vector for each of their tokens."""
+
+    vectors: NDArray[np.float32]
+    """Shape (texts, dimensions), rows of length 1."""
+    tokens: tuple[NDArray[np.float32], ...]
+    """For each text: shape (its tokens, dimensions), rows of length 1."""
