@@ -193,6 +193,8 @@ class Pipeline:
         recipe = self.recipe
         settings = rung_settings(rung)
         seen = fitted if "members" in settings else {}
+        if settings.get("adapter") in fitted:
+            seen = {settings["adapter"]: fitted[settings["adapter"]]}
         members = settings.get("members") or list(seen)
         inputs = {
             "metier": __version__,

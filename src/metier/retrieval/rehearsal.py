@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metier.protocols import Embedder
-from metier.retrieval.fuse import joined_scores
 from metier.retrieval.encoding import encode_passages, encode_texts
+from metier.retrieval.fuse import joined_scores
 from metier.retrieval.rows import SHOWN, to_hit, to_table
 from metier.retrieval.search import Candidates, Question, candidates, weights
 from metier.retrieval.table import create_table, index_words
