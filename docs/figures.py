@@ -48,9 +48,7 @@ FIGURES: Mapping[str, tuple[Figure, ...]] = {
     ),
     "timeline": (
         Figure("as-of questions: the right version first", "retrieval_as_of", "{:.1%}"),
-        Figure(
-            "the same without linking names", "retrieval_day_without_linking", "{:.1%}"
-        ),
+        Figure("the same without linking names", "retrieval_day_without_linking", "{:.1%}"),
         Figure("as-of questions: right answers, fields read", "answer_as_of", "{:.1%}"),
         Figure("as-of questions: the same with the right passage", "oracle", "{:.1%}"),
         Figure("names of threat actors resolved", "alias_resolution", "{:.1%}"),
