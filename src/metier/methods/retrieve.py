@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from metier import serial
 from metier.errors import DataError
 from metier.methods import candidate as candidates
 from metier.methods.asking import base_of
@@ -17,10 +18,12 @@ from metier.methods.grounded import GroundedAnswerer
 from metier.methods.lora import ADAPTER
 from metier.protocols import Corpus, FitContext, LanguageModel, Models
 from metier.retrieval.build import build_index
+from metier.retrieval.guided import guide_of, guided
 from metier.retrieval.index import Index
-from metier.types import Candidate, Json
+from metier.store import write_text
+from metier.types import Candidate, Guide, Json
 
-INDEX = "index"
+INDEX, GUIDE = "index", "guide.json"
 _SHOT_TOKENS = 128
 
 
@@ -31,6 +34,10 @@ class Retrieve:
     training examples come first as turns of their own. ``adapter`` names a tuned rung above this
     one, whose adapter reads instead of the base alone. The store is copied into the candidate, so
     that it answers elsewhere. A small model minds distractors: more passages are not better.
+
+    ``name_columns`` hold the names of the entity that a document is about: a question that uses
+    one finds what is about that entity, as of the day it names. ``tiers`` are asked in this
+    order; on one entity their passages must agree in ``agree_in``, or the higher's is taken.
     """
 
     name = "retrieve"
@@ -42,6 +49,9 @@ class Retrieve:
         "label_list": True,
         "role": True,
         "constrained": True,
+        "name_columns": [],
+        "tiers": [],
+        "agree_in": [],
     }
 
     def fit(self, rung: str, context: FitContext) -> Candidate:
@@ -61,7 +71,9 @@ class Retrieve:
             progress=context.progress,
         )
         rows = balanced(context.train, context.settings["shots"], seed=context.seed)
-        files = [INDEX]
+        columns = context.settings["name_columns"]
+        write_text(context.workdir / GUIDE, serial.dump(guide_of(corpus, columns)))
+        files = [INDEX, GUIDE]
         if rows:
             model = context.models.language_model(context.base)
             shots = [
@@ -87,11 +99,13 @@ class Retrieve:
         """The reader over the candidate's own store."""
         embedder = models.embedder(candidate.settings["embedder"])
         index = Index.open(directory / INDEX, embedder)
+        guide = serial.read(Guide, directory / GUIDE)
+        store = guided(index, guide, candidate.settings["tiers"], candidate.settings["agree_in"])
         shots: list[tuple[str, str]] = []
         if candidate.settings["shots"]:
             stored = read_json(directory / SHOTS)["shots"]
             shots = [(shot["text"], shot["answer"]) for shot in stored]
-        return GroundedAnswerer(_reader(candidate, directory, models), candidate, index, shots)
+        return GroundedAnswerer(_reader(candidate, directory, models), candidate, store, shots)
 
 
 def corpus_of(rung: str, context: FitContext) -> Corpus:

@@ -36,7 +36,7 @@ from metier.types.dataset import (
     Task,
     TaskKind,
 )
-from metier.types.entities import Alias, Change, Evolution, Mention, Update, Version
+from metier.types.entities import Alias, Change, Evolution, Guide, Mention, Update, Version
 from metier.types.grounding import Grounding, GroundingChunk, GroundSettings, Hit, Scope, Support
 from metier.types.measuring import Candidate, CurvePoint, ItemResult, Retention, Score, Scorecard
 from metier.types.plain import Estimate, Json, content_hash
@@ -68,6 +68,7 @@ __all__ = [
     "GroundSettings",
     "Grounding",
     "GroundingChunk",
+    "Guide",
     "Hit",
     "IngestReport",
     "ItemResult",
