@@ -24,6 +24,7 @@ from metier.types import (
     Scope,
     Score,
     Task,
+    TokenVectors,
 )
 
 if TYPE_CHECKING:
@@ -99,6 +100,15 @@ class Embedder(Protocol):
 
 
 @runtime_checkable
+class TokenEmbedder(Embedder, Protocol):
+    """An embedder that also gives each token's vector in its context, from the same pass."""
+
+    def embed_tokens(self, texts: Sequence[str]) -> TokenVectors:
+        """The vectors that ``embed`` gives, and the tokens' own."""
+        ...
+
+
+@runtime_checkable
 class Retriever(Protocol):
     """Finds passages for questions, in one store at its present version."""
 
@@ -144,7 +154,8 @@ class FitContext:
     seed: int = 0
     fitted: Mapping[str, tuple[Candidate, Path]] = field(default_factory=dict)
     """Rungs built earlier in this run, for methods that combine them: those with a setting
-    ``members``, which names them or, when empty, means all."""
+    ``members``, which names them or, when empty, means all, or with a setting ``adapter``, which
+    names one."""
     corpus: Corpus | None = None
     """The documents, without those that the test items were made from."""
     progress: Progress = silent

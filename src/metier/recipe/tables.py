@@ -33,9 +33,23 @@ class OpenSection(Section):
 class SourceSettings(OpenSection):
     """Where documents come from. Further keys are options of the kind (``text = "body"``)."""
 
-    kind: Literal["table", "files", "python_docs"]
-    """``table`` (CSV, TSV, JSONL, Parquet), ``files`` (txt, md, html, pdf, docx) or
-    ``python_docs`` (the documentation of the running interpreter's standard library)."""
+    kind: Literal["table", "files", "python_docs", "stream"]
+    """``table`` (CSV, TSV, JSONL, Parquet), ``files`` (txt, md, html, pdf, docx),
+    ``python_docs`` (the documentation of the running interpreter's standard library) or
+    ``stream`` (JSON lines with upserts and deletes, from a file that grows or a socket)."""
+    tier: str = ""
+    """How authoritative its documents are, by a name of your choice (``curated``)."""
+    tenant: str = ""
+    """Whose they are; a search sees one tenant's documents only."""
+    entity: str = ""
+    """The column with the key of what a document is about."""
+    valid_from: str = ""
+    """The column with the date from which a document holds."""
+    valid_to: str = ""
+    """The column with the date from which it holds no more; when empty, it holds until the next
+    document on the same entity."""
+    snapshots: bool = False
+    """Each date of ``valid_from`` is one of the whole source: what the next lacks has ended."""
 
 
 class StepSettings(OpenSection):
@@ -236,17 +250,36 @@ class CurveSettings(Section):
     """Which rungs; the cheap ones by default."""
 
 
-DEFAULT_RUNGS = tuple(
-    RungSettings(method=method, name=name, **settings)
-    for name, method, settings in (
-        ("majority", "majority", {}),
-        ("tfidf", "tfidf", {}),
-        ("embedding", "embedding", {}),
-        ("zero-shot", "prompt", {}),
-        ("few-shot", "few_shot", {"selection": "random"}),
-        ("few-shot-nearest", "few_shot", {"selection": "nearest"}),
-        ("lora", "lora", {}),
-        ("blend", "blend", {"members": ["tfidf", "embedding", "lora"]}),
-    )
+def _ladder(*rungs: tuple[str, str, dict[str, Any]]) -> tuple[RungSettings, ...]:
+    return tuple(RungSettings(method=method, name=name, **own) for name, method, own in rungs)
+
+
+DEFAULT_RUNGS = _ladder(
+    ("majority", "majority", {}),
+    ("tfidf", "tfidf", {}),
+    ("embedding", "embedding", {}),
+    ("zero-shot", "prompt", {}),
+    ("few-shot", "few_shot", {"selection": "random"}),
+    ("few-shot-nearest", "few_shot", {"selection": "nearest"}),
+    ("lora", "lora", {}),
+    ("blend", "blend", {"members": ["tfidf", "embedding", "lora"]}),
 )
-"""The ladder of a recipe that names no rungs."""
+"""The ladder of a classification whose recipe names no rungs."""
+
+WRITTEN_RUNGS = _ladder(
+    ("zero-shot", "prompt", {}),
+    ("few-shot", "few_shot", {"selection": "random"}),
+    ("few-shot-nearest", "few_shot", {"selection": "nearest"}),
+    ("lora", "lora", {"replay": 0.1}),
+)
+"""The same where the answers are written."""
+
+KNOWLEDGE_RUNGS = _ladder(
+    ("closed-book", "prompt", {}),
+    ("long-context", "long_context", {}),
+    ("retrieve", "retrieve", {}),
+    ("retrieve-few-shot", "retrieve", {"shots": 3}),
+    ("tuned", "lora", {"documents": 1, "open_book": 0.3, "replay": 0.1}),
+    ("tuned-retrieve", "retrieve", {"adapter": "tuned"}),
+)
+"""The same where examples are questions about the documents."""

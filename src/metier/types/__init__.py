@@ -36,16 +36,20 @@ from metier.types.dataset import (
     Task,
     TaskKind,
 )
-from metier.types.grounding import Grounding, GroundingChunk, Hit, Scope, Support
+from metier.types.entities import Alias, Change, Evolution, Guide, Mention, Update, Version
+from metier.types.grounding import Grounding, GroundingChunk, GroundSettings, Hit, Scope, Support
 from metier.types.measuring import Candidate, CurvePoint, ItemResult, Retention, Score, Scorecard
 from metier.types.plain import Estimate, Json, content_hash
+from metier.types.retrieval import Passage, SearchSettings, TokenVectors
 from metier.types.verdict import Comparison, Decision, GateResult, Release, RunReport
 
 __all__ = [
     "ABSTENTION",
+    "Alias",
     "Answer",
     "Box",
     "Candidate",
+    "Change",
     "Chunk",
     "CleanDocument",
     "Comparison",
@@ -57,11 +61,14 @@ __all__ = [
     "Document",
     "Engine",
     "Estimate",
+    "Evolution",
     "Example",
     "GateResult",
     "GenerateConfig",
+    "GroundSettings",
     "Grounding",
     "GroundingChunk",
+    "Guide",
     "Hit",
     "IngestReport",
     "ItemResult",
@@ -69,9 +76,11 @@ __all__ = [
     "LabelScores",
     "LeakProbe",
     "Malformed",
+    "Mention",
     "Message",
     "Overlap",
     "OverlapHit",
+    "Passage",
     "Piece",
     "Region",
     "Release",
@@ -81,12 +90,16 @@ __all__ = [
     "Scope",
     "Score",
     "Scorecard",
+    "SearchSettings",
     "Span",
     "Split",
     "StepCount",
     "Support",
     "Task",
     "TaskKind",
+    "TokenVectors",
+    "Update",
     "Usage",
+    "Version",
     "content_hash",
 ]
