@@ -69,10 +69,9 @@ def report(found: dict[str, Json]) -> None:
         if name in found and "left_out" not in found[name]
     }
     ours = found.get("ours", {})
+    known = {"ours": ours, "peers": peers, "bare_engine": found.get("bare")}
     figures: dict[str, Json] = {
-        "ours": ours,
-        "peers": peers,
-        "bare_engine": found.get("bare"),
+        **{name: part for name, part in known.items() if part},
         **found.get("prefix", {}),
         **found.get("adapters", {}),
     }
@@ -85,6 +84,7 @@ def report(found: dict[str, Json]) -> None:
         bare = found["bare"]
         figures["gateway_overhead"] = 1 - bare["over_http"] / bare["tokens_per_second"]
     notes = {
+        "not_measured_yet": [name for name in MEASURES if name not in found],
         "left_out": {
             n: found[n]["left_out"] for n in PEER_COMMANDS if "left_out" in found.get(n, {})
         },
