@@ -28,8 +28,8 @@ from benchmarks.recording import RESULTS, record
 from benchmarks.retrieval_sets import Asked, Set, medquad, scotus, squad
 from metier.models.registry import LocalModels
 from metier.protocols import TokenEmbedder
-from metier.retrieval.index import Index, batches
 from metier.retrieval.encoding import encode_texts
+from metier.retrieval.index import Index, batches
 from metier.retrieval.search import Candidates, Question, best, candidates
 from metier.retrieval.table import open_table
 from metier.retrieval.words import terms
@@ -50,13 +50,14 @@ def main() -> None:
     parser.add_argument("--sets", default=",".join(SETS))
     parser.add_argument("--embedder", default="all-MiniLM-L6-v2")
     parser.add_argument("--questions", type=int, default=1000, help="of MedQuAD")
+    parser.add_argument("--answers", type=int, default=12_110, help="of MedQuAD")
     options = parser.parse_args()
     model = LocalModels().embedder(options.embedder)
     assert isinstance(model, TokenEmbedder)
     embedder = KeptVectors(model, options.work / "vectors.sqlite")
     figures, notes = _kept()
     for name in options.sets.split(","):
-        chosen = load(name, options.data, options.questions)
+        chosen = load(name, options.data, options.questions, options.answers)
         prefix = f"{name}."
         figures = {key: value for key, value in figures.items() if not key.startswith(prefix)}
         measured, weights = measure(chosen, embedder, options.work / name)
@@ -67,10 +68,10 @@ def main() -> None:
     record("retrieval", figures, notes=notes)
 
 
-def load(name: str, data: Path, questions: int) -> Set:
+def load(name: str, data: Path, questions: int, answers: int) -> Set:
     """The set of this name."""
     if name == "medquad":
-        return medquad(data, questions)
+        return medquad(data, questions, answers)
     if name == "scotus":
         return scotus(data)
     if name == "squad_de_on_en":
