@@ -55,17 +55,14 @@ def main() -> None:
     model = LocalModels().embedder(options.embedder)
     assert isinstance(model, TokenEmbedder)
     embedder = KeptVectors(model, options.work / "vectors.sqlite")
-    figures, notes = _kept()
     for name in options.sets.split(","):
         chosen = load(name, options.data, options.questions, options.answers)
-        prefix = f"{name}."
-        figures = {key: value for key, value in figures.items() if not key.startswith(prefix)}
         measured, weights = measure(chosen, embedder, options.work / name)
-        figures |= {f"{prefix}{key}": value for key, value in measured.items()}
-        notes[name] = weights
-        print(name, json.dumps(measured), flush=True)
-    notes |= {"about": __doc__, "load_average": os.getloadavg()[2]}
-    record("retrieval", figures, notes=notes)
+        figures, notes = _kept()
+        figures = {key: one for key, one in figures.items() if not key.startswith(f"{name}.")}
+        figures |= {f"{name}.{key}": value for key, value in measured.items()}
+        notes |= {name: weights, "about": __doc__, "load_average": os.getloadavg()[2]}
+        record("retrieval", figures, notes=notes)
 
 
 def load(name: str, data: Path, questions: int, answers: int) -> Set:
