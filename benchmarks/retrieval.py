@@ -50,27 +50,25 @@ def main() -> None:
     parser.add_argument("--sets", default=",".join(SETS))
     parser.add_argument("--embedder", default="all-MiniLM-L6-v2")
     parser.add_argument("--questions", type=int, default=1000, help="of MedQuAD")
+    parser.add_argument("--answers", type=int, default=12_110, help="of MedQuAD")
     options = parser.parse_args()
     model = LocalModels().embedder(options.embedder)
     assert isinstance(model, TokenEmbedder)
     embedder = KeptVectors(model, options.work / "vectors.sqlite")
-    figures, notes = _kept()
     for name in options.sets.split(","):
-        chosen = load(name, options.data, options.questions)
-        prefix = f"{name}."
-        figures = {key: value for key, value in figures.items() if not key.startswith(prefix)}
+        chosen = load(name, options.data, options.questions, options.answers)
         measured, weights = measure(chosen, embedder, options.work / name)
-        figures |= {f"{prefix}{key}": value for key, value in measured.items()}
-        notes[name] = weights
-        print(name, json.dumps(measured), flush=True)
-    notes |= {"about": __doc__, "load_average": os.getloadavg()[2]}
-    record("retrieval", figures, notes=notes)
+        figures, notes = _kept()
+        figures = {key: one for key, one in figures.items() if not key.startswith(f"{name}.")}
+        figures |= {f"{name}.{key}": value for key, value in measured.items()}
+        notes |= {name: weights, "about": __doc__, "load_average": os.getloadavg()[2]}
+        record("retrieval", figures, notes=notes)
 
 
-def load(name: str, data: Path, questions: int) -> Set:
+def load(name: str, data: Path, questions: int, answers: int) -> Set:
     """The set of this name."""
     if name == "medquad":
-        return medquad(data, questions)
+        return medquad(data, questions, answers)
     if name == "scotus":
         return scotus(data)
     if name == "squad_de_on_en":

@@ -49,14 +49,15 @@ def squad(data: Path, language: str, questions_in: str = "") -> Set:
     return Set(passages, asked, [])
 
 
-def medquad(data: Path, questions: int) -> Set:
-    """All 12,110 answers, each cut at 1,500 characters, under its page's title (``focus``).
+def medquad(data: Path, questions: int, answers: int) -> Set:
+    """The first of 12,110 shuffled answers, cut at 1,500 characters, under their pages' titles.
 
     Every answer to a question of the same words is right. The first 500 of the shuffled rows were
     looked at while methods were chosen; the figures are about the next ``questions``.
     """
     rows = _lines(data / "med_medquad" / "qa.jsonl.gz")
     random.Random(0).shuffle(rows)
+    rows = rows[:answers]
     right: dict[str, set[str]] = {}
     for number, row in enumerate(rows):
         right.setdefault(row["question"], set()).add(str(number))

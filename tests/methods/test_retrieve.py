@@ -14,7 +14,7 @@ from metier.protocols import FitContext, Method
 from metier.retrieval.known import Oracle
 from metier.types import Chunk, CleanDocument, Example, Message, Piece, Span, Task
 
-TASK = Task("short_answer", "Answer from the passages.", max_input_tokens=64, max_answer_tokens=8)
+TASK = Task("short_answer", "Answer from the passages.", max_input_tokens=64, max_answer_tokens=16)
 TEXTS = {
     "moon": "The name of the first moon of the planet Orrin is Tavel. It is made of ice.",
     "king": "The king of the island of Belmar is called Ostrin. He likes to sail in the north.",

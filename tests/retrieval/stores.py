@@ -2,7 +2,7 @@
 
 from metier.models.fake import FakeEmbedder
 from metier.retrieval.index import Index
-from metier.types import Chunk, Passage, Span
+from metier.types import Chunk, Passage, SearchSettings, Span
 
 
 def passage(document, text, *, number=0, title="", **more):
@@ -12,8 +12,8 @@ def passage(document, text, *, number=0, title="", **more):
 
 
 def store(path, *passages, settings=None):
-    """A store with a fake embedder and these passages."""
-    index = Index.create(path, FakeEmbedder(), settings=settings)
+    """A store with a fake embedder, whose vectors mean little, and these passages."""
+    index = Index.create(path, FakeEmbedder(), settings=settings or SearchSettings(text=1.0))
     index.upsert(passages)
     return index
 

@@ -17,7 +17,8 @@ def joined_scores(
 
     Each part scores all candidates (shape (candidates,)); its scores are taken as distances from
     their mean in standard deviations, which makes cosines and BM25 comparable. Reciprocal ranks
-    would throw away how sure a part is of its best, and with that 6 points on MedQuAD.
+    would throw away how sure a part is of its best, and with that 6 points on MedQuAD. What is
+    below a part's mean counts as the mean: a part may commend a passage, not forbid it.
     """
     import numpy as np
 
@@ -26,5 +27,5 @@ def joined_scores(
     for part, scores in parts.items():
         spread = float(scores.std()) if count else 0.0
         if spread > 0:
-            joined += weights[part] * (scores - scores.mean()) / spread
+            joined += weights[part] * np.maximum(0.0, (scores - scores.mean()) / spread)
     return joined

@@ -16,7 +16,7 @@ from metier.retrieval.encoding import encode_passages, encode_texts
 from metier.retrieval.rehearsal import Rehearsed, rehearse
 from metier.retrieval.rows import condition, quoted, schema, to_table
 from metier.retrieval.search import Question, best, candidates
-from metier.retrieval.table import create_table, index_words, open_table
+from metier.retrieval.table import create_table, index_vectors, index_words, open_table
 from metier.retrieval.words import recognise, terms
 from metier.store import write_text
 from metier.types import Hit, Passage, Scope, SearchSettings
@@ -115,6 +115,7 @@ class Index:
             .execute(rows)
         )
         index_words(self._newest())
+        index_vectors(self._newest())
         return len(new)
 
     def delete(self, documents: Collection[str]) -> int:

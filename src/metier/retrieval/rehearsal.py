@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 import random
 import re
 import tempfile
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
-_TEXT_WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
+_TEXT_WEIGHTS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
 _LONGEST = 20  # words of a rehearsed question: about what people ask with
 
 
@@ -126,8 +127,12 @@ def _chosen(
         text: _recall(found, right, weights(dataclasses.replace(settings, text=text)))
         for text in _TEXT_WEIGHTS
     }
-    # Of equals the one nearest to what stands: it depends least on this sample.
-    chosen = max(tried, key=lambda text: (tried[text], -abs(text - settings.text)))
+    # Of those within a standard error of the best the one nearest to what stands: a cut sentence
+    # is no person's question, so its small differences say little.
+    highest = max(tried.values())
+    error = math.sqrt(highest * (1 - highest) / len(found))
+    equals = [text for text, recall in tried.items() if recall >= highest - error]
+    chosen = min(equals, key=lambda text: (abs(text - settings.text), -tried[text]))
     alone = {
         part: _recall(found, right, {other: float(other == part) for other in weights(settings)})
         for part in found[0].scores

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from metier.retrieval.fuse import joined_scores
 from metier.retrieval.rows import SHOWN, Row, to_hit
+from metier.retrieval.table import is_large, nearest_to
 from metier.retrieval.tokens import late_interaction
 from metier.types import Hit, SearchSettings
 
@@ -94,8 +95,7 @@ def _places(found: Candidates, id: str) -> dict[str, int]:
 def _nearest(
     table: lance.LanceDataset, vector: NDArray[np.float32], count: int, where: str
 ) -> list[Row]:
-    nearest = {"column": "vector", "q": vector, "k": count, "metric": "dot"}
-    return _rows(table, where, "_distance", nearest=nearest)
+    return _rows(table, where, "_distance", count, nearest=nearest_to(vector, count))
 
 
 def _matching(table: lance.LanceDataset, words: Sequence[str], count: int, where: str) -> list[Row]:
@@ -103,14 +103,18 @@ def _matching(table: lance.LanceDataset, words: Sequence[str], count: int, where
     if not distinct:
         return []
     query = {"columns": ["terms"], "query": " ".join(distinct)}
-    return _rows(table, where, "_score", full_text_query=query, limit=count)
+    return _rows(table, where, "_score", count, full_text_query=query, limit=count)
 
 
-def _rows(table: lance.LanceDataset, where: str, score: str, **query: Any) -> list[Row]:
+def _rows(table: lance.LanceDataset, where: str, score: str, count: int, **query: Any) -> list[Row]:
     import numpy as np
 
-    columns = [*SHOWN, "vector", "tokens", score]
-    found = table.scanner(columns=columns, filter=where, prefilter=True, **query).to_table()
+    asked = {"columns": [*SHOWN, "vector", "tokens", score], "filter": where, **query}
+    found = None
+    if is_large(table):  # most scopes let most rows through
+        found = table.scanner(prefilter=False, **asked).to_table()
+    if found is None or len(found) < count:
+        found = table.scanner(prefilter=True, **asked).to_table()
     rows: list[Row] = found.drop_columns(["vector"]).to_pylist()
     if rows:
         flat = found["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)

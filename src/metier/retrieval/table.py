@@ -7,11 +7,19 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from metier.retrieval.rows import Row
+
 if TYPE_CHECKING:
     import lance
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 _WORDS = "terms_idx"
+_VECTORS = "vector_idx"
+_MANY = 50_000
+"""Rows from which a vector index is built: reading so many vectors takes about 50 ms."""
+_PARTITION, _PROBES = 1000, 24
 _UNINDEXED = 2000
 """Rows that full-text search may read one by one before the word index takes them in."""
 
@@ -44,6 +52,42 @@ def index_words(table: lance.LanceDataset) -> None:
         )
     elif table.stats.index_stats(_WORDS)["num_unindexed_rows"] > _UNINDEXED:
         table.optimize.optimize_indices()
+
+
+def index_vectors(table: lance.LanceDataset) -> None:
+    """Let vector search read near lists alone, once there are so many rows that it matters.
+
+    One byte a dimension finds the candidates, and ``nearest_to`` re-reads the best in full.
+    """
+    rows = table.count_rows()
+    if any(one.name == _VECTORS for one in table.describe_indices()):
+        if table.stats.index_stats(_VECTORS)["num_unindexed_rows"] > _MANY // 10:
+            table.optimize.optimize_indices()
+    elif rows >= _MANY:
+        table.create_index(
+            "vector",
+            "IVF_SQ",
+            name=_VECTORS,
+            metric="dot",
+            num_partitions=rows // _PARTITION,
+        )
+
+
+def is_large(table: lance.LanceDataset) -> bool:
+    """Whether a condition is better tried on what was found than on every row first."""
+    return bool(table.count_rows() >= _MANY)
+
+
+def nearest_to(vector: NDArray[np.float32], count: int) -> Row:
+    """The query for the ``count`` rows nearest to a vector, exact in a table without an index."""
+    return {
+        "column": "vector",
+        "q": vector,
+        "k": count,
+        "metric": "dot",
+        "nprobes": _PROBES,
+        "refine_factor": 2,
+    }
 
 
 def import_lance() -> Any:

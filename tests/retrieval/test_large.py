@@ -1,0 +1,63 @@
+"""A store so large that searches read a part of it."""
+
+import numpy as np
+import pytest
+
+from metier.models.fake import FakeEmbedder
+from metier.retrieval.encoding import Encoded
+from metier.retrieval.index import Index
+from metier.retrieval.rows import to_table
+from metier.retrieval.table import create_table, index_vectors, index_words, is_large, nearest_to
+from metier.types import Scope
+from tests.retrieval.stores import found, passage
+
+ROWS, DIMENSIONS = 50_000, 8
+
+
+@pytest.fixture(scope="module")
+def vectors():
+    drawn = np.random.default_rng(0).normal(size=(ROWS, DIMENSIONS)).astype(np.float32)
+    return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory, vectors):
+    path = tmp_path_factory.mktemp("large") / "index"
+    embedder = FakeEmbedder(DIMENSIONS)
+    Index.create(path, embedder)
+    rows = [
+        passage(str(n), f"line {n}", tenant="rare" if n % 10_000 == 0 else "") for n in range(ROWS)
+    ]
+    words = tuple(f"line {n}" for n in range(ROWS))
+    encoded = Encoded(vectors, (b"",) * ROWS, words)
+    table = create_table(path / "rows.lance", to_table(rows, encoded))
+    index_words(table)
+    index_vectors(table)
+    (path / "chunks.lance").rename(path / "empty.lance")
+    (path / "rows.lance").rename(path / "chunks.lance")
+    return Index.open(path, embedder)
+
+
+def test_the_nearest_are_found_by_reading_a_part(large, vectors):
+    import lance
+
+    table = lance.dataset(str(large.path / "chunks.lance"))
+    assert is_large(table)
+    assert any(one.name == "vector_idx" for one in table.describe_indices())
+    hits = 0
+    for asked in vectors[:20]:
+        near = table.to_table(columns=["id"], nearest=nearest_to(asked, 10))["id"].to_pylist()
+        hits += len(set(near) & {f"{place}#0" for place in np.argsort(-vectors @ asked)[:10]})
+    assert hits >= 0.95 * 200
+
+
+def test_a_narrow_scope_finds_all_that_is_in_it(large):
+    rare = found(large, "line 7", 10, scope=Scope(tenant="rare"))
+    assert sorted(rare, key=int) == ["0", "10000", "20000", "30000", "40000"]
+
+
+def test_a_new_row_is_found_and_a_deleted_one_is_not(large):
+    large.upsert([passage("new", "a zebra crosses")])
+    assert found(large, "zebra", 1) == ["new"]
+    large.delete(["new"])
+    assert "new" not in found(large, "zebra", 20)
