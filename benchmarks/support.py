@@ -194,9 +194,9 @@ def _measured(sure: Sequence[float], right: NDArray[np.bool_]) -> dict[str, Json
     confident = np.array(sure)
     wrong = int(((confident >= 0.5) != right).sum())
     return {
-        "auc": _shown(bootstrap(_auc(roc_auc_score), confident, right.astype(float), seed=0)),
-        "error_at_half": _shown(proportion(wrong, len(right))),
-        "calibration_error": _shown(calibration_error(confident, right, seed=0)),
+        "auc": shown(bootstrap(_auc(roc_auc_score), confident, right.astype(float), seed=0)),
+        "error_at_half": shown(proportion(wrong, len(right))),
+        "calibration_error": shown(calibration_error(confident, right, seed=0)),
     }
 
 
@@ -222,10 +222,13 @@ def _parts(documents: Sequence[str], seed: int) -> dict[str, int]:
     }
 
 
-def _shown(estimate: Estimate) -> Json:
-    numbers = (estimate.value, estimate.low, estimate.high)
-    return dict(zip(("value", "low", "high"), (round(one, 4) for one in numbers), strict=True)) | {
-        "n": estimate.n
+def shown(estimate: Estimate) -> dict[str, Json]:
+    """An estimate with its interval and n, for people to read."""
+    return {
+        "value": round(float(estimate.value), 4),
+        "low": round(float(estimate.low), 4),
+        "high": round(float(estimate.high), 4),
+        "n": estimate.n,
     }
 
 
