@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 import shutil
 import textwrap
@@ -92,6 +93,10 @@ def search(
     without: Collection[str] = (),
 ) -> list[list[Hit]]:
     """The best passages for each question, from a store of these documents; kept in ``folder``."""
+    kept = folder.with_suffix(".hits")
+    if kept.is_file():
+        found: list[list[Hit]] = pickle.loads(kept.read_bytes())
+        return found
     model = LocalModels().embedder("all-MiniLM-L6-v2")
     assert isinstance(model, TokenEmbedder)
     embedder = KeptVectors(model, folder.parent / "vectors.sqlite")
@@ -104,8 +109,9 @@ def search(
         for piece in chunk(document)
     ]
     index.upsert(passages, fresh=True)
-    index.learn_weights(seed=0)
-    return index.search([question.text for question in questions], K)
+    found = index.search([question.text for question in questions], K)
+    kept.write_bytes(pickle.dumps(found))
+    return found
 
 
 def in_test(article: str) -> bool:

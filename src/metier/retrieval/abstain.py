@@ -157,7 +157,7 @@ def _sequence(order: NDArray[np.float64], promise: Promise, steps: int) -> list[
     fewest = math.ceil(math.log(promise.doubt) / math.log1p(-promise.error))
     if fewest >= len(order):
         return []  # not even a flawless record would be proof
-    # Room for some errors at the first test: one wrong answer at the very top must not end it.
-    first = min(len(order) - 1, 2 * fewest)
+    # Room for some errors at the first test: a few wrong answers at the top must not end it.
+    first = min(len(order) - 1, 4 * fewest)
     counts = np.unique(np.linspace(first, len(order) - 1, steps).round().astype(int))
     return [float(order[count]) for count in counts]
