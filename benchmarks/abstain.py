@@ -11,8 +11,9 @@ three parts: 20 % fit the confidence, 40 % set the threshold, 40 % are tested.
     risk_coverage       wrong answers at rising coverage, over the test parts of all resplits
 
 The promise is Learn then Test's: with probability 1 - ``doubt`` over the calibration items, at most
-``error`` of the answers to come are wrong. The tested share is that of some 200 answers, which
-strays by chance; ``doubt`` 0.01 makes room for it. Both doubts are in the figures.
+``error`` of the answers to come are wrong; questions of one article err together, so articles are
+its groups. The tested share is that of some 200 answers about 19 articles, which strays by chance;
+``doubt`` 0.01 makes room for it. Both doubts are in the figures.
 """
 
 from __future__ import annotations
@@ -119,7 +120,10 @@ def resplits(items: Sequence[Item], promise: Promise) -> dict[str, Json]:
         model = fit_confidence([one.features for one in fit], [not one.wrong for one in fit])
 
         threshold = set_threshold(
-            _scores(model, calibration), [one.wrong for one in calibration], promise=promise
+            _scores(model, calibration),
+            [one.wrong for one in calibration],
+            promise=promise,
+            groups=[one.article for one in calibration],
         )
         sure = _scores(model, test)
         answered = np.array([threshold.answers(score) for score in sure])

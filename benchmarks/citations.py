@@ -27,7 +27,7 @@ from urllib.parse import unquote, urlsplit
 
 from benchmarks.grounding_data import Asked, Question, in_test, pubmed, squad
 from benchmarks.recording import record
-from benchmarks.support import KeptEmbedder, shown
+from benchmarks.support import shown
 from metier.protocols import SupportChecker
 from metier.retrieval.ground import Grounded, ground
 from metier.retrieval.render import to_html, to_markdown
@@ -43,10 +43,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--work", type=Path, default=Path("build/grounding"))
-    parser.add_argument("--embedder", action="store_true", help="compare meanings too: slower")
     parser.add_argument("--dev", action="store_true", help="SQuAD's development titles alone")
     options = parser.parse_args()
-    checker = TextChecker(KeptEmbedder(options.work) if options.embedder else None)
+    checker = TextChecker()
     asked = squad(options.data, options.work)
     dev = measure(asked, checker, lambda question: not in_test(question.article))
     if options.dev:

@@ -25,8 +25,18 @@ def test_the_error_rate_holds_as_often_as_promised():
         if threshold.score is not None:
             answered += 1
             broken += (1 - threshold.score) / 2 > promise.error
-    assert answered > 280
+    assert answered > 250
     assert broken <= 45  # 30 expected at the very most; 45 is beyond its 99.7 % quantile
+
+
+def test_items_that_err_together_count_for_fewer():
+    scores = np.linspace(0, 1, 400)
+    wrong = np.arange(400) // 10 % 14 == 0  # ten in a row, of one document each
+    alone = set_threshold(scores, wrong)
+    together = set_threshold(scores, wrong, groups=[str(place // 10) for place in range(400)])
+    assert together.answered < alone.answered
+    with pytest.raises(DataError, match="a group each"):
+        set_threshold(scores, wrong, groups=["one"])
 
 
 def test_nothing_is_answered_where_nothing_can_be_promised():

@@ -68,5 +68,5 @@ def test_claims_are_taken_apart():
 
 def test_every_weight_has_a_feature():
     weights = load_weights()
-    assert {"answer_words", "statement_words", "polar_words"} <= set(weights)
+    assert set(weights) == {"answer", "statement", "polar"}
     assert all("intercept" in one for one in weights.values())
