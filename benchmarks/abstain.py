@@ -2,8 +2,9 @@
 
 ``python -m benchmarks.abstain`` takes half of SQuAD's paragraphs out of the store, chosen by
 chance, and asks all 1,190 questions. To answer is to cite the best passage; it is an error when the
-paragraph is gone, or when another one is cited. In each of 100 resplits, articles go whole into
-three parts: 20 % fit the confidence, 40 % set the threshold, 40 % are tested.
+paragraph is gone, or when another one is cited. In each of 100 resplits, paragraphs go whole, with
+all their questions, into three parts: 20 % fit the confidence, 40 % set the threshold, 40 % are
+tested. ``by_article`` has the same with whole articles (48, of five paragraphs each) in one part.
 
     held_of_100         resplits in which the tested share of wrong answers is within the promise
     coverage_at_bound   share of the test questions that are answered, mean over the resplits
@@ -11,8 +12,8 @@ three parts: 20 % fit the confidence, 40 % set the threshold, 40 % are tested.
     risk_coverage       wrong answers at rising coverage, over the test parts of all resplits
 
 The promise is Learn then Test's: with probability 1 - ``doubt`` over the calibration items, at most
-``error`` of the answers to come are wrong; questions of one article err together, so articles are
-its groups. The tested share is that of some 200 answers about 19 articles, which strays by chance;
+``error`` of the answers to come are wrong; questions of one paragraph (one article) err together,
+so these are its groups. The tested share is that of some 200 answers, which strays by chance;
 ``doubt`` 0.01 makes room for it. Both doubts are in the figures.
 """
 
@@ -21,7 +22,7 @@ from __future__ import annotations
 import argparse
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +53,7 @@ def main() -> None:
     items = [
         Item(
             article=question.article,
+            paragraph=question.document,
             able=question.document not in gone,
             wrong=not found or found[0].chunk.source.document != question.document,
             features=features(question, found),
@@ -59,9 +61,10 @@ def main() -> None:
         for question, found in zip(asked.questions, hits, strict=True)
     ]
     figures: dict[str, Json] = {}
-    for doubt in (0.05, 0.01):
-        measured = resplits(items, Promise(ERROR, doubt))
-        figures |= {f"doubt_{doubt}.{name}": value for name, value in measured.items()}
+    for name, unit in (("", by_paragraph), ("by_article.", by_article)):
+        for doubt in (0.05, 0.01):
+            measured = resplits(items, Promise(ERROR, doubt), unit)
+            figures |= {f"{name}doubt_{doubt}.{key}": value for key, value in measured.items()}
     figures |= {
         name: figures[f"doubt_0.01.{name}"]
         for name in ("held_of_100", "coverage_at_bound", "coverage_of_able", "risk_coverage")
@@ -83,6 +86,7 @@ class Item:
     """A question, and what became of it."""
 
     article: str
+    paragraph: str
     able: bool
     wrong: bool
     features: dict[str, float]
@@ -108,22 +112,34 @@ def features(question: Question, hits: Sequence[Hit]) -> dict[str, float]:
     }
 
 
-def resplits(items: Sequence[Item], promise: Promise) -> dict[str, Json]:
-    """Fit, calibrate and test a hundred times on disjoint articles."""
+def by_paragraph(item: Item) -> str:
+    """Paragraphs are the documents of this store."""
+    return item.paragraph
+
+
+def by_article(item: Item) -> str:
+    """Paragraphs of one article in one part."""
+    return item.article
+
+
+def resplits(
+    items: Sequence[Item], promise: Promise, unit: Callable[[Item], str]
+) -> dict[str, Json]:
+    """Fit, calibrate and test a hundred times on disjoint units."""
     held = 0
     coverages: list[float] = []
     able: list[float] = []
     risks: list[float] = []
     curves: list[list[float]] = []
     for seed in range(RESPLITS):
-        fit, calibration, test = _parts(items, seed)
+        fit, calibration, test = _parts(items, unit, seed)
         model = fit_confidence([one.features for one in fit], [not one.wrong for one in fit])
 
         threshold = set_threshold(
             _scores(model, calibration),
             [one.wrong for one in calibration],
             promise=promise,
-            groups=[one.article for one in calibration],
+            groups=[unit(one) for one in calibration],
         )
         sure = _scores(model, test)
         answered = np.array([threshold.answers(score) for score in sure])
@@ -151,12 +167,14 @@ def _scores(model: Confidence, part: Sequence[Item]) -> NDArray[np.float64]:
     return np.array([model.score(one.features) for one in part])
 
 
-def _parts(items: Sequence[Item], seed: int) -> tuple[list[Item], list[Item], list[Item]]:
-    articles = sorted({item.article for item in items})
-    random.Random(seed).shuffle(articles)
-    first, second = len(articles) // 5, 3 * len(articles) // 5
-    bounds = (articles[:first], articles[first:second], articles[second:])
-    fit, calibration, test = ([one for one in items if one.article in part] for part in bounds)
+def _parts(
+    items: Sequence[Item], unit: Callable[[Item], str], seed: int
+) -> tuple[list[Item], list[Item], list[Item]]:
+    names = sorted({unit(item) for item in items})
+    random.Random(seed).shuffle(names)
+    first, second = len(names) // 5, 3 * len(names) // 5
+    bounds = (set(names[:first]), set(names[first:second]), set(names[second:]))
+    fit, calibration, test = ([one for one in items if unit(one) in part] for part in bounds)
     return fit, calibration, test
 
 

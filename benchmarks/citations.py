@@ -141,9 +141,9 @@ def unsupported(
         said.append(draw.choice(others) if corrupt else question.answer)
         false.append(corrupt)
     settings = GroundSettings(policy="drop")
-    shown = [bool(one.text) for one in ground_all(questions, said, hits, checker, settings)]
-    kept = [one for one, there in zip(false, shown, strict=True) if there]
-    lost = [not there for one, there in zip(false, shown, strict=True) if not one]
+    stays = [bool(one.text) for one in ground_all(questions, said, hits, checker, settings)]
+    kept = [one for one, there in zip(false, stays, strict=True) if there]
+    lost = [not there for one, there in zip(false, stays, strict=True) if not one]
     return {
         "unsupported.unchecked": shown(proportion(sum(false), len(false))),
         "unsupported.checked": shown(proportion(sum(kept), max(1, len(kept)))),

@@ -148,9 +148,7 @@ def _measured(sure: Sequence[float], right: NDArray[np.bool_]) -> dict[str, Json
     wrong = int(((confident >= 0.5) != right).sum())
     pair = (confident, right.astype(float))
     return {
-        "auc": shown(
-            bootstrap(_auc(roc_auc_score), confident, right.astype(float), seed=0, resamples=500)
-        ),
+        "auc": shown(bootstrap(_auc(roc_auc_score), *pair, seed=0, resamples=500)),
         "error_at_half": shown(proportion(wrong, len(right))),
         "calibration_error": shown(calibration_error(confident, right, seed=0)),
     }

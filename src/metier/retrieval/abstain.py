@@ -82,13 +82,13 @@ def set_threshold(
     """
     promise = promise or Promise()
     sure, bad = _checked(scores, wrong)
-    codes = _codes(groups, len(sure))
+    codes = None if groups is None else _codes(groups, len(sure))
     order = np.sort(sure)[::-1]
     best: Threshold = Threshold(None, promise, len(sure), 0, 0)
     for score in _sequence(order, promise, steps):
         answered = sure > score
         count, errors = int(answered.sum()), int(bad[answered].sum())
-        share = 1 / _crowding(bad[answered], codes[answered])
+        share = 1.0 if codes is None else 1 / _crowding(bad[answered], codes[answered])
         if _chance(share * errors, share * count, promise.error) > promise.doubt:
             break
         best = Threshold(float(score), promise, len(sure), count, errors)
@@ -174,9 +174,7 @@ def _sequence(order: NDArray[np.float64], promise: Promise, steps: int) -> list[
     return [float(order[count]) for count in counts]
 
 
-def _codes(groups: Sequence[Hashable] | None, count: int) -> NDArray[np.int64]:
-    if groups is None:
-        return np.arange(count)
+def _codes(groups: Sequence[Hashable], count: int) -> NDArray[np.int64]:
     if len(groups) != count:
         raise DataError(f"{count} scores need a group each; got {len(groups)} groups")
     known = {group: code for code, group in enumerate(dict.fromkeys(groups))}
