@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import pickle
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,17 +21,14 @@ from numpy.typing import NDArray
 import metier.retrieval
 from benchmarks.recording import record
 from benchmarks.support_data import Item, pubmed_items, rows, training_items
-from metier.models.registry import LocalModels
-from metier.protocols import Embedder
 from metier.retrieval.claims import as_claim, parse_claim
-from metier.retrieval.support import Weights, features_of, probability
+from metier.retrieval.features import compare
+from metier.retrieval.support import Weights, probability
 from metier.stats import bootstrap, calibration_error, proportion
 from metier.store import write_text
 from metier.types import Estimate, Json, content_hash
 
 KINDS = ("answer", "statement", "polar")
-EMBEDDED = 4000
-"""Items of each kind at most that the weights with an embedder are fitted to."""
 Features = list[dict[str, float]]
 
 
@@ -40,11 +36,9 @@ def main() -> None:
     """Fit, measure, report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--work", type=Path, default=Path("build/support"))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
-    embedder = KeptEmbedder(options.work)
     items = training_items(options.data, seed=options.seed)
     strange = {
         "squad": squad_items(options.data, test=True),
@@ -52,14 +46,9 @@ def main() -> None:
             rows(options.data / "med_pubmedqa" / "test.jsonl"), random.Random(options.seed)
         ),
     }
-    weights: dict[str, dict[str, float]] = {}
-    figures: dict[str, Json] = {}
-    for suffix, model in (("_words", None), ("", embedder)):
-        fitted, measured = fit(items, model, suffix=suffix, seed=options.seed)
-        weights |= fitted
-        figures |= measured
-        for name, foreign in strange.items():
-            figures |= _prefixed(name, measure_kinds(foreign, model, weights, suffix=suffix))
+    weights, figures = fit(items, seed=options.seed)
+    for name, foreign in strange.items():
+        figures |= _prefixed(name, measure_kinds(foreign, weights))
     if options.write:
         file = Path(metier.retrieval.__file__).parent / "support_weights.json"
         kept = {kind: _rounded(one) for kind, one in sorted(weights.items())}
@@ -67,68 +56,33 @@ def main() -> None:
     record("support", figures, notes={"weights": weights, **_notes(items)})
 
 
-class KeptEmbedder:
-    """The embedded encoder; keeps its vectors in a file, so that a run can be repeated."""
-
-    def __init__(self, work: Path) -> None:
-        """``work`` is made when it is not there."""
-        work.mkdir(parents=True, exist_ok=True)
-        self._file = work / "vectors.pickle"
-        self._kept: dict[str, NDArray[np.float32]] = (
-            pickle.loads(self._file.read_bytes()) if self._file.is_file() else {}
-        )
-        self._model: Embedder | None = None
-
-    @property
-    def name(self) -> str:
-        """The encoder's name."""
-        return "all-MiniLM-L6-v2"
-
-    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Ask the encoder only for what was never asked."""
-        new = sorted({text for text in texts if content_hash(text) not in self._kept})
-        for start in range(0, len(new), 512):
-            self._model = self._model or LocalModels().embedder(self.name)
-            part = new[start : start + 512]
-            vectors = self._model.embed(part)
-            self._kept |= {content_hash(text): row for text, row in zip(part, vectors, strict=True)}
-            self._file.write_bytes(pickle.dumps(self._kept))
-        return np.array([self._kept[content_hash(text)] for text in texts], np.float32)
-
-
-def fit(
-    items: Sequence[Item], embedder: Embedder | None, *, suffix: str, seed: int
-) -> tuple[dict[str, dict[str, float]], dict[str, Json]]:
+def fit(items: Sequence[Item], *, seed: int) -> tuple[dict[str, dict[str, float]], dict[str, Json]]:
     """Weights and test figures for each kind of claim; documents are in one part only."""
     weights: dict[str, dict[str, float]] = {}
     figures: dict[str, Json] = {}
     part = _parts([item.document for item in items], seed)
     for kind in KINDS:
         chosen = [item for item in items if kind_of(item) == kind]
-        if embedder is not None:
-            chosen = random.Random(seed).sample(chosen, min(EMBEDDED, len(chosen)))
-        features, kept = _features(chosen, embedder)
+        features, kept = _features(chosen)
         where = np.array([part[item.document] for item in kept])
         right = np.array([item.supported for item in kept])
         one = _fitted(features, right, where)
-        weights[kind + suffix] = one
+        weights[kind] = one
         test = [place for place in range(len(kept)) if where[place] == 2]
         sure = [probability(one, features[place]) for place in test]
-        figures |= _prefixed(f"own.{kind}{suffix}", _measured(sure, right[test]))
+        figures |= _prefixed(f"own.{kind}", _measured(sure, right[test]))
     return weights, figures
 
 
-def measure_kinds(
-    items: Sequence[Item], embedder: Embedder | None, weights: Weights, *, suffix: str
-) -> dict[str, Json]:
+def measure_kinds(items: Sequence[Item], weights: Weights) -> dict[str, Json]:
     """AUC, error and calibration on items, by kind."""
     figures: dict[str, Json] = {}
     for kind in KINDS:
-        features, kept = _features([item for item in items if kind_of(item) == kind], embedder)
+        features, kept = _features([item for item in items if kind_of(item) == kind])
         if kept:
-            sure = [probability(weights[kind + suffix], row) for row in features]
+            sure = [probability(weights[kind], row) for row in features]
             right = np.array([item.supported for item in kept])
-            figures |= _prefixed(kind + suffix, _measured(sure, right))
+            figures |= _prefixed(kind, _measured(sure, right))
     return figures
 
 
@@ -165,10 +119,9 @@ def kind_of(item: Item) -> str:
     return parse_claim(item.claim).kind
 
 
-def _features(items: Sequence[Item], embedder: Embedder | None) -> tuple[Features, list[Item]]:
-    claims = [parse_claim(item.claim) for item in items]
-    found = features_of(claims, [item.passage for item in items], embedder)
-    pairs = [(row, item) for row, item in zip(found, items, strict=True) if row]
+def _features(items: Sequence[Item]) -> tuple[Features, list[Item]]:
+    found = [compare(parse_claim(item.claim), item.passage).features for item in items]
+    pairs = [(dict(row), item) for row, item in zip(found, items, strict=True) if row]
     return [row for row, _ in pairs], [item for _, item in pairs]
 
 
@@ -193,10 +146,11 @@ def _measured(sure: Sequence[float], right: NDArray[np.bool_]) -> dict[str, Json
 
     confident = np.array(sure)
     wrong = int(((confident >= 0.5) != right).sum())
+    pair = (confident, right.astype(float))
     return {
-        "auc": _shown(bootstrap(_auc(roc_auc_score), confident, right.astype(float), seed=0)),
-        "error_at_half": _shown(proportion(wrong, len(right))),
-        "calibration_error": _shown(calibration_error(confident, right, seed=0)),
+        "auc": shown(bootstrap(_auc(roc_auc_score), *pair, seed=0, resamples=500)),
+        "error_at_half": shown(proportion(wrong, len(right))),
+        "calibration_error": shown(calibration_error(confident, right, seed=0)),
     }
 
 
@@ -222,10 +176,13 @@ def _parts(documents: Sequence[str], seed: int) -> dict[str, int]:
     }
 
 
-def _shown(estimate: Estimate) -> Json:
-    numbers = (estimate.value, estimate.low, estimate.high)
-    return dict(zip(("value", "low", "high"), (round(one, 4) for one in numbers), strict=True)) | {
-        "n": estimate.n
+def shown(estimate: Estimate) -> dict[str, Json]:
+    """An estimate with its interval and n, for people to read."""
+    return {
+        "value": round(float(estimate.value), 4),
+        "low": round(float(estimate.low), 4),
+        "high": round(float(estimate.high), 4),
+        "n": estimate.n,
     }
 
 

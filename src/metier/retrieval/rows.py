@@ -97,7 +97,7 @@ def _row(passage: Passage) -> Row:
         "end": chunk.end,
         "span": [span.start, span.end] + ([] if span.page is None else [span.page]),
         "box": None if span.box is None else list(span.box),
-        "pieces": [number for piece in chunk.pieces for number in astuple(piece)],
+        "pieces": [int(number) for piece in chunk.pieces for number in astuple(piece)],
         "regions": [
             number
             for line in chunk.regions
