@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from metier.errors import DataError, ModelFileError
+from metier.errors import DoesNotFitError, ModelFileError
 from metier.methods import candidate as candidates
 from metier.methods.asking import base_of
 from metier.methods.files import MEND, read_json, write_json
@@ -38,7 +38,7 @@ class LongContext:
     }
 
     def fit(self, rung: str, context: FitContext) -> Candidate:
-        """Keep the documents; ``DataError`` with the count when they do not fit."""
+        """Keep the documents; ``DoesNotFitError`` with the count when they do not fit."""
         started = time.perf_counter()
         model = context.models.language_model(context.base)
         room = int(context.settings["context_tokens"])
@@ -48,7 +48,7 @@ class LongContext:
             shown.append(_whole(document))
             used += model.count_tokens(open_book(shown[-1:], ""))
             if used > room:  # a large corpus is not counted to its end
-                raise DataError(
+                raise DoesNotFitError(
                     f"rung {rung!r}: the documents have more than context_tokens = {room} tokens "
                     f"({len(shown)} of {len(context.corpus or ())} have {used}); raise it if the "
                     "model reads more, or use the method 'retrieve'"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
 from metier.retrieval.encoding import Encoded
-from metier.types import Chunk, Hit, Passage, Scope, Span
+from metier.types import Chunk, Hit, Passage, Piece, Region, Scope, Span
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,6 +25,8 @@ SHOWN = (
     "end",
     "span",
     "box",
+    "pieces",
+    "regions",
     "uri",
     "tier",
     "valid_from",
@@ -49,6 +52,8 @@ def schema(dimensions: int) -> pa.Schema:
             ("end", number),
             ("span", pa.list_(number)),
             ("box", pa.list_(pa.float64())),
+            ("pieces", pa.list_(number)),
+            ("regions", pa.list_(pa.float64())),
             ("uri", text),
             ("tier", text),
             ("tenant", text),
@@ -92,6 +97,12 @@ def _row(passage: Passage) -> Row:
         "end": chunk.end,
         "span": [span.start, span.end] + ([] if span.page is None else [span.page]),
         "box": None if span.box is None else list(span.box),
+        "pieces": [number for piece in chunk.pieces for number in astuple(piece)],
+        "regions": [
+            number
+            for line in chunk.regions
+            for number in (line.start, line.end, line.page, *line.box)
+        ],
         "uri": passage.uri,
         "tier": passage.tier,
         "tenant": passage.tenant,
@@ -108,7 +119,16 @@ def to_hit(row: Row, score: float, ranks: dict[str, int]) -> Hit:
     box = None if row["box"] is None else tuple(row["box"])
     span = Span(row["document"], start, end, page[0] if page else None, box)
     return Hit(
-        chunk=Chunk(row["id"], row["text"], row["start"], row["end"], span, row["title"]),
+        chunk=Chunk(
+            id=row["id"],
+            text=row["text"],
+            start=row["start"],
+            end=row["end"],
+            source=span,
+            title=row["title"],
+            pieces=_pieces(row["pieces"]),
+            regions=_regions(row["regions"]),
+        ),
         score=score,
         uri=row["uri"],
         tier=row["tier"],
@@ -116,6 +136,19 @@ def to_hit(row: Row, score: float, ranks: dict[str, int]) -> Hit:
         valid_to=row["valid_to"],
         metadata=json.loads(row["metadata"]),
         ranks=ranks,
+    )
+
+
+def _pieces(numbers: Sequence[int]) -> tuple[Piece, ...]:
+    rows = zip(*[iter(numbers)] * 5, strict=True)
+    return tuple(Piece(start, end, first, last, bool(own)) for start, end, first, last, own in rows)
+
+
+def _regions(numbers: Sequence[float]) -> tuple[Region, ...]:
+    rows = zip(*[iter(numbers)] * 7, strict=True)
+    return tuple(
+        Region(int(start), int(end), int(page), (left, bottom, right, top))
+        for start, end, page, left, bottom, right, top in rows
     )
 
 

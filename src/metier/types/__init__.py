@@ -37,7 +37,7 @@ from metier.types.dataset import (
     TaskKind,
 )
 from metier.types.entities import Alias, Change, Evolution, Guide, Mention, Update, Version
-from metier.types.grounding import Grounding, GroundingChunk, Hit, Scope, Support
+from metier.types.grounding import Grounding, GroundingChunk, GroundSettings, Hit, Scope, Support
 from metier.types.measuring import Candidate, CurvePoint, ItemResult, Retention, Score, Scorecard
 from metier.types.plain import Estimate, Json, content_hash
 from metier.types.retrieval import Passage, SearchSettings, TokenVectors
@@ -65,6 +65,7 @@ __all__ = [
     "Example",
     "GateResult",
     "GenerateConfig",
+    "GroundSettings",
     "Grounding",
     "GroundingChunk",
     "Guide",
