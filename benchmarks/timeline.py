@@ -124,7 +124,7 @@ def main() -> None:
         figures |= _model_alone(linked, some, passages, reader, work)
     if options.record:
         missed = figures["retrieval_as_of"].pop("missed")
-        notes = {**_notes(options, passages, asked), "missed": missed}
+        notes = {**_notes(options, index, asked), "missed": missed}
         record("timeline", dict(_flat(figures)), notes=notes)
 
 
@@ -341,12 +341,10 @@ def _share_of(found: Sequence[Mapping[str, Json]], name: str) -> dict[str, Json]
     return _share(sum(its[name] for its in found), len(found))
 
 
-def _notes(
-    options: argparse.Namespace, passages: Sequence[Passage], asked: Sequence[Question]
-) -> dict[str, Json]:
+def _notes(options: argparse.Namespace, index: Index, asked: Sequence[Question]) -> dict[str, Json]:
     return {
-        "passages": len(passages),
-        "entities": len({passage.entity for passage in passages}),
+        "passages": len(index),
+        "entities": len({document.partition("@")[0] for document in index.documents()}),
         "questions": {
             source: sum(one.source == source for one in asked) for source in ("attack", "actors")
         },
