@@ -29,8 +29,8 @@ class LinkedRetriever:
     releases: Mapping[str, str] = field(default_factory=dict)
     """Dates of names that a question may use for them: ``{"v12": "2022-10-25"}``."""
     earliest: str | None = None
-    """The day before which there was nothing: a scope as of an earlier one raises ``DataError``; a
-    question that names one finds nothing, since it may not have meant it so."""
+    """The day before which there was nothing: a scope as of an earlier one raises ``DataError``, a
+    question that names one finds nothing."""
 
     def search(
         self, questions: Sequence[str], k: int = 5, *, scope: Scope | None = None
