@@ -116,8 +116,7 @@ def main() -> None:
         )
         reader = ModelReader(lambda: models.language_model(EMBEDDED_MODEL), project)
         figures = {"alias_resolution": _aliases(options.data)}
-        figures |= _retrieval(index, linked, asked, work)
-        figures |= _answers(linked, asked, passages, reader, work)
+        figures |= _retrieval(index, linked, asked, reader, passages, work)
         some = answerable[: options.distractor_questions]
         figures |= _distractors(index, linked, some, work)
         some = answerable[: options.model_questions]
@@ -167,17 +166,29 @@ def _aliases(folder: Path) -> dict[str, Json]:
 
 
 def _retrieval(
-    index: Index, linked: LinkedRetriever, asked: Sequence[Question], work: Work
+    index: Index,
+    linked: LinkedRetriever,
+    asked: Sequence[Question],
+    reader: ModelReader,
+    passages: Sequence[Passage],
+    work: Work,
 ) -> dict[str, Json]:
+    """The right version, and the answer: fields first, the model where there is none."""
+    version = _versions(passages)
+
     def look(one: Question) -> dict[str, Json]:
         hits = linked.search([one.text], K)[0]
         day = index.search([one.text], K, scope=Scope(as_of=one.day))[0]
+        oracle = [] if one.answer is None else [version(one)]
         stale = [hit for hit in hits if not holds(hit.valid_from, hit.valid_to, one.day)]
         return {
             "linked": _is_right(hits, one),
             "out_of_date": len(stale),
             "day_alone": _is_right(day, one),
             "neither": _is_right(index.search([one.text], K)[0], one),
+            "answer": right(_told(linked, one, hits[:1], reader), one.answer),
+            "by_field": read_field(one.text, hits[:1]) is not None,
+            "oracle": right(_told(linked, one, oracle, reader), one.answer),
         }
 
     found = work.each("searched", asked, look)
@@ -196,6 +207,11 @@ def _retrieval(
         },
         "retrieval_day_without_linking": _share_of(found, "day_alone"),
         "retrieval_without_day_or_linking": _share_of(found, "neither"),
+        "answer_as_of": {
+            **_share_of(found, "answer"),
+            "read_off_fields": sum(its["by_field"] for its in found),
+        },
+        "oracle": _share_of(found, "oracle"),
     }
 
 
@@ -223,35 +239,6 @@ def _distractors(
             name: _share_of(looked, name) for name in ("linked", "unlinked", "answer")
         }
     return {"distractors": found}
-
-
-def _answers(
-    linked: LinkedRetriever,
-    asked: Sequence[Question],
-    passages: Sequence[Passage],
-    reader: ModelReader,
-    work: Work,
-) -> dict[str, Json]:
-    """Fields first, the model where there is none."""
-    version = _versions(passages)
-
-    def look(one: Question) -> dict[str, Json]:
-        hits = linked.search([one.text], K)[0][:1]
-        oracle = [] if one.answer is None else [version(one)]
-        return {
-            "right": right(_told(linked, one, hits, reader), one.answer),
-            "by_field": read_field(one.text, hits) is not None,
-            "oracle": right(_told(linked, one, oracle, reader), one.answer),
-        }
-
-    found = work.each("answered", asked, look)
-    return {
-        "answer_as_of": {
-            **_share_of(found, "right"),
-            "read_off_fields": sum(its["by_field"] for its in found),
-        },
-        "oracle": _share_of(found, "oracle"),
-    }
 
 
 def _model_alone(
