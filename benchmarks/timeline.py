@@ -6,8 +6,10 @@ folder), asks what the change logs answer ("what was T1217 called in v12"), and 
 - ``retrieval_as_of``: the first hit is the right entity's version of that day, and no hit was out
   of date; for an entity that was not there yet, that nothing about it is found;
 - ``answer_as_of``: a field is read off the first hit where the question names one that it has, and
-  the language model is asked otherwise; beside it, the model alone on the same questions;
-- ``oracle``: both with the right passage put in front of them;
+  the language model is asked otherwise;
+- ``oracle``: the same with the right passage put in its place;
+- ``model_alone``: the model without fields, on what is found and on the right passage; also whether
+  its answer at least holds every item;
 - ``alias_resolution``: alias_pairs, the first entity that a name is taken for, in five spellings;
 - the same retrieval among 10 and 50 other entities, the most alike, with and without linking.
 
@@ -18,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +28,7 @@ from pathlib import Path
 from benchmarks import timeline_data as data
 from benchmarks.recording import record
 from benchmarks.remembering import RememberingModels
-from benchmarks.timeline_answers import ModelReader, read_field, right
+from benchmarks.timeline_answers import ModelReader, holds_all, read_field, right
 from benchmarks.timeline_questions import Question, questions
 from metier import serial
 from metier.models.registry import LocalModels
@@ -37,7 +40,7 @@ from metier.retrieval.linked import LinkedRetriever
 from metier.retrieval.timeline import holds
 from metier.stats import proportion
 from metier.store import Project
-from metier.types import Alias, Hit, Json, Passage, Scope
+from metier.types import Alias, Hit, Json, Passage, Scope, content_hash
 
 K = 5
 SPELLINGS: Mapping[str, Callable[[str], str]] = {
@@ -47,6 +50,33 @@ SPELLINGS: Mapping[str, Callable[[str], str]] = {
     "in_a_question": "What is known about {}?".format,
     "in_a_sentence": "In 2021 reports on {}'s victims came out.".format,
 }
+
+
+class Work:
+    """Work done once: results are kept by question, and a run may stop and be taken up again."""
+
+    def __init__(self, project: Project, cpu_seconds: float) -> None:
+        self._project = project
+        self._cpu_seconds = cpu_seconds
+
+    def go_on(self) -> None:
+        """Exit with status 3 when the processor time of this run is used up."""
+        if time.process_time() > self._cpu_seconds:
+            raise SystemExit(3)
+
+    def each(
+        self, step: str, asked: Sequence[Question], look: Callable[[Question], dict[str, Json]]
+    ) -> list[dict[str, Json]]:
+        """What ``look`` finds for each question."""
+        name = f"timeline-{step}"
+        kept = self._project.items(name)
+        keys = [content_hash([one.text, one.day, one.answer, data.DESCRIPTION]) for one in asked]
+        for key, one in zip(keys, asked, strict=True):
+            if key not in kept:
+                self.go_on()
+                kept[key] = look(one)
+                self._project.add_items(name, {key: kept[key]})
+        return [kept[key] for key in keys]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,30 +106,47 @@ def main() -> None:
     releases = data.releases(options.data)
     passages = data.passages(releases)
     asked = questions(options.data, releases, each=options.each, seed=options.seed)
+    passages = _of_entities(passages, asked, options.entities, options.seed)
+    answerable = _mixed([one for one in asked if one.answer is not None], options.seed)
+    work = Work(project, options.cpu_seconds)
     with project.run("timeline", [options.each, options.seed]):
-        index = _index(options.work / "index", passages, models.embedder(EMBEDDED_EMBEDDER))
+        index = _index(options.work / "index", passages, models.embedder(EMBEDDED_EMBEDDER), work)
         linked = LinkedRetriever(
             index, AliasTable(data.aliases(releases)), data.release_names(options.data)
         )
-        figures = {"alias_resolution": _aliases(options.data)}
-        figures |= _retrieval(index, linked, asked)
-        figures |= _distractors(index, linked, asked, options.distractor_questions, options.seed)
         reader = ModelReader(lambda: models.language_model(EMBEDDED_MODEL), project)
-        figures |= _answers(linked, asked, passages, reader, options.model_questions)
+        figures = {"alias_resolution": _aliases(options.data)}
+        figures |= _retrieval(index, linked, asked, reader, passages, work)
+        some = answerable[: options.distractor_questions]
+        figures |= _distractors(index, linked, some, work)
+        some = answerable[: options.model_questions]
+        figures |= _model_alone(linked, some, passages, reader, work)
     if options.record:
         missed = figures["retrieval_as_of"].pop("missed")
-        notes = {**_notes(options, passages, asked), "missed": missed}
+        notes = {**_notes(options, index, asked), "missed": missed}
         record("timeline", dict(_flat(figures)), notes=notes)
 
 
-def _index(path: Path, passages: Sequence[Passage], embedder: Embedder) -> Index:
+def _of_entities(
+    passages: Sequence[Passage], asked: Sequence[Question], n: int, seed: int
+) -> list[Passage]:
+    """All versions of the entities asked about and of others, drawn, up to ``n`` entities."""
+    needed = {one.entity for one in asked}
+    others = sorted({passage.entity for passage in passages} - needed)
+    drawn = random.Random(seed).sample(others, min(len(others), max(0, n - len(needed))))
+    kept = needed | set(drawn)
+    return [passage for passage in passages if passage.entity in kept]
+
+
+def _index(path: Path, passages: Sequence[Passage], embedder: Embedder, work: Work) -> Index:
     if (path / "index.json").exists():
         index = Index.open(path, embedder)
     else:
         index = Index.create(path, embedder)
     there = index.documents()
     missing = [passage for passage in passages if passage.document not in there]
-    for batch in batches(missing, 256):
+    for batch in batches(missing, 64):
+        work.go_on()
         index.upsert(batch)
         print(f"{len(index)} of {len(passages)} passages", flush=True)
     return index
@@ -114,89 +161,109 @@ def _aliases(folder: Path) -> dict[str, Json]:
         first = sum(bool(m) and m[0].entities[0] == canonical for m, canonical in linked)
         among = sum(bool(m) and canonical in m[0].entities for m, canonical in linked)
         found[name] = {**_share(first, len(pairs)), "among_candidates": among / len(pairs)}
-    return {**_share_of(found["in_a_question"]), "spellings": found}
+    whole = {key: found["in_a_question"][key] for key in ("value", "low", "high", "n")}
+    return {**whole, "spellings": found}
 
 
-def _retrieval(index: Index, linked: LinkedRetriever, asked: Sequence[Question]) -> dict[str, Json]:
-    found = [hits for one in asked for hits in linked.search([one.text], K)]
-    right_hits = [_is_right(hits, one) for hits, one in zip(found, asked, strict=True)]
-    dated = [index.search([one.text], K, scope=Scope(as_of=one.day))[0] for one in asked]
-    now = [index.search([one.text], K)[0] for one in asked]
-    stale = sum(
-        not holds(hit.valid_from, hit.valid_to, one.day)
-        for hits, one in zip(found, asked, strict=True)
-        for hit in hits
-    )
-    by_field: dict[str, list[bool]] = {}
-    for one, ok in zip(asked, right_hits, strict=True):
+def _retrieval(
+    index: Index,
+    linked: LinkedRetriever,
+    asked: Sequence[Question],
+    reader: ModelReader,
+    passages: Sequence[Passage],
+    work: Work,
+) -> dict[str, Json]:
+    """The right version, and the answer: fields first, the model where there is none."""
+    version = _versions(passages)
+
+    def look(one: Question) -> dict[str, Json]:
+        hits = linked.search([one.text], K)[0]
+        day = index.search([one.text], K, scope=Scope(as_of=one.day))[0]
+        oracle = [] if one.answer is None else [version(one)]
+        stale = [hit for hit in hits if not holds(hit.valid_from, hit.valid_to, one.day)]
+        return {
+            "linked": _is_right(hits, one),
+            "out_of_date": len(stale),
+            "day_alone": _is_right(day, one),
+            "neither": _is_right(index.search([one.text], K)[0], one),
+            "answer": right(_told(linked, one, hits[:1], reader), one.answer),
+            "by_field": read_field(one.text, hits[:1]) is not None,
+            "oracle": right(_told(linked, one, oracle, reader), one.answer),
+        }
+
+    found = work.each("searched", asked, look)
+    by_kind: dict[str, list[bool]] = {}
+    for one, its in zip(asked, found, strict=True):
         kind = f"{one.source}.{one.field if one.answer is not None else 'not_there'}"
-        by_field.setdefault(kind, []).append(ok)
-    missed = [one.text for one, ok in zip(asked, right_hits, strict=True) if not ok]
+        by_kind.setdefault(kind, []).append(its["linked"])
     return {
         "retrieval_as_of": {
-            **_share(sum(right_hits), len(asked)),
-            "hits_out_of_date": stale,
-            "by_kind": {name: _share(sum(of), len(of)) for name, of in sorted(by_field.items())},
-            "missed": missed[:20],
+            **_share_of(found, "linked"),
+            "hits_out_of_date": sum(its["out_of_date"] for its in found),
+            "by_kind": {kind: _share(sum(of), len(of)) for kind, of in sorted(by_kind.items())},
+            "missed": [
+                one.text for one, its in zip(asked, found, strict=True) if not its["linked"]
+            ],
         },
-        "retrieval_day_without_linking": _all_right(dated, asked),
-        "retrieval_without_day_or_linking": _all_right(now, asked),
+        "retrieval_day_without_linking": _share_of(found, "day_alone"),
+        "retrieval_without_day_or_linking": _share_of(found, "neither"),
+        "answer_as_of": {
+            **_share_of(found, "answer"),
+            "read_off_fields": sum(its["by_field"] for its in found),
+        },
+        "oracle": _share_of(found, "oracle"),
     }
 
 
 def _distractors(
-    index: Index, linked: LinkedRetriever, asked: Sequence[Question], n: int, seed: int
+    index: Index, linked: LinkedRetriever, asked: Sequence[Question], work: Work
 ) -> dict[str, Json]:
-    """The first n questions that have an answer, each among the entities found most alike."""
-    some = [one for one in _mixed(asked, seed) if one.answer is not None][:n]
+    """Questions that have an answer, each among the entities found most alike."""
     found: dict[str, Json] = {}
     for many in (10, 50):
-        counts = {"linked": 0, "unlinked": 0}
-        answers = 0
-        for one in some:
+
+        def look(one: Question, many: int = many) -> dict[str, Json]:
             day = Scope(as_of=one.day)
             like = index.search([one.text], 8 * many, scope=day)[0]
             others = [e for hit in like if (e := str(hit.metadata["entity"])) != one.entity]
             among = Among(index, (one.entity, *list(dict.fromkeys(others))[:many]))
             hits = replace(linked, inner=among).search([one.text], K)[0]
-            counts["linked"] += _is_right(hits, one)
-            counts["unlinked"] += _is_right(among.search([one.text], K, scope=day)[0], one)
-            answers += right(read_field(one.text, hits[:1]), one.answer)
+            return {
+                "linked": _is_right(hits, one),
+                "unlinked": _is_right(among.search([one.text], K, scope=day)[0], one),
+                "answer": right(read_field(one.text, hits[:1]), one.answer),
+            }
+
+        looked = work.each(f"among-{many}", asked, look)
         found[str(many)] = {
-            **{name: _share(count, len(some)) for name, count in counts.items()},
-            "answer": _share(answers, len(some)),
+            name: _share_of(looked, name) for name in ("linked", "unlinked", "answer")
         }
     return {"distractors": found}
 
 
-def _answers(
+def _model_alone(
     linked: LinkedRetriever,
     asked: Sequence[Question],
     passages: Sequence[Passage],
     reader: ModelReader,
-    n: int,
+    work: Work,
 ) -> dict[str, Json]:
-    """Fields first, model second on all; the model alone on ``n``."""
-    by_version = _versions(passages)
-    answerable = [one for one in asked if one.answer is not None]
-    found = {one: linked.search([one.text], K)[0][:1] for one in asked}
-    oracle = {one: [by_version(one)] for one in answerable}
-    some = _mixed(answerable, 1)[:n]
-    alone = [right(text, one.answer) for text, one in _read(reader, some, found)]
-    ceiling = [right(text, one.answer) for text, one in _read(reader, some, oracle)]
-    told = {one: _told(linked, one, found[one], reader) for one in asked}
-    with_oracle = [right(_told(linked, one, oracle[one], reader), one.answer) for one in answerable]
-    return {
-        "answer_as_of": {
-            **_share(sum(right(told[one], one.answer) for one in asked), len(asked)),
-            "read_off_fields": sum(read_field(one.text, found[one]) is not None for one in asked),
-            "model_alone": _share(sum(alone), len(some)),
-        },
-        "oracle": {
-            **_share(sum(with_oracle), len(answerable)),
-            "model_alone": _share(sum(ceiling), len(some)),
-        },
-    }
+    """The model without fields, with what is found and with the right passage."""
+    version = _versions(passages)
+
+    def look(one: Question) -> dict[str, Json]:
+        hits = linked.search([one.text], K)[0]
+        shown = [hits[0].chunk.text if hits else "", version(one).chunk.text]
+        texts = reader.read([(one.text, passage) for passage in shown])
+        return {
+            name: judge(text, one.answer)
+            for text, side in zip(texts, ("found", "oracle"), strict=True)
+            for name, judge in ((side, right), (f"{side}_contained", holds_all))
+        }
+
+    read = work.each("read", asked, look)
+    names = ("found", "found_contained", "oracle", "oracle_contained")
+    return {"model_alone": {name: _share_of(read, name) for name in names}}
 
 
 def _told(
@@ -209,13 +276,6 @@ def _told(
         return None
     read = read_field(one.text, about)
     return read if read is not None else reader.read([(one.text, about[0].chunk.text)])[0]
-
-
-def _read(
-    reader: ModelReader, asked: Sequence[Question], hits: Mapping[Question, Sequence[Hit]]
-) -> list[tuple[str, Question]]:
-    shown = [(one.text, hits[one][0].chunk.text if hits[one] else "") for one in asked]
-    return list(zip(reader.read(shown), asked, strict=True))
 
 
 def _versions(passages: Sequence[Passage]) -> Callable[[Question], Hit]:
@@ -246,10 +306,6 @@ def _is_right(hits: Sequence[Hit], one: Question) -> bool:
     return first.get("entity") == one.entity and same
 
 
-def _all_right(found: Sequence[Sequence[Hit]], asked: Sequence[Question]) -> dict[str, Json]:
-    return _share(sum(_is_right(h, one) for h, one in zip(found, asked, strict=True)), len(asked))
-
-
 def _mixed(asked: Sequence[Question], seed: int) -> list[Question]:
     return random.Random(seed).sample(list(asked), len(asked))
 
@@ -268,16 +324,14 @@ def _flat(figures: Mapping[str, Json], stem: str = "") -> Iterator[tuple[str, Js
             yield name, round(value, 4) if isinstance(value, float) else value
 
 
-def _share_of(found: Json) -> dict[str, Json]:
-    return {key: found[key] for key in ("value", "low", "high", "n")}
+def _share_of(found: Sequence[Mapping[str, Json]], name: str) -> dict[str, Json]:
+    return _share(sum(its[name] for its in found), len(found))
 
 
-def _notes(
-    options: argparse.Namespace, passages: Sequence[Passage], asked: Sequence[Question]
-) -> dict[str, Json]:
+def _notes(options: argparse.Namespace, index: Index, asked: Sequence[Question]) -> dict[str, Json]:
     return {
-        "passages": len(passages),
-        "entities": len({passage.entity for passage in passages}),
+        "passages": len(index),
+        "entities": len({document.partition("@")[0] for document in index.documents()}),
         "questions": {
             source: sum(one.source == source for one in asked) for source in ("attack", "actors")
         },
@@ -286,6 +340,7 @@ def _notes(
         "other entity has in any release; a shared name has no one right answer.",
         "gold": "Old and new values of the change logs; of actors' synonyms, which the log gives "
         "as differences, the release's own list.",
+        "embedder": EMBEDDED_EMBEDDER,
         "descriptions": f"Cut to {data.DESCRIPTION} characters: one passage a version.",
         "alias_limit": "9 names of alias_pairs have two or three canonical names and 5 are the "
         "canonical name of another actor; no table can give both.",
@@ -296,9 +351,11 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--work", type=Path, default=Path("build/timeline"))
-    parser.add_argument("--each", type=int, default=400, help="questions from each source")
-    parser.add_argument("--distractor-questions", type=int, default=200)
-    parser.add_argument("--model-questions", type=int, default=60)
+    parser.add_argument("--each", type=int, default=100, help="questions from each source")
+    parser.add_argument("--entities", type=int, default=10_000, help="at most in the store")
+    parser.add_argument("--distractor-questions", type=int, default=40)
+    parser.add_argument("--model-questions", type=int, default=30)
+    parser.add_argument("--cpu-seconds", type=float, default=1e9, help="stop then, go on later")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-record", dest="record", action="store_false")
     return parser.parse_args()

@@ -51,6 +51,12 @@ def right(answer: str | None, gold: Json) -> bool:
     return folded(answer) == folded(str(gold))
 
 
+def holds_all(answer: str, gold: Json) -> bool:
+    """Whether every item is in the answer, whatever else is."""
+    items = gold if isinstance(gold, list) else [gold]
+    return all(folded(str(item)) in folded(answer) for item in items)
+
+
 class ModelReader:
     """A language model that reads one passage for one question; each answer is kept."""
 

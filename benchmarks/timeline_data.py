@@ -13,7 +13,7 @@ from pathlib import Path
 from metier.types import Alias, Chunk, Json, Passage, Span
 
 FIELDS = ("name", "also_called", "platforms", "tactics", "replaced_by", "country")
-DESCRIPTION = 600
+DESCRIPTION = 300
 """Characters of a description that go into a document: one passage a version."""
 Row = dict[str, Json]
 

@@ -57,15 +57,6 @@ class AliasTable:
         """The number of names."""
         return len(self._entities)
 
-    def with_common(self, common: Collection[str]) -> AliasTable:
-        """The same names, with these known as plain words."""
-        aliases = [
-            Alias(name, entity, self._kinds.get(entity, ""))
-            for entity, names in self._names.items()
-            for name in names
-        ]
-        return AliasTable(aliases, common=common)
-
     def names(self, entity: str) -> tuple[str, ...]:
         """What the entity is called, in the table's order; none for an unknown key."""
         return tuple(self._names.get(entity, ()))

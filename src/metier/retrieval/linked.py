@@ -29,14 +29,29 @@ class LinkedRetriever:
     releases: Mapping[str, str] = field(default_factory=dict)
     """Dates of names that a question may use for them: ``{"v12": "2022-10-25"}``."""
     earliest: str | None = None
-    """The day before which there was nothing: a scope as of an earlier one raises ``DataError``; a
-    question that names one finds nothing, since it may not have meant it so."""
+    """The day before which there was nothing: a scope as of an earlier one raises ``DataError``, a
+    question that names one finds nothing."""
 
     def search(
         self, questions: Sequence[str], k: int = 5, *, scope: Scope | None = None
     ) -> list[list[Hit]]:
         """At most ``k`` hits for each; ``DataError`` for a scope as of before everything."""
-        return [self._search_one(question, k, scope or Scope()) for question in questions]
+        given = scope or Scope()
+        scopes = [self.scope_of(question, given) for question in questions]
+        found: list[list[Hit]] = [[] for _ in questions]
+        for one in dict.fromkeys(scopes):  # those of one scope are embedded together
+            places = [place for place, its in enumerate(scopes) if its == one]
+            asked = [questions[place] for place in places]
+            for place, hits in zip(places, self.inner.search(asked, k, scope=one), strict=True):
+                found[place] = hits
+        if given.entities:
+            return found
+        return [
+            hits + self._mentioning(question, k - len(hits), its, hits)
+            if its.entities and len(hits) < k
+            else hits
+            for question, its, hits in zip(questions, scopes, found, strict=True)
+        ]
 
     def scope_of(self, question: str, scope: Scope | None = None) -> Scope:
         """The scope with what the question itself says about whom and when."""
@@ -47,15 +62,6 @@ class LinkedRetriever:
             as_of = check_as_of(given.as_of, self.earliest)
         found = [entity for mention in self.names.link(question) for entity in mention.entities]
         return replace(given, as_of=as_of, entities=given.entities or tuple(dict.fromkeys(found)))
-
-    def _search_one(self, question: str, k: int, given: Scope) -> list[Hit]:
-        scope = self.scope_of(question, given)
-        if not scope.entities:
-            return self.inner.search([question], k, scope=scope)[0]
-        hits = self.inner.search([question], k, scope=scope)[0]
-        if len(hits) == k or given.entities:
-            return hits
-        return hits + self._mentioning(question, k - len(hits), scope, hits)
 
     def _mentioning(self, question: str, k: int, scope: Scope, hits: Sequence[Hit]) -> list[Hit]:
         """Passages about others, or about nobody, that mention the entities by name."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from metier.errors import DataError
@@ -66,8 +66,16 @@ class TieredRetriever:
         Every hit has its ``tier``. Raises ``DataError`` when the scope names an unknown tier.
         """
         given = scope or Scope()
-        asked = self._asked(given)
-        return [self._search_one(question, k, given, asked) for question in questions]
+        found = [_Found() for _ in questions]
+        for tier in self._asked(given):
+            places = [place for place, one in enumerate(found) if len(one.answering) < k]
+            own = replace(given, tiers=(tier.name,))
+            asked = [questions[place] for place in places]
+            if asked:
+                every = tier.retriever.search(asked, k, scope=own)
+                for place, hits in zip(places, every, strict=True):
+                    self._take(questions[place], _owned(hits, tier, given), found[place])
+        return [_descending([*one.answering, *one.others][:k]) for one in found]
 
     def _asked(self, scope: Scope) -> list[Tier]:
         known = [tier.name for tier in self._tiers]
@@ -76,18 +84,10 @@ class TieredRetriever:
             raise DataError(f"there is no tier {unknown[0]!r}; there are {', '.join(known)}")
         return [tier for tier in self._tiers if not scope.tiers or tier.name in scope.tiers]
 
-    def _search_one(self, question: str, k: int, scope: Scope, asked: Sequence[Tier]) -> list[Hit]:
-        answering: list[Hit] = []
-        others: list[Hit] = []
-        for tier in asked:
-            if len(answering) >= k:
-                break
-            own = replace(scope, tiers=(tier.name,))
-            found = tier.retriever.search([question], k, scope=own)[0]
-            for hit in self._without_conflict([*answering, *others], _owned(found, tier, scope)):
-                enough = self._supports(question, hit) >= self._settings.least_support
-                (answering if enough else others).append(hit)
-        return _descending([*answering, *others][:k])
+    def _take(self, question: str, hits: Sequence[Hit], found: _Found) -> None:
+        for hit in self._without_conflict([*found.answering, *found.others], hits):
+            enough = self._supports(question, hit) >= self._settings.least_support
+            (found.answering if enough else found.others).append(hit)
 
     def _without_conflict(self, above: Sequence[Hit], found: Sequence[Hit]) -> list[Hit]:
         kept = []
@@ -116,6 +116,14 @@ class TieredRetriever:
             and higher.metadata[name] != lower.metadata[name]
         }
         return {"with": higher.chunk.id, "fields": fields} if fields else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the tiers so far have for one question."""
+
+    answering: list[Hit] = field(default_factory=list)
+    others: list[Hit] = field(default_factory=list)
 
 
 def words_covered(question: str, hit: Hit) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import socket
 import tempfile
@@ -119,7 +120,7 @@ class StreamSource:
     def _update(self, raw: bytes, line: int, position: int, report: Report) -> Update | None:
         if not raw.strip():
             return None
-        row = parse_object(raw)
+        row = parse_object(raw.removeprefix(codecs.BOM_UTF8) if line == 1 else raw)
         update = row if isinstance(row, str) else self._read(row, position)
         if isinstance(update, str):
             report(Malformed(str(self.path), line, update))
