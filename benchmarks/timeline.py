@@ -104,16 +104,15 @@ def main() -> None:
     project = Project(options.work)
     models = RememberingModels(LocalModels(), project)
     releases = data.releases(options.data)
-    passages = data.passages(releases)
+    all_passages = data.passages(releases)
+    release_names = data.release_names(options.data)
     asked = questions(options.data, releases, each=options.each, seed=options.seed)
-    passages = _of_entities(passages, asked, options.entities, options.seed)
+    passages = _of_entities(all_passages, asked, options.entities, options.seed)
     answerable = _mixed([one for one in asked if one.answer is not None], options.seed)
     work = Work(project, options.cpu_seconds)
     with project.run("timeline", [options.each, options.seed]):
         index = _index(options.work / "index", passages, models.embedder(EMBEDDED_EMBEDDER), work)
-        linked = LinkedRetriever(
-            index, AliasTable(data.aliases(releases)), data.release_names(options.data)
-        )
+        linked = LinkedRetriever(index, _names(releases, all_passages), release_names)
         reader = ModelReader(lambda: models.language_model(EMBEDDED_MODEL), project)
         figures = {"alias_resolution": _aliases(options.data)}
         figures |= _retrieval(index, linked, asked, reader, passages, work)
@@ -125,6 +124,13 @@ def main() -> None:
         missed = figures["retrieval_as_of"].pop("missed")
         notes = {**_notes(options, index, asked), "missed": missed}
         record("timeline", dict(_flat(figures)), notes=notes)
+
+
+def _names(releases: data.Releases, passages: Sequence[Passage]) -> AliasTable:
+    """All names; those that the passages use as plain words ("malware") are known as such."""
+    names = data.aliases(releases)
+    common = AliasTable(names).common_names(passage.chunk.text for passage in passages)
+    return AliasTable(names, common=common)
 
 
 def _of_entities(

@@ -30,6 +30,9 @@ class State:
     description: str
 
 
+Releases = Mapping[str, Mapping[str, Sequence[State]]]
+
+
 def releases(data: Path) -> dict[str, dict[str, list[State]]]:
     """By source and date, every entity."""
     attack: dict[str, list[State]] = {}
@@ -55,7 +58,7 @@ def release_names(data: Path) -> dict[str, str]:
     return found
 
 
-def passages(all_releases: Mapping[str, Mapping[str, Sequence[State]]]) -> list[Passage]:
+def passages(all_releases: Releases) -> list[Passage]:
     """One passage for each stretch of time in which an entity stayed as it was."""
     found: list[Passage] = []
     for source, dated in all_releases.items():
@@ -73,7 +76,7 @@ def passages(all_releases: Mapping[str, Mapping[str, Sequence[State]]]) -> list[
     return found
 
 
-def aliases(all_releases: Mapping[str, Mapping[str, Sequence[State]]]) -> list[Alias]:
+def aliases(all_releases: Releases) -> list[Alias]:
     """Every name that any release gives an entity."""
     found: dict[Alias, None] = {}
     for dated in all_releases.values():

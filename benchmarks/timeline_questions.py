@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import islice, zip_longest
 from pathlib import Path
 
-from benchmarks.timeline_data import Row, State, aliases, read, release_names
+from benchmarks.timeline_data import Releases, Row, State, aliases, read, release_names
 from metier.retrieval.aliases import folded
 from metier.types import Json
 
@@ -18,7 +18,6 @@ LAST_DAY = "2024-12-31"
 SKIP = "\0"
 LOGS = {"attack": ("cyber_attack", "stix_id"), "actors": ("cyber_threat_actors", "uuid")}
 """The folder of each source, and the key of an entity in its change logs."""
-Releases = Mapping[str, Mapping[str, Sequence[State]]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
