@@ -35,6 +35,20 @@ from metier.types.dataset import (
     Task,
     TaskKind,
 )
+from metier.types.generation import (
+    AuditResult,
+    AuditVerdict,
+    CheckerError,
+    Coverage,
+    GeneratedRow,
+    GenerationEstimate,
+    GenerationReport,
+    Holders,
+    Provenance,
+    QuestionKind,
+    Review,
+    Verdict,
+)
 from metier.types.grounding import Grounding, GroundingChunk, Hit, Scope, Support
 from metier.types.measuring import Candidate, CurvePoint, ItemResult, Retention, Score, Scorecard
 from metier.types.plain import Estimate, Json, content_hash
@@ -42,13 +56,17 @@ from metier.types.verdict import Comparison, Decision, GateResult, Release, RunR
 
 __all__ = [
     "Answer",
+    "AuditResult",
+    "AuditVerdict",
     "Box",
     "Candidate",
+    "CheckerError",
     "Chunk",
     "CleanDocument",
     "Comparison",
     "Completion",
     "Conversation",
+    "Coverage",
     "CurvePoint",
     "Dataset",
     "Decision",
@@ -58,9 +76,13 @@ __all__ = [
     "Example",
     "GateResult",
     "GenerateConfig",
+    "GeneratedRow",
+    "GenerationEstimate",
+    "GenerationReport",
     "Grounding",
     "GroundingChunk",
     "Hit",
+    "Holders",
     "IngestReport",
     "ItemResult",
     "Json",
@@ -71,9 +93,12 @@ __all__ = [
     "Overlap",
     "OverlapHit",
     "Piece",
+    "Provenance",
+    "QuestionKind",
     "Region",
     "Release",
     "Retention",
+    "Review",
     "Role",
     "RunReport",
     "Scope",
@@ -86,5 +111,6 @@ __all__ = [
     "Task",
     "TaskKind",
     "Usage",
+    "Verdict",
     "content_hash",
 ]

@@ -1,0 +1,103 @@
+"""The verb of a plain English sentence, and the words to ask with it.
+
+A closed list: a verb that is not in it is not recognised, and the sentence is then asked about in
+another form or not at all, which costs questions and never grammar.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+AUXILIARIES = frozenset(
+    "is are was were has have had can could will would may might must shall should did does".split()
+)
+_REGULAR = (
+    "accept accuse acquire add admit adopt advise affirm agree allege allow amend announce appeal "
+    "appear apply appoint approve argue arrest ask assert assign award ban base borrow call cancel "
+    "cause change charge claim close collect complete conclude conduct confirm consider construct "
+    "contain contend continue control convert convict create dam decide declare decline defend "
+    "define demand deny deploy describe design determine develop direct disclose discover dismiss "
+    "dissent divide elect employ enact end enforce enter establish examine exclude execute expand "
+    "explain expose extend fail file finance fire form found grant handle help hire identify "
+    "impose improve include increase indict inform injure install instruct interpret introduce "
+    "invent invest issue join kill launch lease license limit list live load locate marry measure "
+    "move name need note observe obtain occur offer open operate oppose order organize own pass "
+    "permit petition place plan plead point prescribe present prevent produce prohibit promise "
+    "promote propose prosecute protect prove provide publish purchase pursue question raise ratify "
+    "reach receive recognize recommend record recover reduce refuse regard reject release rely "
+    "remain remand remove rename repeal replace report represent request require reserve resign "
+    "resolve restore restrict retain retire return reverse review revise rule save sail seek "
+    "sentence separate serve settle show sign solve sort start state stop store study submit sue "
+    "suffer suggest supply support suspend terminate test testify transfer travel treat try use "
+    "vacate visit vote waive want warn weigh work yield abandon abolish accompany achieve affect "
+    "aim assemble assist attack attempt attend authorize bar benefit calculate carry cite combine "
+    "commit compare compile compute concede condemn connect contract contribute contrast cover "
+    "criticize debate deliver depend deposit derive detect differ distinguish distribute donate "
+    "double draft earn eliminate emphasize enable encourage encounter enjoin ensure estimate "
+    "evaluate evolve exceed exchange exercise exhibit exist expect export express fill finish "
+    "focus follow function gather generate govern guarantee house implement import incorporate "
+    "indicate influence inherit initiate insist inspect intend interview investigate invite "
+    "involve isolate label lack land last learn maintain manage manufacture match mention merge "
+    "modify monitor mount murder negotiate notify object occupy originate outline overrule "
+    "participate perform play possess pour practice prefer prepare preserve preside process "
+    "promulgate publicize rate realize rebuild redeem refer reflect register regulate reinstate "
+    "relate relocate renew rent repair reply reside respond restrain result reveal rise roll "
+    "schedule score screen search secure select separate shape share ship shoot sponsor step "
+    "stipulate strike stress structure succeed summarize surrender survey switch target tend "
+    "threaten trace trade train trigger turn uphold urge value violate visit vest welcome withdraw"
+).split()
+_IRREGULAR = dict(
+    pair.split(":")
+    for pair in (
+        "became:become began:begin bought:buy broke:break brought:bring built:build came:come "
+        "chose:choose did:do drew:draw drove:drive fell:fall fought:fight found:find gave:give "
+        "got:get grew:grow held:hold kept:keep knew:know laid:lay led:lead left:leave lent:lend "
+        "lost:lose made:make meant:mean met:meet overturned:overturn paid:pay ran:run rose:rise "
+        "said:say sold:sell sent:send shot:shoot sought:seek spent:spend spoke:speak stood:stand "
+        "struck:strike swore:swear taught:teach thought:think told:tell took:take undertook:"
+        "undertake understood:understand upheld:uphold went:go withdrew:withdraw won:win wrote:"
+        "write fled:flee bore:bear wore:wear"
+    ).split()
+)
+_DOUBLED = frozenset(
+    "admit ban bar commit dam permit plan refer stop submit ship step occur prefer rebut".split()
+)
+_BLOCKERS = frozenset("that which who whom whose when while if because where although after".split())
+_TOKEN = re.compile(r"[^\W\d_]+(?:[’'-][^\W\d_]+)*")
+
+
+class Verb(NamedTuple):
+    """A sentence's first finite verb and its place."""
+
+    text: str
+    start: int
+    end: int
+    lemma: str | None
+    """The plain form of a verb in the past; None for an auxiliary."""
+
+
+def first_verb(text: str) -> Verb | None:
+    """The first word that is surely a finite verb, unless a clause begins before it."""
+    for match in _TOKEN.finditer(text):
+        word = match.group()
+        if word in AUXILIARIES:
+            return Verb(word, match.start(), match.end(), None)
+        if word in _BLOCKERS:
+            return None
+        lemma = PAST.get(word)
+        if lemma is not None and match.start():
+            return Verb(word, match.start(), match.end(), lemma)
+    return None
+
+
+def _past(verb: str) -> str:
+    if verb.endswith("e"):
+        return verb + "d"
+    if verb.endswith("y") and verb[-2] not in "aeiou":
+        return verb[:-1] + "ied"
+    return verb + verb[-1] + "ed" if verb in _DOUBLED else verb + "ed"
+
+
+PAST = {_past(verb): verb for verb in _REGULAR} | _IRREGULAR
+"""From a verb's past to its plain form."""
