@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from metier.dataset.generate.sentences import Sentence, one_line
-from metier.dataset.generate.verbs import first_verb
+from metier.dataset.generate.verbs import clause, first_verb
 
-FactKind = Literal["date", "money", "share", "count", "doer", "agent", "definition", "custom"]
+FactKind = Literal["date", "money", "share", "count", "doer", "agent", "object", "reason", "definition"]
 
 _MONTHS = (
     "January|February|March|April|May|June|July|August|September|October|November|December"
@@ -25,7 +25,7 @@ _FORMS: tuple[tuple[FactKind, str, re.Pattern[str]], ...] = tuple(
         ("date", "on which date", rf"\b[Oo]n (?P<a>(?:{_MONTHS}) \d{{1,2}}, \d{{4}})(?!\d)"),
         ("date", "on which date", rf"\b[Oo]n (?P<a>\d{{1,2}} (?:{_MONTHS}) \d{{4}})(?!\d)"),
         ("date", "in which month and year", rf"\b[Ii]n (?P<a>(?:{_MONTHS}),? \d{{4}})(?!\d)"),
-        ("date", "in which year", r"\b[Ii]n (?P<a>1[5-9]\d\d|20\d\d)(?=[ ,;.])(?! ?[–-])"),
+        ("date", "in which year", r"\b[Ii]n (?P<a>1[5-9]\d\d|20\d\d)(?=[ ,;.])(?! ?[–-]| (?:and|or|to) \d)"),
         (
             "money",
             "how much",
@@ -40,7 +40,7 @@ _FORMS: tuple[tuple[FactKind, str, re.Pattern[str]], ...] = tuple(
         (
             "count",
             "how many",
-            r"(?<![\d.,$§-])\b(?<!-to )(?<! to )(?<!the )(?<!these )(?<!those )(?<!No\. )(?<!at )(?<!page )(?<!section )(?<!Section )(?<!Rule )"
+            r"(?<![\d.,$§-])\b(?<!-to )(?<! to )(?<!the )(?<!these )(?<!those )(?<!next )(?<!last )(?<!past )(?<!first )(?<!No\. )(?<!at )(?<!page )(?<!section )(?<!Section )(?<!Rule )"
             r"(?P<a>two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|[2-9]\d?|[1-9]\d{2}|"
             r"[1-9]\d{0,2}(?:,\d{3})+)"
             r"(?= (?:[a-z]+ )?(?:years|months|days|hours|weeks|minutes|seconds|people|patients|"
@@ -51,7 +51,7 @@ _FORMS: tuple[tuple[FactKind, str, re.Pattern[str]], ...] = tuple(
         (
             "agent",
             "by whom",
-            r"\b(?:\w+ed|written|given|made|built|drawn|begun|won|sold|taken|known|shown) "
+            r"(?<!\()\b(?:\w+ed|written|given|made|built|drawn|begun|won|sold|taken|known|shown) "
             r"(?P<a>by (?:(?:Mr|Mrs|Ms|Dr|Judge|Justice|President|Professor|Chief Justice)\.? )?"
             r"[A-Z][\w’'-]+(?: (?:[A-Z]\. )?[A-Z][\w’'-]+){1,3})(?=[ ,.;])",
         ),
@@ -77,10 +77,12 @@ _LEANS = re.compile(
     r"Indeed|Accordingly|Consequently|Nevertheless|Similarly|Instead|Likewise|Rather)\b"
 )
 _BROKEN = re.compile(
-    r"\b(?:supra|infra|ante|ibid|id\.|see|cf\.|above|below|aforesaid|respectively|latter|former|"
-    r"[Ww]e|[Oo]ur|I|[Mm]y|[Yy]ou)\b|[\[\]{}|<>=_]|\.\.\.|\. \. \.|…|[“\"]|--|——"
+    r"\b(?:[Ii]d\.|[Cc]f\.|App\. \d|at \d)|\b(?:supra|infra|ante|ibid|see|above|below|aforesaid|respectively|latter|former|hereinafter|"
+    r"[Ww]e|[Oo]ur|I|[Mm]y|[Yy]ou)\b|[\[\]{}|<>=_]|\.\.\.|\. \. \.|…|--|——"
 )
 _PRONOUN = re.compile(r"\b(?:he|she|it|they|him|them|his|her|its|their|this|that case|these|those)\b")
+_FOOTNOTE_NUMBER = re.compile(r"^\d{1,2} (?=[A-Z])")
+_OBJECT = re.compile(r"^ (?:that|the|an?|its|his|her|their|no|any|all|both|each) ")
 _TITLE = re.compile(
     r"^(?:the )?(?:Mr|Mrs|Ms|Dr|Prof|Justice|Judge|Chief Justice|Chief Judge|President|Senator|"
     r"Professor)\b",
@@ -100,8 +102,10 @@ class Fact:
     asked: str
     """The words that ask for it: ``in which year``."""
     sentence: Sentence
+    text: str
+    """The sentence on one line, without a footnote's number before it."""
     start: int
-    """Offsets in the sentence's text of the words that the question replaces."""
+    """Offsets in ``text`` of the words that the question replaces."""
     end: int
     answer: str
 
@@ -123,11 +127,13 @@ def stands_alone(text: str) -> bool:
     return (
         6 <= count <= 40
         and text[:1].isupper()
-        and text[-1:] == "."
+        and text.endswith((".", ".”", '."'))
         and letters > 0.7 * len(text.replace(" ", ""))
         and not _LEANS.match(text)
         and not _BROKEN.search(text)
         and text.count("(") == text.count(")")
+        and text.count("“") == text.count("”")
+        and text.count('"') % 2 == 0
         and not _has_loose_pronoun(text)
         and first_verb(text) is not None
     )
@@ -143,11 +149,13 @@ def _has_loose_pronoun(text: str) -> bool:
 
 
 def _in_sentence(sentence: Sentence) -> Iterator[Fact]:
-    text = one_line(sentence.text)
+    text = _FOOTNOTE_NUMBER.sub("", one_line(sentence.text))
     term = _TERM.search(text)
     if term and text[:1].isupper() and not _LEANS.match(text):
         asked = f"what does the term “{term['term']}” mean"
-        yield Fact("definition", asked, sentence, *term.span("a"), term["a"].strip(" ,"))
+        answer = term["a"].strip(" ,")
+        if answer.count("“") == answer.count("”"):
+            yield Fact("definition", asked, sentence, text, *term.span("a"), answer)
         return
     if not stands_alone(text):
         return
@@ -159,7 +167,7 @@ def _in_sentence(sentence: Sentence) -> Iterator[Fact]:
             taken.add(kind)
             answer = match["a"].removeprefix("by ")
             start = match.start() if kind == "date" else match.start("a")
-            yield Fact(kind, asked, sentence, start, match.end("a"), answer)
+            yield Fact(kind, asked, sentence, text, start, match.end("a"), answer)
     yield from _doer(sentence, text)
 
 
@@ -168,19 +176,45 @@ def _doer(sentence: Sentence, text: str) -> Iterator[Fact]:
     if defined and " and " not in defined["term"] and not _PRONOUN.search(text):
         asked = f"what {defined['verb']} {defined['term'][:1].lower()}{defined['term'][1:]}"
         if re.match(r"(?:An? |The )", defined["term"]):
-            yield Fact("definition", asked, sentence, *defined.span("a"), defined["a"])
-    match = _DOER.match(text)
-    verb = first_verb(text)
-    if match is None or verb is None or verb.start != match.end() or _PRONOUN.search(text):
+            yield Fact("definition", asked, sentence, text, *defined.span("a"), defined["a"])
+    cut = clause(text)
+    if cut is None:
         return
+    yield from _object(sentence, text)
+    match = _DOER.match(text)
+    if match is None or match["a"] != cut.subject or _PRONOUN.search(text):
+        return
+    if cut.verb in ("have", "are", "were"):
+        return  # "which court have": several
     name = match["a"]
+    if name in ("The Court", "the Court"):
+        return  # so courts call themselves; it names nobody
     if len(name.split()) < 2 and not _BODY.search(name):
         return  # one capitalised word at a sentence's beginning may be any word
     if _TITLE.match(name):
         asked = "who"
+    elif name.endswith("Act"):
+        asked = "what"
     elif _BODY.search(name):
-        asked = "which body" if not name.rstrip("s").endswith("Court") else "which court"
-        asked = "what" if name.endswith("Act") else asked
+        asked = "which court" if "Court" in name or "Circuit" in name else "which body"
     else:
         asked = "who or what"
-    yield Fact("doer", asked, sentence, 0, match.end("a"), name)
+    yield Fact("doer", asked, sentence, text, 0, match.end("a"), name)
+
+
+def _object(sentence: Sentence, text: str) -> Iterator[Fact]:
+    """``The court granted the motion``: what did it grant; ``because it was late``: why."""
+    cut = clause(text)
+    if cut is None:
+        return
+    before, because, reason = cut.rest.partition(" because ")
+    if because and 4 <= len(reason.split()) <= 30 and " because " not in reason:
+        asked = cut._replace(rest=before.rstrip(",")).asked("why")
+        yield Fact("reason", asked, sentence, text, 0, 0, f"because {reason}")
+        return
+    words = cut.rest.split()
+    if cut.lemma is None or not 3 <= len(words) <= 30 or not _OBJECT.match(cut.rest):
+        return
+    if re.search(r", (?:and|but|or|so) ", cut.rest):
+        return  # a second clause, which is no object
+    yield Fact("object", cut._replace(rest="").asked("what"), sentence, text, 0, 0, cut.rest.strip())

@@ -66,6 +66,53 @@ _DOUBLED = frozenset(
 _BLOCKERS = frozenset("that which who whom whose when while if because where although after".split())
 _TOKEN = re.compile(r"[^\W\d_]+(?:[’'-][^\W\d_]+)*")
 
+_ARTICLE = re.compile(r"(?:The|An?|Every|Under|In|On|At|By|During|After|Before|Petitioners?|Respondents?) ")
+_BEFORE_NOUN = re.compile(r"\b(?:the|an?|its|his|her|their|and|or|to|not|of|by)$", re.IGNORECASE)
+_OPENERS = (
+    "After|Before|Upon|Under|Since|Until|During|In|On|At|By|For|From|With|Without|To|Of|Given|"
+    "According|Although|Because|When|While|If|As|Unlike|Like|Despite|Today|Here|There|Nor|Yet|"
+    "Thus|Now|Once|Regardless|Whether|Rather|Not|Only|Even|What|Who|That|This|It|He|She|They|We|I"
+)
+_SUBJECT = re.compile(
+    rf"^(?!(?:{_OPENERS})\b)(?:(?:The|An?) )?(?:[\w’'-]+|[A-Z]\.|Mr\.|Ms\.|Mrs\.|Dr\.|v\.)"
+    r"(?: (?:[\w’'-]+|[A-Z]\.|Mr\.|Ms\.|Mrs\.|Dr\.|v\.)){0,7}$"
+)
+"""One to eight words without a comma. Words that open something else than a subject are out."""
+
+
+class Clause(NamedTuple):
+    """A sentence's subject, its verb, and all that follows."""
+
+    subject: str
+    verb: str
+    lemma: str | None
+    """The verb's plain form; None for an auxiliary."""
+    rest: str
+
+    def asked(self, words: str) -> str:
+        """``words`` in front: ``why did the court grant the motion``."""
+        subject = in_mid_sentence(self.subject)
+        if self.lemma is None:
+            return f"{words} {self.verb} {subject}{self.rest}"
+        did = "did" if self.verb in PAST else "does"
+        return f"{words} {did} {subject} {self.lemma}{self.rest}"
+
+
+def clause(text: str) -> Clause | None:
+    """A sentence cut at its verb, where its subject is certain: a plain noun phrase before it."""
+    verb = first_verb(text)
+    if verb is None:
+        return None
+    subject, rest = text[: verb.start].strip(), text[verb.end :].rstrip(" .")
+    if not _SUBJECT.match(subject) or _BEFORE_NOUN.search(subject) or rest.startswith(" by "):
+        return None
+    return Clause(subject, verb.text, verb.lemma, rest)
+
+
+def in_mid_sentence(words: str) -> str:
+    """Without the capital that only a sentence's beginning gives."""
+    return words[:1].lower() + words[1:] if _ARTICLE.match(words) else words
+
 
 class Verb(NamedTuple):
     """A sentence's first finite verb and its place."""
@@ -74,7 +121,7 @@ class Verb(NamedTuple):
     start: int
     end: int
     lemma: str | None
-    """The plain form of a verb in the past; None for an auxiliary."""
+    """The verb's plain form; None for an auxiliary."""
 
 
 def first_verb(text: str) -> Verb | None:
@@ -86,6 +133,8 @@ def first_verb(text: str) -> Verb | None:
         if word in _BLOCKERS:
             return None
         lemma = PAST.get(word)
+        if lemma is None and _AFTER_PRESENT.match(text, match.end()):
+            lemma = PRESENT.get(word)
         if lemma is not None and match.start():
             return Verb(word, match.start(), match.end(), lemma)
     return None
@@ -101,3 +150,6 @@ def _past(verb: str) -> str:
 
 PAST = {_past(verb): verb for verb in _REGULAR} | _IRREGULAR
 """From a verb's past to its plain form."""
+PRESENT = {verb + "s": verb for verb in _REGULAR if not verb.endswith(("y", "s", "sh", "ch", "x"))}
+"""From a verb's third person; many are nouns too, so what follows has to look like an object."""
+_AFTER_PRESENT = re.compile(r" (?:the|an?|that|its|their|his|her|no|any|each|all) ")

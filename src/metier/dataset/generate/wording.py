@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from metier.dataset.generate.facts import Fact
-from metier.dataset.generate.sentences import one_line
-from metier.dataset.generate.verbs import first_verb
-
-_NAMES_ONLY = re.compile(
-    r"^(?:The |An? )?(?:(?:Mr|Mrs|Ms|Dr|Prof)\. )?[A-Z][\w’'.-]*(?: (?:of|the|and|for|[A-Z][\w’'.-]*))*$"
-)
-_LOWER_FIRST = re.compile(r"^(?:The|An?|Every|Under|In|On|At|By|During|After|Before)\b")
+from metier.dataset.generate.verbs import clause, in_mid_sentence
 
 
 def question_for(fact: Fact, subject: str) -> str:
@@ -20,8 +12,8 @@ def question_for(fact: Fact, subject: str) -> str:
     Where the sentence's plan is not certain the question keeps its order, as quizzes do:
     ``According to SUBJECT, the couple that lived in Chile divorced in which year?``
     """
-    text = one_line(fact.sentence.text)
-    if fact.kind in ("definition", "custom"):
+    text = fact.text
+    if fact.kind in ("definition", "object", "reason"):
         asked = fact.asked
     elif fact.kind == "doer":
         asked = fact.asked + text[fact.end :].rstrip(" .")
@@ -35,9 +27,7 @@ def called(asked: str, subject: str) -> str:
     asked = asked.strip().rstrip("?. ")
     if not subject or subject.casefold() in asked.casefold():
         return asked[:1].upper() + asked[1:] + "?"
-    if _LOWER_FIRST.match(asked):
-        asked = asked[:1].lower() + asked[1:]
-    return f"According to {subject}, {asked}?"
+    return f"According to {subject}, {in_mid_sentence(asked)}?"
 
 
 def _in_place(fact: Fact, text: str) -> str:
@@ -54,20 +44,13 @@ def _fronted(fact: Fact, text: str) -> str | None:
         return None
     before, after = text[: fact.start].rstrip(" ,"), text[fact.end :].rstrip(" .")
     if not before:
-        clause = after.lstrip(" ,")
+        said = after.lstrip(" ,")
     elif not after or after.startswith((",", " and ", " to ", " by ", " at ", " in ", " as ")):
-        clause = before + _joined(after)
+        said = before + _joined(after)
     else:
         return None
-    verb = first_verb(clause)
-    if verb is None or not _NAMES_ONLY.match(clause[: verb.start].strip()):
-        return None
-    doer, rest = clause[: verb.start].strip(), clause[verb.end :]
-    if _LOWER_FIRST.match(doer):
-        doer = doer[:1].lower() + doer[1:]
-    if verb.lemma is None:
-        return f"{fact.asked} {verb.text} {doer}{rest}"
-    return f"{fact.asked} did {doer} {verb.lemma}{rest}"
+    cut = clause(said)
+    return None if cut is None else cut.asked(fact.asked)
 
 
 def _joined(after: str) -> str:
