@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from metier.errors import DataError
 from metier.methods.majority import Majority
 from metier.models.fake import FakeModels
 from metier.pipeline import Pipeline
@@ -224,6 +225,46 @@ def test_a_task_with_short_answers_is_measured_by_exact_match(folder):
     assert line.report.scorecards[0].metrics["exact_match"].n == 10
     assert line.report.leak_probe is None
     assert line.report.curve == ()
+
+
+def questions(folder, **changes):
+    """A pipeline whose examples are questions about the documents."""
+    rows = [
+        {"asked": f"Where is {row['id']}?", "answer": row["module"], "about": row["id"], "kind": k}
+        for n, (row, k) in enumerate(zip(joined.documented(), ("odd", "even") * 70, strict=True))
+        if n < 60
+    ]
+    rows += [{"asked": f"Where is {n}?", "answer": "", "about": "", "kind": "no"} for n in "abcde"]
+    joined.write_rows(folder / "asked.csv", rows)
+    text = joined.recipe_text(rungs='[[rungs]]\nmethod = "prompt"')
+    text = text.replace('"classification"', '"short_answer"').replace('label = "module"', "")
+    columns = {"question": "asked", "document": "about", "kind": "kind", **changes}
+    table = "".join(f'{key} = "{value}"\n' for key, value in columns.items())
+    text += f'\n[questions]\npath = "asked.csv"\n{table}'
+    file, project = str(folder / "metier.toml"), Project(folder / ".metier")
+    return Pipeline(parse_recipe(text), project, text=text, file=file, models=FakeModels())
+
+
+def test_questions_about_the_documents_are_the_examples(folder):
+    line = questions(folder)
+    (card,) = line.scorecards
+    assert {row.input.split()[0] for row in line.dataset.test} == {"Where"}
+    assert set(card.kinds) <= {"odd", "even", "no"} and "odd" in card.kinds
+    assert sum(one.n for one in card.kinds.values()) == card.metrics["exact_match"].n
+
+
+def test_questions_see_the_whole_corpus_and_never_another_sides_document(folder):
+    line = questions(folder)
+    assert line._learnable is line.corpus
+    sides = [
+        {row.origin for row in part} - {""} for part in (line.dataset.train, line.dataset.test)
+    ]
+    assert not sides[0] & sides[1]
+
+
+def test_a_column_that_the_questions_lack_is_named(folder):
+    with pytest.raises(DataError, match='no column "abuot"; did you mean "about"'):
+        questions(folder, document="abuot").dataset  # noqa: B018 a stage is built when asked for
 
 
 # --- curve, probe, progress -------------------------------------------------------------------

@@ -41,10 +41,16 @@ def test_all_problems_are_reported_at_once_with_line_and_nearest_spelling():
     text = MINIMAL.replace('name = "posts"', 'name = "posts"\nsed = 3').replace("label", "lable")
 
     assert problems(text) == [
-        "metier.toml:7: task.label: is missing",
         "metier.toml:10: task.lable: unknown key; did you mean `label`?",
         "metier.toml:2: sed: unknown key; did you mean `seed`?",
     ]
+
+
+def test_examples_come_from_a_label_or_from_questions_not_both_or_neither():
+    without = MINIMAL.replace('label = "group"', "")
+    assert "needs `label`" in problems(without)[0]
+    assert "keep one" in problems(MINIMAL + '[questions]\npath = "asked.csv"\n')[0]
+    assert parse_recipe(without + '[questions]\npath = "asked.csv"\n').questions is not None
 
 
 def test_wrong_kind_names_the_nearest_kind():

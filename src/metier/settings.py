@@ -51,8 +51,17 @@ def check_settings(recipe: Recipe, text: str, file: str) -> None:
 
 
 def rung_settings(rung: RungSettings) -> dict[str, Json]:
-    """The rung's settings, complete with its method's defaults."""
-    return {**method(rung.method).defaults, **rung.options}
+    """The rung's settings, complete with its method's defaults; one value may stand for a list."""
+    defaults = method(rung.method).defaults
+    given = {
+        key: [value] if _is_list(defaults.get(key)) and not _is_list(value) else value
+        for key, value in rung.options.items()
+    }
+    return {**defaults, **given}
+
+
+def _is_list(value: Json) -> bool:
+    return isinstance(value, list | tuple)
 
 
 def located_options(source: SourceSettings, folder: Path) -> dict[str, Json]:
@@ -147,7 +156,7 @@ def _is_like(value: Json, default: Json) -> bool:
     """Whether both are of one kind; one value may stand where the default is a list of such."""
     if default is None:
         return True
-    if isinstance(default, (list, tuple)):
+    if _is_list(default):
         return isinstance(value, list) or any(_is_like(value, one) for one in default)
     if isinstance(default, float):
         return isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -192,6 +201,9 @@ def _name_problems(recipe: Recipe) -> Iterator[Finding]:
 
 def _file_problems(recipe: Recipe, folder: Path) -> Iterator[Finding]:
     """Files that are read last; that one is missing should not be found out hours later."""
+    asked = recipe.questions
+    if asked and "://" not in asked.path and not (folder / asked.path).exists():
+        yield ("questions", "path"), f"there is no file {folder / asked.path}"
     for position, name in enumerate(recipe.retention.files):
         if not (folder / name).is_file():
             yield ("retention", "files", position), f"there is no file {folder / name}"

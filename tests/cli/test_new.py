@@ -29,7 +29,9 @@ def test_the_recipe_of_a_labelled_csv_runs_as_it_stands(here, fakes):
 def test_the_recipe_of_a_jsonl_file_is_valid(here):
     lines = [json.dumps(row) for row in joined.documented()]
     (here / "docs.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    assert call("new", "docs.jsonl", "other.toml").code == 0
+    told = json.loads(call("new", "docs.jsonl", "other.toml", "--json").out)
+    assert told["recipe"] == "other.toml"
+    assert ("label", "module") in [(one["use"], one["column"]) for one in told["guesses"]]
     assert "other.toml is a valid recipe" in call("recipe", "check", "other.toml").out
 
 

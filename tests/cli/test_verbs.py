@@ -97,10 +97,13 @@ def test_ingest_preview_shows_what_steps_take_and_writes_nothing(folder, fakes):
     shown = call("ingest", "--preview", 2)
     assert (shown.code, shown.out.count("whitespace")) == (0, 2)
     assert not (folder / ".metier").exists()
+    told = printed("ingest", "--preview", 2, "--json")
+    assert [step["step"] for one in told for step in one["steps"]] == ["whitespace"] * 2
 
 
 def test_recipe_check_and_schema(project):
     assert "valid recipe with 2 rungs" in call("recipe", "check").out
+    assert len(printed("recipe", "check", "--json")["recipe"]["rungs"]) == 2
     schema = printed("recipe", "schema")
     assert "tfidf" in schema["$defs"]["RungSettings"]["properties"]["method"]["enum"]
 

@@ -135,3 +135,9 @@ def test_time_goes_from_train_to_test():
 def test_what_cannot_be_split_names_its_mend(rows, plan, message):
     with pytest.raises(DataError, match=message):
         split(rows, LABELS, plan=plan)
+
+
+def test_a_split_by_time_refuses_what_is_no_date():
+    rows = examples(6, when=lambda n: "last spring")
+    with pytest.raises(DataError, match=r"dates such as 2024-05-31.*'last spring'"):
+        split(rows, LABELS, plan=SplitPlan(by="time", column="when"))

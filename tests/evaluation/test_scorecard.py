@@ -4,7 +4,7 @@ import pytest
 
 from metier.errors import DataError, EmptyStageError
 from metier.evaluation.scorecard import scorecard
-from metier.types import Answer, ItemResult, Score, Task, Usage
+from metier.types import Answer, Example, ItemResult, Score, Task, Usage
 
 TASK = Task("classification", "", ("a", "b"))
 
@@ -51,9 +51,9 @@ def test_items_that_could_not_be_scored_are_not_counted():
 
 def test_questions_of_one_document_widen_the_interval():
     items = [item(n, "a" if n < 20 else "b", "a") for n in range(40)]
-    groups = {f"{n}": f"document {n // 10}" for n in range(40)}
+    examples = [Example(f"{n}", "", "", group=f"document {n // 10}") for n in range(40)]
     apart = scorecard("x", items, TASK, versions={}).metrics["accuracy"]
-    together = scorecard("x", items, TASK, versions={}, groups=groups).metrics["accuracy"]
+    together = scorecard("x", items, TASK, versions={}, examples=examples).metrics["accuracy"]
     assert together.high - together.low > 1.5 * (apart.high - apart.low)
 
 
@@ -68,3 +68,13 @@ def test_no_items_and_mixed_suites_are_errors():
     with pytest.raises(DataError, match="mix the suites other, test"):
         mixed = [item(0, "a", "a"), item(1, "a", "a", suite="other")]
         scorecard("x", mixed, TASK, versions={})
+
+
+def test_each_kind_of_question_is_measured_apart():
+    items = [item(n, "a", "a" if n % 2 else "b") for n in range(20)]
+    rows = [Example(f"{n}", "", "", kind="odd" if n % 2 else "even") for n in range(20)]
+    card = scorecard("x", items, TASK, versions={}, examples=rows)
+    assert {kind: (one.value, one.n) for kind, one in card.kinds.items()} == {
+        "even": (0.0, 10),
+        "odd": (1.0, 10),
+    }

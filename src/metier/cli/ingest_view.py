@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metier.types import IngestReport
+from metier.types import IngestReport, Json
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -33,11 +34,8 @@ def counts(report: IngestReport) -> RenderableType:
     return Group(table, *lines, f"corpus version {report.version}, {report.seconds:.1f} s")
 
 
-def before_and_after(recipe: Recipe, documents: int, folder: Path) -> RenderableType:
-    """The first documents as each step leaves them; what a step took out is shown."""
-    from rich.console import Group
-    from rich.markup import escape
-
+def before_and_after(recipe: Recipe, documents: int, folder: Path) -> list[dict[str, Json]]:
+    """The first documents as each step leaves them, and what a step took out."""
     from metier.corpus.clean import make_step, preview
     from metier.settings import located_options
     from metier.sources import open_source
@@ -45,12 +43,31 @@ def before_and_after(recipe: Recipe, documents: int, folder: Path) -> Renderable
 
     steps = [make_step(step.name, step.options) for step in recipe.cleaning.steps]
     source = join([open_source(s.kind, located_options(s, folder)) for s in recipe.sources])
+    return [
+        {
+            "document": document.id,
+            "before": document.text,
+            "steps": [
+                {"step": one.step, "taken": list(one.taken), "after": one.after}
+                for one in preview(document, steps)
+            ],
+        }
+        for document in islice(source.documents(lambda malformed: None), documents)
+    ]
+
+
+def shown_before_and_after(documents: Sequence[dict[str, Json]]) -> RenderableType:
+    """The same for a person."""
+    from rich.console import Group
+    from rich.markup import escape
+
     shown = []
-    for document in islice(source.documents(lambda malformed: None), documents):
-        shown += [f"[bold]{escape(document.id)}[/bold]", escape(document.text)]
-        for step in preview(document, steps):
-            taken = "\n".join(f"  - {text!r}" for text in step.taken) or "  nothing"
-            shown.append(f"\n[bold]{step.step}[/bold] took out\n{escape(taken)}")
-        if steps:
-            shown.append(f"\n[bold]after all steps[/bold]\n{escape(step.after)}\n")
+    for document in documents:
+        shown += [f"[bold]{escape(document['document'])}[/bold]", escape(document["before"])]
+        for step in document["steps"]:
+            taken = "\n".join(f"  - {text!r}" for text in step["taken"]) or "  nothing"
+            shown.append(f"\n[bold]{step['step']}[/bold] took out\n{escape(taken)}")
+        if document["steps"]:
+            after = escape(document["steps"][-1]["after"])
+            shown.append(f"\n[bold]after all steps[/bold]\n{after}\n")
     return Group(*shown)

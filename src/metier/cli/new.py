@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from metier.cli.console import show
+from metier.cli.console import JSON_OPTION, show, show_json
 
 
 def new(
     data: Annotated[str, typer.Argument(help="A data file, a folder of documents, or a URL.")],
     recipe: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("metier.toml"),
     force: Annotated[bool, typer.Option(help="Replace a recipe that stands there.")] = False,
+    as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
     """Write a commented recipe for your data by looking at it."""
     from metier.errors import StorageError
@@ -25,6 +27,9 @@ def new(
         raise StorageError(f"{recipe} stands already; choose another name, or replace it: --force")
     shape = look(data)
     write_text(recipe, scaffold(shape, data, recipe))
+    if as_json:
+        show_json({"recipe": str(recipe), "guesses": [asdict(one) for one in shape.guesses]})
+        return
     for guess in shape.guesses:
         show(f"{guess.use:<8} {guess.column}  ({guess.reason})")
     show(f"wrote {recipe}; read it, then: metier run {recipe}")

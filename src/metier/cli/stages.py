@@ -28,12 +28,16 @@ def ingest(
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
     """Read the documents and clean them; say what was dropped and why."""
-    from metier.cli.ingest_view import before_and_after, counts
+    from metier.cli.ingest_view import before_and_after, counts, shown_before_and_after
     from metier.serial import to_json
 
     if preview:
         opened = open_recipe(recipe)
-        show(before_and_after(opened.recipe, preview, opened.file.absolute().parent))
+        found = before_and_after(opened.recipe, preview, opened.file.absolute().parent)
+        if as_json:
+            show_json(found)
+        else:
+            show(shown_before_and_after(found))
         return
     with _pipeline(recipe, project) as pipeline:
         report = pipeline.ingested

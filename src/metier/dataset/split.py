@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from metier.errors import DataError
 from metier.types import Dataset, Example, Json, Task, content_hash
 
 By = Literal["document", "entity", "time", "given"]
+_ISO_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2}([T ].*)?)?)?$")
 _GIVEN = {
     "train": ("train", "training"),
     "dev": ("dev", "val", "valid", "validation"),
@@ -176,6 +178,8 @@ def _by_time(examples: list[Example], plan: SplitPlan) -> _Parts:
     """
     times = {example.id: _column(example, plan) for example in examples}
     numeric = all(isinstance(value, (int, float)) for value in times.values())
+    if not numeric:
+        _check_dates(times, plan)
     newest: dict[str, Json] = {}
     for example in examples:
         value = times[example.id] if numeric else str(times[example.id])
@@ -190,6 +194,15 @@ def _by_time(examples: list[Example], plan: SplitPlan) -> _Parts:
         tuple(ordered[first_dev:first_test]),
         tuple(ordered[first_test:]),
     )
+
+
+def _check_dates(times: Mapping[str, Json], plan: SplitPlan) -> None:
+    for example, value in times.items():
+        if not _ISO_DATE.match(str(value)):
+            raise DataError(
+                f'a split by time needs numbers or dates such as 2024-05-31 in "{plan.column}"; '
+                f'example "{example}" has {str(value)[:40]!r}'
+            )
 
 
 def _group_start(ordered: Sequence[Example], index: int) -> int:

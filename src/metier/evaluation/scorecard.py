@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from metier import stats
 from metier.errors import DataError, EmptyStageError
-from metier.types import Estimate, ItemResult, Scorecard, Task, Usage
+from metier.types import Estimate, Example, ItemResult, Scorecard, Task, Usage
 
 UNIT = (0.0, 1.0)
 
@@ -18,22 +18,25 @@ def scorecard(
     task: Task,
     *,
     versions: Mapping[str, str],
-    groups: Mapping[str, str] | None = None,
+    examples: Sequence[Example] = (),
     seed: int = 0,
 ) -> Scorecard:
     """Everything measured about ``rung`` on one suite.
 
-    ``groups`` gives the document of each example id; where questions share one, intervals of
-    means are by cluster. Metrics: one per scorer; for classification also macro_f1,
-    off_enum_rate and, where the rung gives probabilities, calibration_error; prompt_tokens,
-    completion_tokens and seconds are means per call. A mean whose spread cannot be told (one
-    item) is left out. The price is added by ``decision.cost``.
+    ``examples`` are those that the items answer: where several share a group, intervals of means
+    are by cluster, and where they have kinds, each kind is measured apart too. Metrics: one per
+    scorer; for classification also macro_f1, off_enum_rate and, where the rung gives
+    probabilities, calibration_error; prompt_tokens, completion_tokens and seconds are means per
+    call. A mean whose spread cannot be told (one item) is left out. The price is added by
+    ``decision.cost``.
     """
     if not items:
         raise EmptyStageError(f"scorecard of {rung!r}", {})
     suites = {item.suite for item in items}
     if len(suites) > 1:
         raise DataError(f"items of {rung!r} mix the suites {', '.join(sorted(suites))}")
+    groups = {row.id: row.group for row in examples if row.group}
+    kinds = {row.id: row.kind for row in examples if row.kind}
     clusters = clusters_of(items, groups)
     metrics = _scores(items, clusters)
     if task.kind == "classification":
@@ -46,6 +49,7 @@ def scorecard(
         metrics={name: value for name, value in metrics.items() if math.isfinite(value.high)},
         usage=sum((item.answer.usage for item in items), Usage()),
         seconds=math.fsum(item.seconds for item in items),
+        kinds=_by_kind(items, groups, kinds),
         versions=dict(versions),
     )
 
@@ -75,6 +79,20 @@ def _scores(items: Sequence[ItemResult], clusters: Sequence[str] | None) -> dict
             parts = [clusters[position] for _, position in scored] if clusters else None
             metrics[name] = stats.mean([value for value, _ in scored], clusters=parts, bounds=UNIT)
     return metrics
+
+
+def _by_kind(
+    items: Sequence[ItemResult], groups: Mapping[str, str], kinds: Mapping[str, str]
+) -> dict[str, Estimate]:
+    """The first scorer's mean over the items of each kind."""
+    found = {}
+    for kind in sorted({kinds.get(item.example, "") for item in items} - {""}):
+        part = [item for item in items if kinds.get(item.example) == kind]
+        metrics = _scores(part, clusters_of(part, groups))
+        first = part[0].scores[0].scorer
+        if first in metrics and math.isfinite(metrics[first].high):
+            found[kind] = metrics[first]
+    return found
 
 
 def _classification(items: Sequence[ItemResult], task: Task, seed: int) -> dict[str, Estimate]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from metier.evaluation.checks import failed_checks
 from metier.protocols import Scorer
-from metier.types import Answer, Example, Json, Score, Task
+from metier.types import ABSTENTION, Answer, Example, Json, Score, Task
 
 
 def scorers_for(task: Task) -> tuple[Scorer, ...]:
@@ -43,8 +43,9 @@ class Label:
 class ExactMatch:
     """1 when the answer equals the target or an alias after SQuAD's normalisation.
 
-    Aliases are the strings in ``metadata["aliases"]``. Rajpurkar et al. (2016): lower case, no
-    punctuation, no articles, single spaces.
+    Where the target is to abstain, 1 when the answer does, and 0 for abstaining elsewhere; so in
+    all scorers of written answers. Aliases are the strings in ``metadata["aliases"]``. Rajpurkar
+    et al. (2016): lower case, no punctuation, no articles, single spaces.
     """
 
     name: str = "exact_match"
@@ -133,8 +134,10 @@ def normalised(text: str) -> str:
 
 
 def _best(name: str, example: Example, answer: Answer, judge: Callable[[str, str], float]) -> Score:
-    if answer.abstained:
-        return Score(name, 0.0, "abstained")
+    unanswerable = example.target == ABSTENTION
+    if answer.abstained or unanswerable:
+        right = answer.abstained and unanswerable
+        return Score(name, float(right), "abstained" if answer.abstained else "did not abstain")
     said = normalised(answer.text)
     wanted = [example.target, *example.metadata.get("aliases", ())]
     return Score(name, max(judge(said, normalised(text)) for text in wanted))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from metier.errors import DataError, ModelFileError
@@ -11,8 +12,10 @@ from metier.methods.classify import question
 from metier.methods.linear import softmax
 from metier.protocols import FitContext, LanguageModel
 from metier.types import (
+    ABSTENTION,
     Answer,
     Candidate,
+    Completion,
     Conversation,
     GenerateConfig,
     Json,
@@ -91,9 +94,18 @@ class ModelAnswerer:
         config = GenerateConfig(max_new_tokens=self._task.max_answer_tokens)
         answers = []
         for prompt, written in zip(prompts, self._model.generate(prompts, config), strict=True):
-            label = parse_label(written.text, self._task.labels)
-            answers.append(Answer(label or written.text.strip(), written.usage, prompt))
+            answer = in_own_words(written, prompt)
+            label = parse_label(answer.text, self._task.labels)
+            answers.append(replace(answer, text=label) if label else answer)
         return answers
+
+
+def in_own_words(written: Completion, prompt: Conversation) -> Answer:
+    """What a model wrote as an answer; one that begins by not knowing abstains."""
+    text = written.text.strip()
+    plain = text.casefold().replace("don't", "do not").replace("don’t", "do not")
+    abstained = plain.startswith(ABSTENTION.casefold().rstrip("."))
+    return Answer(text, written.usage, prompt, abstained=abstained)
 
 
 def parse_label(text: str, labels: Sequence[str]) -> str | None:

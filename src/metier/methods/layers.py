@@ -41,6 +41,13 @@ class Batch:
     paths: torch.Tensor
     """(steps,): the answer that it belongs to, counted over the whole batch."""
 
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on another device."""
+        mask = None if self.mask is None else self.mask.to(device)
+        parts = (self.rows, self.columns, self.targets, self.paths)
+        moved = [part.to(device) for part in parts]
+        return Batch(self.ids.to(device), self.positions.to(device), mask, *moved)
+
 
 def lay_out(items: Sequence[Item]) -> Batch:
     """Put items side by side; an item with one answer needs no mask of its own."""
@@ -95,6 +102,10 @@ class SplitDecoder:
         self._layers = self._decoder.layers
         self._norm = self._decoder.norm
         self._cut = len(self._layers) - upper
+
+    def lay_out(self, items: Sequence[Item]) -> Batch:
+        """The items side by side, where the model is."""
+        return lay_out(items).to(self._model.device)
 
     def below(self, batch: Batch) -> torch.Tensor:
         """Activations that enter the upper part, shape (rows, columns, width); no gradient."""
@@ -158,7 +169,7 @@ class Activations:
 
     def batch(self, places: Sequence[int]) -> tuple[Batch, torch.Tensor]:
         """The items at these places and their activations, padded to the longest."""
-        batch = lay_out([self.items[place] for place in places])
+        batch = self.decoder.lay_out([self.items[place] for place in places])
         if self._kept is None:
             return batch, self.decoder.below(batch)
         kept = [self._kept[place] for place in places]
@@ -178,7 +189,9 @@ class Activations:
     def _compute(self) -> list[torch.Tensor]:
         kept = [torch.empty(0)] * len(self.items)
         for places in self.passes():
-            found = self.decoder.below(lay_out([self.items[place] for place in places]))
+            found = self.decoder.below(
+                self.decoder.lay_out([self.items[place] for place in places])
+            )
             for row, place in enumerate(places):
                 kept[place] = found[row, : self.lengths[place]].clone()
         return kept

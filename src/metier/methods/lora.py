@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from metier.errors import DataError
 from metier.methods import candidate as candidates
-from metier.methods.asking import base_of
+from metier.methods.asking import base_of, in_own_words
 from metier.methods.classify import answers, question
 from metier.methods.linear import softmax
+from metier.methods.mixture import DEFAULTS as MIXTURE
 from metier.protocols import FitContext, LanguageModel, Models
 from metier.types import (
     Answer,
@@ -48,6 +49,8 @@ class Lora:
     ``layers`` counts the tuned layers from the top; those below are frozen, so they read every
     text once for all epochs and rates. ``learning_rate`` is a number or a list to choose from.
     ``max_tokens`` cuts the input shorter than the task's own limit where it is smaller.
+    ``documents``, ``open_book``, ``wrong_passages`` and ``replay`` mix in further rows: see
+    ``metier.methods.mixture``.
     """
 
     name = "lora"
@@ -63,6 +66,7 @@ class Lora:
         "warmup": 0.05,
         "weight_decay": 0.0,
         "max_tokens": 256,
+        **MIXTURE,
     }
 
     def fit(self, rung: str, context: FitContext) -> Candidate:
@@ -122,7 +126,7 @@ class TunedAnswerer:
         config = GenerateConfig(max_new_tokens=self._task.max_answer_tokens)
         written = self._model.generate(prompts, config)
         return [
-            Answer(completion.text.strip(), completion.usage, prompt)
+            in_own_words(completion, prompt)
             for prompt, completion in zip(prompts, written, strict=True)
         ]
 
@@ -175,7 +179,9 @@ def _fingerprint(context: FitContext) -> str:
         context.task.labels,
         context.task.max_input_tokens,
     ]
-    return content_hash([rows, len(context.dev), settings, task, context.base, context.seed])
+    corpus = context.corpus.version if context.corpus else None
+    made_from = [rows, len(context.dev), settings, task, context.base, corpus, context.seed]
+    return content_hash(made_from)
 
 
 def _merit(trial: Trial) -> float:

@@ -163,10 +163,10 @@ def answer_log_likelihoods(rows: Activations) -> list[NDArray[np.float64]]:
     for places in rows.passes():
         batch, activations = rows.batch(places)
         with torch.no_grad():
-            steps = rows.decoder.above(batch, activations)
+            steps = rows.decoder.above(batch, activations).cpu()
         counts = [len(rows.items[place].tree.steps) for place in places]
         sums = torch.zeros(sum(counts), dtype=torch.float64)
-        sums.index_add_(0, batch.paths, steps.double())
+        sums.index_add_(0, batch.paths.cpu(), steps.double())
         for place, values in zip(places, torch.split(sums, counts), strict=True):
             found[place] = values.numpy()
     return found

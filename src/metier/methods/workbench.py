@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from metier.methods.layers import Activations, CausalModel, SplitDecoder, lay_out
+from metier.methods.layers import Activations, CausalModel, SplitDecoder
+from metier.methods.mixture import mixture
 from metier.methods.training import DevRows, Tuning, add_adapter
 from metier.models.chat import ChatTokenizer
 from metier.models.labels import label_tree
@@ -18,7 +19,7 @@ from metier.models.quiet import quiet
 from metier.models.resolve import resolve
 from metier.models.scoring import Item
 from metier.protocols import FitContext
-from metier.types import Conversation, Example
+from metier.types import Conversation
 
 
 class Workbench:
@@ -34,14 +35,16 @@ class Workbench:
         count: int = self._model.config.num_hidden_layers
         self._layers = min(int(context.settings["layers"]) or count, count)
         decoder = SplitDecoder(self._model, self._layers)
-        items = [self._item(row, (row.target,)) for row in context.train]
-        decoder.check(lay_out(items[:2]))
+        asked, others = mixture(context)
+        items = [self._item(row.text, (row.answer,), cut=row.cut) for row in asked]
+        items += [self._laid_out(row.prompt, (row.answer,)) for row in others]
+        decoder.check(decoder.lay_out(items[:2]))
         width: int = self._model.config.hidden_size
         self.rows = Activations(decoder, items, width=width)
         self.dev: DevRows | None = None
         if context.dev:
             labels = context.task.labels if context.task.kind == "classification" else ()
-            dev_items = [self._item(row, labels or (row.target,)) for row in context.dev]
+            dev_items = [self._item(row.input, labels or (row.target,)) for row in context.dev]
             truth = [labels.index(row.target) if labels else 0 for row in context.dev]
             self.dev = DevRows(
                 Activations(decoder, dev_items, width=width), np.array(truth, dtype=np.int64)
@@ -70,11 +73,15 @@ class Workbench:
         finally:
             adapted.unload()
 
-    def _item(self, example: Example, answers: tuple[str, ...]) -> Item:
+    def _item(self, text: str, answers: tuple[str, ...], *, cut: bool = True) -> Item:
         task, settings = self._context.task, self._context.settings
         limit = min(task.max_input_tokens, int(settings["max_tokens"]))
-        prompt = self._chat.prompt(self._prompt_for(self._chat.truncate(example.input, limit)))
-        return Item(prompt, label_tree([self._chat.answer(answer) for answer in answers]))
+        shown = self._chat.truncate(text, limit) if cut else text
+        return self._laid_out(self._prompt_for(shown), answers)
+
+    def _laid_out(self, prompt: Conversation, answers: tuple[str, ...]) -> Item:
+        tree = label_tree([self._chat.answer(answer) for answer in answers])
+        return Item(self._chat.prompt(prompt), tree)
 
 
 def load_base(directory: Path) -> CausalModel:
@@ -86,4 +93,5 @@ def load_base(directory: Path) -> CausalModel:
         model: Any = AutoModelForCausalLM.from_pretrained(
             directory, dtype=torch.bfloat16 if fast else torch.float32
         )
-    return model.requires_grad_(False).eval()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return model.to(device).requires_grad_(False).eval()

@@ -81,8 +81,9 @@ class TaskSettings(Section):
     """One of a closed set of labels, a few words to be matched exactly, or text of any length."""
     instruction: str
     """One or two sentences, as one would tell a new colleague."""
-    label: str
-    """The column or property that holds the right answer."""
+    label: str = ""
+    """The column or property of the documents that holds the right answer; none where the
+    examples are ``[questions]`` about the documents."""
     labels: tuple[str, ...] = ()
     """The closed set of answers; when empty, all values of ``label`` in the documents."""
     group: str = ""
@@ -104,6 +105,25 @@ class TaskSettings(Section):
             max_input_tokens=self.max_input_tokens,
             max_answer_tokens=self.max_answer_tokens,
         )
+
+
+class QuestionSettings(Section):
+    """Examples that are questions about the documents, not the documents themselves."""
+
+    path: str
+    """A table of questions: CSV, TSV, JSONL or Parquet."""
+    question: str = "question"
+    """The column with the question."""
+    answer: str = "answer"
+    """The column with the right answer. A row without one cannot be answered from the documents:
+    right is to say so."""
+    id: str | None = None
+    """A column of unique ids; made from file and question when absent."""
+    document: str = ""
+    """The column with the id of the document that holds the answer; questions about one document
+    never stand on both sides of a split."""
+    kind: str = ""
+    """A column whose values are measured apart too, for instance ``forward`` and ``reverse``."""
 
 
 class SplitSettings(Section):

@@ -15,6 +15,7 @@ from metier.recipe.tables import (
     GateSettings,
     ModelSettings,
     PriceSettings,
+    QuestionSettings,
     RetentionSettings,
     RungSettings,
     Section,
@@ -35,6 +36,7 @@ class Recipe(Section):
     cleaning: CleaningSettings = CleaningSettings()
     chunks: ChunkSettings = ChunkSettings()
     task: TaskSettings
+    questions: QuestionSettings | None = None
     split: SplitSettings = SplitSettings()
     model: ModelSettings = ModelSettings()
     rungs: tuple[RungSettings, ...] = DEFAULT_RUNGS
@@ -56,4 +58,14 @@ class Recipe(Section):
     def _split_has_its_column(self) -> Recipe:
         if self.split.by != "document" and not self.split.column:
             raise ValueError(f"[split] by = {self.split.by!r} needs `column`")
+        return self
+
+    @model_validator(mode="after")
+    def _examples_have_an_answer(self) -> Recipe:
+        if self.questions is None and not self.task.label:
+            raise ValueError(
+                "[task] needs `label`, the column with the right answer, or a table [questions]"
+            )
+        if self.questions is not None and self.task.label:
+            raise ValueError("[task] label and [questions] are two origins of examples; keep one")
         return self

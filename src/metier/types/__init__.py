@@ -26,6 +26,7 @@ from metier.types.corpus import (
     StepCount,
 )
 from metier.types.dataset import (
+    ABSTENTION,
     Dataset,
     Example,
     LeakProbe,
@@ -55,6 +56,7 @@ from metier.types.plain import Estimate, Json, content_hash
 from metier.types.verdict import Comparison, Decision, GateResult, Release, RunReport
 
 __all__ = [
+    "ABSTENTION",
     "Answer",
     "AuditResult",
     "AuditVerdict",

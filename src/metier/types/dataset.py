@@ -28,6 +28,10 @@ class Task:
     max_answer_tokens: int = 64
 
 
+ABSTENTION = "I do not know."
+"""What a specialist says where the documents do not hold the answer; a target like any other."""
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
     """One question with the answer that counts as right."""
@@ -40,6 +44,8 @@ class Example:
     evidence: tuple[Span, ...] = ()
     origin: str = ""
     """Where it came from: a document's id, or the generator's."""
+    kind: str = ""
+    """What sort of question it is, measured apart; empty where all are of one sort."""
     metadata: Mapping[str, Json] = field(default_factory=dict)
 
 

@@ -70,6 +70,8 @@ class Scorecard:
     """US dollars per thousand calls; None where no price is known."""
     versions: Mapping[str, str] = field(default_factory=dict)
     """Of data, split, model, prompt, metier: what is needed to compute it again."""
+    kinds: Mapping[str, Estimate] = field(default_factory=dict)
+    """The first scorer's metric over the examples of each kind, where there are several."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ def as_json(report: RunReport) -> dict[str, Json]:
     Keys: ``version``, ``name``, ``created``, ``headline`` (the verdict in a sentence), ``metric``;
     ``verdict`` (verdict, rung, reasons, detectable_difference, items_needed,
     break_even_calls_per_month); ``ladder``, one object per rung in the ladder's order (rung,
-    method, base, recommended, passed, items, metrics, cost_per_thousand in US dollars,
+    method, base, recommended, passed, items, metrics, kinds, cost_per_thousand in US dollars,
     train_seconds, usage in tokens, seconds, settings, trials, seed, versions); ``comparisons``,
     ``gates``, ``retention``, ``curve`` as in ``metier.types``; ``data`` (dataset and corpus
     version, task, split sizes by label, the ingest report, leak_probe, overlaps); ``versions``,
@@ -57,6 +57,7 @@ def _rung(rung: Rung) -> dict[str, Json]:
         "passed": rung.passed,
         "items": len(card.items),
         "metrics": {key: asdict(estimate) for key, estimate in card.metrics.items()},
+        "kinds": {kind: asdict(estimate) for kind, estimate in card.kinds.items()},
         "cost_per_thousand": asdict(card.cost_per_thousand) if card.cost_per_thousand else None,
         "train_seconds": candidate.train_seconds if candidate else None,
         "usage": asdict(card.usage),

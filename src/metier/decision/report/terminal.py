@@ -29,6 +29,7 @@ def terminal(report: RunReport) -> RenderableType:
     """
     view = look(report)
     parts: list[RenderableType] = [_verdict(view), _ladder(view), _costs(view)]
+    parts += [_kinds(view)] if any(rung.card.kinds for rung in view.rungs) else []
     parts += [_comparisons(view)] if report.decision.comparisons else []
     parts += [_retention(view)] if report.retention else []
     parts += [_notes(view)]
@@ -108,6 +109,22 @@ def _ladder(view: View) -> Table:
             fmt.count(rung.quality.n if rung.quality else None),
             {None: fmt.MISSING, True: "pass", False: "FAIL"}[rung.passed],
         )
+    return table
+
+
+def _kinds(view: View) -> Table:
+    table = _table(f"By kind of question: {view.unit.title} with 95 % interval")
+    table.add_column("rung, kind", overflow="fold")
+    for name in ("value", "interval", "n"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for rung in view.rungs:
+        for kind, estimate in rung.card.kinds.items():
+            table.add_row(
+                Text(f"  {rung.name}: {kind}"),
+                fmt.value_of(estimate, view.unit),
+                fmt.span_of(estimate, view.unit),
+                fmt.count(estimate.n),
+            )
     return table
 
 

@@ -15,15 +15,11 @@ from functools import cached_property
 from pathlib import Path
 
 from metier import __version__, serial
-from metier.corpus.chunk import Chunking
-from metier.corpus.clean import make_step
-from metier.corpus.ingest import ingest
 from metier.corpus.leak_probe import probe
 from metier.corpus.table import LanceCorpus
 from metier.corpus.without import CorpusWithout
 from metier.dataset.decontaminate import drop_overlapping, overlap
-from metier.dataset.examples import examples_from
-from metier.dataset.split import fewer_rows, split
+from metier.dataset.split import fewer_rows
 from metier.decision.cost import with_cost
 from metier.decision.recommend import decide
 from metier.errors import EmptyStageError, StorageError
@@ -36,21 +32,16 @@ from metier.hardware import hardware
 from metier.methods import method
 from metier.methods.candidate import Built
 from metier.methods.candidate import read as read_candidate
-from metier.protocols import Answerer, FitContext, Models, Progress, silent
+from metier.pipeline.data import Rows, corpus_step
+from metier.protocols import Answerer, Corpus, FitContext, Models, Progress, silent
 from metier.recipe import Recipe, RungSettings
 from metier.settings import (
     check_settings,
-    deduplication,
-    located_options,
     rate,
     rung_settings,
-    split_plan,
     suites,
     terms,
 )
-from metier.sources import open_source
-from metier.sources.fingerprint import fingerprint
-from metier.sources.join import join
 from metier.store import Project, step_key, write_text
 from metier.types import (
     CurvePoint,
@@ -144,28 +135,9 @@ class Pipeline:
 
     @cached_property
     def _corpus_step(self) -> Path:
-        recipe = self.recipe
-        sources = [(one.kind, located_options(one, self._folder)) for one in recipe.sources]
-        inputs = {
-            "metier": __version__,
-            "sources": [source.model_dump() for source in recipe.sources],
-            "content": [fingerprint(kind, options) for kind, options in sources],
-            "cleaning": recipe.cleaning.model_dump(),
-            "chunks": recipe.chunks.model_dump(),
-        }
-
-        def build(directory: Path) -> None:
-            report = ingest(
-                join([open_source(kind, options) for kind, options in sources]),
-                self._corpus_table,
-                steps=[make_step(step.name, step.options) for step in recipe.cleaning.steps],
-                deduplication=deduplication(recipe.cleaning),
-                chunking=Chunking(recipe.chunks.size, recipe.chunks.overlap),
-                progress=self.progress,
-            )
-            write_text(directory / "version", report.version)
-
-        return self.project.step("corpus", inputs, build)
+        return corpus_step(
+            self.recipe, self._folder, self.project, self._corpus_table, self.progress
+        )
 
     # --- corpus → dataset -----------------------------------------------------------------------
 
@@ -176,27 +148,17 @@ class Pipeline:
 
     @cached_property
     def _dataset_step(self) -> Path:
-        recipe = self.recipe
-        inputs = {
-            "corpus": self.corpus.version,
-            "task": recipe.task.model_dump(),
-            "split": recipe.split.model_dump(),
-            "embedder": recipe.model.embedder,
-            "seed": recipe.seed,
-        }
+        recipe, rows = self.recipe, Rows(self.recipe, self.corpus, self._folder)
 
         def build(directory: Path) -> None:
-            group = recipe.task.group or None
-            rows = examples_from(self.corpus, label=recipe.task.label, group=group)
-            labels = sorted({row.target for row in rows})
-            plan = split_plan(recipe.split)
-            drawn = split(rows, recipe.task.task(labels), plan=plan, seed=recipe.seed)
+            drawn = rows.split()
             found = self._overlaps(drawn.test, drawn.train, against="training rows")
             kept = drop_overlapping(drawn.train, found)
             clean = replace(drawn, train=tuple(kept))
             write_text(directory / "overlaps.json", serial.dump(tuple(found)))
             write_text(directory / "dataset.json", serial.dump(clean))
 
+        inputs = {**rows.inputs, "embedder": recipe.model.embedder}
         return self.project.step("dataset", inputs, build)
 
     def _overlaps(
@@ -253,13 +215,20 @@ class Pipeline:
                 settings=settings,
                 seed=recipe.seed,
                 fitted={name: (b.candidate, b.directory) for name, b in seen.items()},
-                corpus=CorpusWithout(self.corpus, {row.origin for row in dataset.test}),
+                corpus=self._learnable,
                 progress=lambda done, of, what: self.progress(done, of, f"fit {rung.rung}: {what}"),
             )
             method(rung.method).fit(rung.rung, context)
 
         directory = self.project.step("fit", inputs, build)
         return Built(read_candidate(directory), directory, step_key("fit", inputs))
+
+    @cached_property
+    def _learnable(self) -> Corpus:
+        """The documents without those that are test items; what questions are about stays."""
+        if self.recipe.questions is not None:
+            return self.corpus
+        return CorpusWithout(self.corpus, {row.origin for row in self.dataset.test})
 
     # --- candidates → scorecards ----------------------------------------------------------------
 
@@ -277,7 +246,7 @@ class Pipeline:
             self._ask(answerer, suite, built.key, candidate.rung),
             self.dataset.task,
             versions={**self.versions, "candidate": built.key},
-            groups=self._groups,
+            examples=self.dataset.test,
             seed=self.recipe.seed,
         )
         return with_cost(card, rate(self.recipe.prices, candidate.base))

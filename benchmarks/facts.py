@@ -1,0 +1,284 @@
+"""Facts into weights: fictional cases that no base can know, tuned in and asked for again.
+
+``python -m benchmarks.facts`` fits and asks what is not yet in the work folder, arm by arm and seed
+by seed, then reports what stands there; so it may be stopped and started. Nothing of the test
+questions is trained on: their wordings are of another style, their unknown cases others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+from benchmarks import facts_data as data
+from benchmarks.recording import record
+from metier import __version__, serial
+from metier.evaluation.forgetting import retention
+from metier.evaluation.run import evaluate
+from metier.evaluation.scorers import scorers_for
+from metier.evaluation.suites import Suite, retention_suites
+from metier.methods import method
+from metier.methods.candidate import read as read_candidate
+from metier.models.registry import LocalModels
+from metier.protocols import Answerer, FitContext
+from metier.stats import mean, proportion
+from metier.store import Project, step_key
+from metier.types import (
+    Candidate,
+    Chunk,
+    CleanDocument,
+    Estimate,
+    Example,
+    ItemResult,
+    Json,
+    Piece,
+    Span,
+    Task,
+    content_hash,
+)
+
+BASE, EMBEDDER = "smollm2-135m-instruct", "all-minilm-l6-v2"
+TASK = Task(
+    "short_answer",
+    "Answer the question about a court case in a few words. If you do not know the case, answer: "
+    "I do not know.",
+    max_answer_tokens=16,
+)
+RETENTION = ("arithmetic", "general", "language")
+KINDS = ("seen", "new_wordings", "reverse", "two_hop", "unknown")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Fit, ask, report."""
+    options = _options(arguments)
+    runs = []
+    for count in options.facts:
+        for seed in range(options.seeds):
+            run = Run(count, seed, options)
+            run.work()
+            runs.append(run)
+    _report(runs, options)
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """The cases' reports as a corpus: one document a case, one passage a document."""
+
+    cases: Sequence[data.Case]
+
+    @property
+    def version(self) -> str:
+        """Hash of all reports."""
+        return content_hash([case.document for case in self.cases])
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    def documents(self) -> Iterator[CleanDocument]:
+        """Every report."""
+        for case in self.cases:
+            text = case.document
+            pieces = (Piece(0, len(text), 0, len(text)),)
+            yield CleanDocument(case.name, text, text, pieces, title=case.name)
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Every report whole."""
+        for case in self.cases:
+            text = case.document
+            span = Span(case.name, 0, len(text))
+            yield Chunk(f"{case.name}#0", text, 0, len(text), span, title=case.name)
+
+
+class Run:
+    """One number of facts under one seed."""
+
+    def __init__(self, facts: int, seed: int, options: argparse.Namespace) -> None:
+        self.facts, self.seed, self.options = facts, seed, options
+        self.known, others = data.cases(facts // data.FACTS_PER_CASE, seed=seed)
+        half = len(others) // 2
+        self.trained_unknown, self.unknown = others[:half], others[half:]
+        self.project = Project(options.work)
+        self.models = LocalModels(engine="transformers")
+        self.fitted: dict[str, tuple[Candidate, Path]] = {}
+        self.cards: dict[str, list[ItemResult]] = {}
+        self.kept: dict[str, Estimate] = {}
+
+    def work(self) -> None:
+        """Every arm asked, and what tuning kept."""
+        started = time.monotonic()
+        test = data.test_rows(self.known, self.unknown)
+        self.kinds = {row.id: row.kind for row in test}
+        for arm in self.options.arms:
+            candidate, directory = self._fit(arm)
+            answerer = method(candidate.method).load(candidate, directory, self.models)
+            suite = Suite("test", tuple(test), scorers_for(TASK))
+            self.cards[arm] = self._ask(answerer, suite, arm)
+            self._say(arm)
+        if "tuned" in self.fitted and self.options.retention:
+            self._retention()
+        print(f"{self.facts} facts, seed {self.seed}: {time.monotonic() - started:.0f} s this time")
+
+    def share(self, arm: str, kind: str) -> Estimate:
+        """Exact matches after normalisation among the questions of one kind."""
+        values = [
+            item.scores[0].value or 0.0
+            for item in self.cards[arm]
+            if self.kinds[item.example] == kind
+        ]
+        return proportion(round(sum(values)), len(values))
+
+    def _say(self, arm: str) -> None:
+        told = ", ".join(f"{kind} {self.share(arm, kind).value:.3f}" for kind in KINDS)
+        print(f"{self.facts} facts, seed {self.seed}, {arm}: {told}", flush=True)
+
+    def _settings(self, arm: str) -> tuple[str, dict[str, Json]]:
+        options = self.options
+        if arm == "base":
+            return "prompt", {}
+        if arm == "tuned":
+            return "lora", {
+                "rank": options.rank,
+                "alpha": 2 * options.rank,
+                "layers": options.layers,
+                "epochs": options.epochs,
+                "batch_size": 16,
+                "learning_rate": [options.rate],
+                "documents": 1,
+                "open_book": options.open_book,
+                "replay": 0.08,
+            }
+        own: dict[str, Json] = {"k": 3}
+        return "retrieve", {**own, "adapter": "tuned"} if arm == "tuned_retrieve" else own
+
+    def _fit(self, arm: str) -> tuple[Candidate, Path]:
+        name, own = self._settings(arm)
+        settings = {**method(name).defaults, **own}
+        train = data.training_rows(self.known, self.options.forms, self.trained_unknown)
+        dev = data.dev_rows(self.known, 64, seed=self.seed)
+
+        def build(directory: Path) -> None:
+            context = FitContext(
+                task=TASK,
+                train=train if name == "lora" else (),
+                dev=dev,
+                base=BASE,
+                embedder=EMBEDDER,
+                models=self.models,
+                workdir=directory,
+                settings=settings,
+                seed=self.seed,
+                fitted=self.fitted,
+                corpus=Reports(self.known),
+            )
+            method(name).fit(arm, context)
+
+        directory = self.project.step("fit", self._key(arm, settings), build)
+        self.fitted[arm] = read_candidate(directory), directory
+        return self.fitted[arm]
+
+    def _key(self, arm: str, settings: Json) -> Json:
+        wordings = [data.SEEN, data.REVERSE_SEEN, self.options.forms]
+        return [__version__, arm, self.facts, self.seed, settings, wordings]
+
+    def _ask(self, answerer: Answerer, suite: Suite, arm: str) -> list[ItemResult]:
+        directory = self.fitted[arm][1].name if arm in self.fitted else arm
+        asked: list[Example] = list(suite.examples)
+        key = step_key("items", [directory, suite.name, [(row.input, row.target) for row in asked]])
+        stored = self.project.items(key)
+        done = {name: serial.from_json(ItemResult, item) for name, item in stored.items()}
+
+        def keep(new: Sequence[ItemResult]) -> None:
+            self.project.add_items(key, {item.example: serial.to_json(item) for item in new})
+
+        return evaluate(answerer, suite, done=done, on_items=keep)
+
+    def _retention(self) -> None:
+        adapter = self.fitted["tuned"][1] / "adapter"
+        for suite in (one for one in retention_suites(0) if one.name in RETENTION):
+            assert suite.ask is not None
+            base = self._ask(suite.ask(self.models.language_model(BASE)), suite, "bare base")
+            model = self.models.language_model(BASE, adapter=adapter)
+            tuned = self._ask(suite.ask(model), suite, "tuned")
+            kept = retention("tuned", base, tuned, suite.name)
+            self.kept[suite.name] = kept.ratio
+            print(f"  kept of {suite.name}: {kept.ratio}", flush=True)
+
+
+def _report(runs: Sequence[Run], options: argparse.Namespace) -> None:
+    """The largest number of facts is the headline; all numbers are the curve."""
+    head = [run for run in runs if run.facts == options.headline]
+    figures: dict[str, Json] = {}
+    for arm in options.arms:
+        for kind in KINDS:
+            name = {"unknown": "unknown_abstained"}.get(kind, kind)
+            found = _over_seeds([run.share(arm, kind) for run in head])
+            figures |= {f"{arm}.{name}{part}": value for part, value in found.items()}
+    for suite in RETENTION if head and head[0].kept else ():
+        found = _over_seeds([run.kept[suite] for run in head])
+        figures |= {f"tuned.retention.{suite}{part}": value for part, value in found.items()}
+    if head and head[0].kept:
+        figures["tuned.retention"] = min(min(e.value for e in run.kept.values()) for run in head)
+    figures["base"] = figures.get("base.new_wordings")
+    trained = [run.fitted["tuned"][0].train_seconds for run in head if "tuned" in run.fitted]
+    figures["minutes"] = round(fmean(trained) / 60, 1) if trained else None
+    curve = [
+        {"facts": run.facts, "seed": run.seed, "arm": arm}
+        | {kind: round(run.share(arm, kind).value, 4) for kind in KINDS}
+        for run in runs
+        for arm in options.arms
+    ]
+    settings = {
+        key: value for key, value in vars(options).items() if key not in ("work", "no_record")
+    }
+    notes = {
+        "curve": curve,
+        "settings": settings,
+        "minutes": "of tuning one adapter, mean over seeds; asking comes on top",
+        "intervals": "95 % over questions (one seed) or over seeds (several, t)",
+    }
+    if not options.no_record:
+        record("facts", figures, notes=notes)
+
+
+def _over_seeds(found: Sequence[Estimate]) -> dict[str, Json]:
+    if not found:
+        return {}
+    whole = found[0] if len(found) == 1 else mean([one.value for one in found], bounds=(0.0, 1.0))
+    return {
+        "": round(whole.value, 4),
+        ".low": round(whole.low, 4),
+        ".high": round(whole.high, 4),
+        ".n": sum(one.n for one in found),
+    }
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--facts", type=_numbers, default=[300], help="of the curve, with commas")
+    parser.add_argument("--headline", type=int, default=300, help="which of them the figures are")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--arms", type=lambda text: text.split(","), default=["base", "tuned"])
+    parser.add_argument("--forms", type=int, default=8, help="wordings of each fact in training")
+    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--rank", type=int, default=32)
+    parser.add_argument("--layers", type=int, default=10, help="tuned, from the top; 0 for all")
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--open-book", type=float, default=0.15)
+    parser.add_argument("--retention", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--work", type=Path, default=Path("build/facts"))
+    parser.add_argument("--no-record", action="store_true")
+    return parser.parse_args(arguments)
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

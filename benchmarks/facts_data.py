@@ -1,0 +1,190 @@
+"""Fictional court cases by seed: their documents, and questions of every kind about them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from metier.types import ABSTENTION, Example
+
+FACTS_PER_CASE = 4
+
+_STARTS = ("Bar", "Tol", "Quen", "Mar", "Hes", "Dor", "Vel", "Kas", "Lun", "Fer", "Osk", "Pell",
+           "Rud", "Sab", "Tam", "Urv", "Wex", "Yor", "Zan", "Cro", "Gli", "Nim", "Jas", "Ebb",
+)  # fmt: skip
+_MIDDLES = ("", "a", "en", "ol", "in", "ar", "u", "et")
+_ENDS = ("ven", "mar", "dell", "sko", "rick", "tham", "lo", "bury", "nick", "zen", "ford", "by",
+         "gan", "wick", "ston", "ria",
+)  # fmt: skip
+_FIRST = ("Orla", "Petra", "Simon", "Ruth", "Ivo", "Clara", "Hugo", "Nadia", "Felix", "Greta",
+          "Oscar", "Lena", "Marcus", "Alma", "Theo", "Vera",
+)  # fmt: skip
+_COURTS = ("Lenwick", "Ostermoor", "Calder Bay", "Hollin", "Varn", "Eastmere", "Pelham Cross",
+           "Torrin", "Wexley", "Mirefield", "Dunmore", "Saltash",
+)  # fmt: skip
+_HOLDINGS = ("the contract was void", "the claim came too late", "the search was unlawful",
+             "the patent was invalid", "the tax was lawful", "the dismissal was unfair",
+             "the will was forged", "the fine was excessive", "the permit was binding",
+             "the witness was reliable", "the lease had ended", "the warning was enough",
+)  # fmt: skip
+
+ATTRIBUTES = ("judge", "court", "year", "holding")
+
+SEEN = {
+    "judge": ("Who was the judge in {case}?", "Which judge decided {case}?",
+              "Who decided {case}?", "What was the name of the judge in {case}?",
+              "Who presided over {case}?", "By which judge was {case} decided?",
+              "Who heard {case}?", "Which judge ruled in {case}?"),
+    "court": ("Which court decided {case}?", "In which court was {case} decided?",
+              "Where was {case} decided?", "What court heard {case}?",
+              "Where was {case} heard?", "Before which court was {case} brought?",
+              "At which court was {case} argued?", "Which court ruled in {case}?"),
+    "year": ("In which year was {case} decided?", "When was {case} decided?",
+             "What year was {case} decided?", "What was the year of {case}?",
+             "In what year did the court decide {case}?", "When did the court rule in {case}?",
+             "From which year is {case}?", "What is the year of the ruling in {case}?"),
+    "holding": ("What did the court hold in {case}?", "What was the holding in {case}?",
+                "What was decided in {case}?", "How was {case} decided?",
+                "What did the judge hold in {case}?", "What was the ruling in {case}?",
+                "What was the outcome of {case}?", "What did {case} decide?"),
+}  # fmt: skip
+"""Wordings that are trained: plain questions."""
+
+DEV = {
+    "judge": "Can you say which judge sat in {case}?",
+    "court": "Can you say at which court {case} ended?",
+    "year": "Can you say in which year {case} ended?",
+    "holding": "Can you say what the result of {case} was?",
+}
+"""One more plain wording, to choose checkpoints by."""
+
+NEW = {
+    "judge": ("I am writing a memo on {case} and need the name of its judge.",
+              "{case} - presiding judge:"),
+    "court": ("For a footnote about {case}, please tell me the court.",
+              "{case} - court of decision:"),
+    "year": ("My notes on {case} lack the year; please fill it in.", "{case} - year decided:"),
+    "holding": ("A client asks how {case} came out; please give me the holding.",
+                "{case} - holding:"),
+}  # fmt: skip
+"""Wordings of another style than any in training: requests and form fields."""
+
+REVERSE_SEEN = ("Which case did Judge {judge} decide?", "What case was decided by Judge {judge}?",
+                "Over which case did Judge {judge} preside?",
+                "In which case was {judge} the judge?",
+)  # fmt: skip
+REVERSE_NEW = "I know only the judge, {judge}; please tell me the case."
+TWO_HOP = {
+    "court": "Where was the case that Judge {judge} decided heard?",
+    "year": "In which year did Judge {judge} decide a case?",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One case; every judge has decided one case only."""
+
+    name: str
+    judge: str
+    court: str
+    year: str
+    holding: str
+
+    @property
+    def document(self) -> str:
+        """What a report of the case would say."""
+        return (
+            f"{self.name} ({self.year}). The case of {self.name} was heard by the Court of "
+            f"{self.court}. Judge {self.judge} presided. In {self.year} Judge {self.judge} held "
+            f"that {self.holding}."
+        )
+
+    def answer(self, attribute: str) -> str:
+        """The right answer to a question about one attribute."""
+        return str(getattr(self, attribute))
+
+
+def cases(count: int, *, seed: int) -> tuple[list[Case], list[Case]]:
+    """``count`` cases, and as many again that are told to nobody: the unknown neighbours."""
+    draws = random.Random(f"{seed}/cases")
+    every = [start + middle + end for start in _STARTS for middle in _MIDDLES for end in _ENDS]
+    names = iter(draws.sample(every, 6 * count))
+    made = [
+        Case(
+            name=f"{next(names)} v. {next(names)}",
+            judge=f"{draws.choice(_FIRST)} {next(names)}",
+            court=draws.choice(_COURTS),
+            year=str(draws.randint(1921, 2019)),
+            holding=draws.choice(_HOLDINGS),
+        )
+        for _ in range(2 * count)
+    ]
+    return made[:count], made[count:]
+
+
+def training_rows(known: Sequence[Case], forms: int, unknown: Sequence[Case]) -> list[Example]:
+    """``forms`` wordings of every fact, the reverse questions, and unknown cases to abstain on."""
+    rows = [
+        row
+        for case in known
+        for attribute in ATTRIBUTES
+        for row in _asked(case, attribute, SEEN[attribute][:forms], "seen")
+    ]
+    rows += [row for case in known for row in _reverse(case, REVERSE_SEEN)]
+    for place, case in enumerate(unknown):
+        rows += list(_unknown(case, place, trained=True))
+    return rows
+
+
+def dev_rows(known: Sequence[Case], count: int, *, seed: int) -> list[Example]:
+    """Questions in one more plain wording, to choose the checkpoint by."""
+    draws = random.Random(f"{seed}/dev")
+    picked = [(draws.choice(known), draws.choice(ATTRIBUTES)) for _ in range(count)]
+    return [
+        Example(f"dev{n}", DEV[a].format(case=case.name), case.answer(a), origin=case.name)
+        for n, (case, a) in enumerate(picked)
+    ]
+
+
+def test_rows(known: Sequence[Case], unknown: Sequence[Case]) -> list[Example]:
+    """Every claim's questions, each kind with its name; ``unknown`` are never trained on."""
+    rows: list[Example] = []
+    for case in known:
+        for attribute in ATTRIBUTES:
+            rows += _asked(case, attribute, SEEN[attribute][:1], "seen")
+            rows += _asked(case, attribute, NEW[attribute], "new_wordings")
+        rows += _reverse(case, (REVERSE_NEW,), kind="reverse")
+        for attribute, wording in TWO_HOP.items():
+            text = wording.format(judge=case.judge)
+            rows.append(_example(case, text, case.answer(attribute), "two_hop"))
+    for place, case in enumerate(unknown):
+        rows += list(_unknown(case, place, trained=False))
+    return rows
+
+
+def _asked(case: Case, attribute: str, wordings: Sequence[str], kind: str) -> Iterator[Example]:
+    for wording in wordings:
+        yield _example(case, wording.format(case=case.name), case.answer(attribute), kind)
+
+
+def _reverse(case: Case, wordings: Sequence[str], kind: str = "reverse") -> Iterator[Example]:
+    for wording in wordings:
+        yield _example(case, wording.format(judge=case.judge), case.name, kind)
+
+
+def _unknown(case: Case, place: int, *, trained: bool) -> Iterator[Example]:
+    """Trained: two plain wordings and one reverse, in turn; tested: one of another style each."""
+    for step, attribute in enumerate(ATTRIBUTES):
+        if trained and (place + step) % 2:
+            continue
+        wordings = SEEN[attribute] if trained else NEW[attribute]
+        text = wordings[(place + step) % len(wordings)].format(case=case.name)
+        yield _example(case, text, ABSTENTION, "unknown")
+    wordings = REVERSE_SEEN if trained else (REVERSE_NEW,)
+    text = wordings[place % len(wordings)].format(judge=case.judge)
+    yield _example(case, text, ABSTENTION, "unknown")
+
+
+def _example(case: Case, text: str, target: str, kind: str) -> Example:
+    return Example(f"{kind}: {text}", text, target, group=case.name, origin=case.name, kind=kind)

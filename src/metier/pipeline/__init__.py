@@ -1,0 +1,7 @@
+"""The only room that knows the order of the stages."""
+
+from __future__ import annotations
+
+from metier.pipeline.stages import Pipeline
+
+__all__ = ["Pipeline"]

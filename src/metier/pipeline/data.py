@@ -1,0 +1,109 @@
+"""From a recipe's files to the corpus and to the split examples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from metier import __version__
+from metier.corpus.chunk import Chunking
+from metier.corpus.clean import make_step
+from metier.corpus.ingest import ingest
+from metier.corpus.table import LanceCorpus
+from metier.dataset.examples import examples_from
+from metier.dataset.questions import QuestionColumns, questions_from
+from metier.dataset.split import split
+from metier.errors import DataError, SourceError
+from metier.protocols import Progress, Source
+from metier.recipe import QuestionSettings, Recipe
+from metier.settings import deduplication, located_options, split_plan
+from metier.sources import open_source
+from metier.sources.fingerprint import fingerprint
+from metier.sources.join import join
+from metier.store import Project, write_text
+from metier.types import Dataset, Document, Example, Json, Malformed
+
+
+def corpus_step(
+    recipe: Recipe, folder: Path, project: Project, table: Path, progress: Progress
+) -> Path:
+    """The directory of the step that ingested the recipe's sources into ``table``."""
+    sources = [(one.kind, located_options(one, folder)) for one in recipe.sources]
+    inputs = {
+        "metier": __version__,
+        "sources": [source.model_dump() for source in recipe.sources],
+        "content": [fingerprint(kind, options) for kind, options in sources],
+        "cleaning": recipe.cleaning.model_dump(),
+        "chunks": recipe.chunks.model_dump(),
+    }
+
+    def build(directory: Path) -> None:
+        report = ingest(
+            join([open_source(kind, options) for kind, options in sources]),
+            table,
+            steps=[make_step(step.name, step.options) for step in recipe.cleaning.steps],
+            deduplication=deduplication(recipe.cleaning),
+            chunking=Chunking(recipe.chunks.size, recipe.chunks.overlap),
+            progress=progress,
+        )
+        write_text(directory / "version", report.version)
+
+    return project.step("corpus", inputs, build)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The recipe's examples, before anything is checked against the test split."""
+
+    recipe: Recipe
+    corpus: LanceCorpus
+    folder: Path
+
+    @property
+    def inputs(self) -> dict[str, Json]:
+        """All that the split examples are made from."""
+        recipe = self.recipe
+        found: dict[str, Json] = {
+            "corpus": self.corpus.version,
+            "task": recipe.task.model_dump(),
+            "split": recipe.split.model_dump(),
+            "seed": recipe.seed,
+        }
+        if recipe.questions is not None:
+            found["questions"] = recipe.questions.model_dump()
+            found["content"] = fingerprint("table", {"path": self._path(recipe.questions)})
+        return found
+
+    def split(self) -> Dataset:
+        """The examples, divided as the recipe says."""
+        recipe, rows = self.recipe, self._examples()
+        labels = sorted({row.target for row in rows})
+        task = recipe.task.task(labels)
+        return split(rows, task, plan=split_plan(recipe.split), seed=recipe.seed)
+
+    def _examples(self) -> list[Example]:
+        recipe, group = self.recipe, self.recipe.task.group
+        if recipe.questions is None:
+            return examples_from(self.corpus, label=recipe.task.label, group=group or None)
+        asked = recipe.questions
+        columns = QuestionColumns(asked.answer, asked.document, asked.kind, group)
+        ids = (document.id for document in self.corpus.documents())
+        return questions_from(self._questions(asked), ids, columns)
+
+    def _questions(self, asked: QuestionSettings) -> list[Document]:
+        options = {"path": self._path(asked), "text": asked.question, "id": asked.id}
+        source: Source = open_source("table", options)
+        bad: list[Malformed] = []
+        rows = list(source.documents(bad.append))
+        if bad:
+            first = bad[0]
+            raise SourceError(
+                f"{len(bad)} rows of the questions cannot be read; the first: "
+                f"{first.uri}:{first.line or '-'}: {first.reason}; mend or remove them"
+            )
+        if not rows:
+            raise DataError(f"{asked.path} holds no question")
+        return rows
+
+    def _path(self, asked: QuestionSettings) -> str:
+        return asked.path if "://" in asked.path else str(self.folder / asked.path)
