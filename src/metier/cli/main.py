@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from metier.cli import models, recipe
+from metier.cli import generate, models, recipe
 from metier.cli.ask import ask
 from metier.cli.new import new
 from metier.cli.report import report
@@ -46,6 +46,7 @@ app = typer.Typer(
 
 for verb in (new, ingest, fit, evaluate, decide, run, report, ask, runs):
     app.command()(verb)
+app.add_typer(generate.app, name="generate")
 app.add_typer(recipe.app, name="recipe")
 app.add_typer(models.app, name="models")
 

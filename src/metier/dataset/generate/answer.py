@@ -9,11 +9,10 @@ from typing import NamedTuple
 
 from metier.dataset.generate.ask import shown
 from metier.dataset.generate.passage import Passage
-from metier.dataset.generate.patterns import NOT_SAID
 from metier.dataset.generate.personas import spoken
 from metier.dataset.generate.sentences import one_line
 from metier.dataset.generate.teacher import Reply, Teacher
-from metier.types import Conversation, GenerateConfig, Json, Message
+from metier.types import ABSTENTION, Conversation, GenerateConfig, Json, Message
 
 SCHEMA: Mapping[str, Json] = {
     "type": "object",
@@ -35,7 +34,7 @@ _TASK = (
     "Answer this question from the passage alone: {question}\n"
     'Reply with JSON: {"quotes": [the sentences of the passage that say it, word for word], '
     '"answer": the answer, as short as it can be}. If the passage does not say, the answer is "'
-    + NOT_SAID
+    + ABSTENTION
     + '".'
 )
 _REFUSAL = re.compile(
@@ -92,7 +91,7 @@ def read_answer(reply: Reply) -> Answered:
 
 def is_not_said(answer: str) -> bool:
     """Whether an answer says that the document does not say."""
-    return bool(_NOT_SAID.search(answer))
+    return answer.strip() == ABSTENTION or bool(_NOT_SAID.search(answer))
 
 
 def _checked(answer: str, quotes: tuple[str, ...]) -> Answered:

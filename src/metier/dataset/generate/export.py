@@ -42,6 +42,18 @@ def _sharegpt(row: GeneratedRow, role: str) -> Json:
     return {"conversations": ([{"from": "system", "value": role}] if role else []) + turns}
 
 
+def _questions(row: GeneratedRow, role: str) -> Json:
+    """The columns of a recipe's ``[questions]``; no answer where the documents hold none."""
+    answer = "" if row.kind == "unanswerable" else row.answer
+    return {
+        "id": row.id,
+        "question": row.question,
+        "answer": answer,
+        "document": row.provenance.document,
+        "kind": row.kind,
+    }
+
+
 def _system(role: str) -> list[dict[str, str]]:
     return [{"role": "system", "content": role}] if role else []
 
@@ -51,4 +63,5 @@ FORMS: Mapping[str, Callable[[GeneratedRow, str], Json]] = {
     "chatml": _chatml,
     "alpaca": _alpaca,
     "sharegpt": _sharegpt,
+    "questions": _questions,
 }

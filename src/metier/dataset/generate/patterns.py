@@ -12,10 +12,9 @@ from metier.dataset.generate.plan import PatternRule
 from metier.dataset.generate.proposal import Proposal
 from metier.dataset.generate.sentences import one_line
 from metier.dataset.generate.wording import called, question_for
-from metier.types import QuestionKind
+from metier.types import ABSTENTION, QuestionKind
 
 GENERATOR = "pattern"
-NOT_SAID = "The document does not say."
 
 
 def found_facts(passage: Passage, rules: Sequence[PatternRule]) -> list[Proposal]:
@@ -46,7 +45,7 @@ def unanswerable(passage: Passage, other: Proposal) -> Proposal | None:
         passage=passage,
         kind="unanswerable",
         question=called(asked, passage.subject),
-        answer=NOT_SAID,
+        answer=ABSTENTION,
         generator=GENERATOR,
         fact=f"absent:{absent[0]}",
     )

@@ -88,8 +88,8 @@ def examples(
             group=row.provenance.document,
             evidence=row.evidence,
             origin=row.provenance.document,
+            kind=row.kind,
             metadata={
-                "kind": row.kind,
                 "generator": row.provenance.generator,
                 "chunk": row.provenance.chunk,
                 "fact": row.fact,
