@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from metier.dataset.generate.menu import WRITTEN_IN_FULL, Order
 from metier.dataset.generate.passage import Passage
 from metier.dataset.generate.personas import spoken
-from metier.dataset.generate.sentences import one_line
+from metier.dataset.generate.sentences import one_line, sentences
 from metier.dataset.generate.teacher import Reply, Teacher
 from metier.dataset.generate.wording import called
 from metier.types import Conversation, GenerateConfig, Message
@@ -30,7 +30,6 @@ _TASKS = {
     ),
 }
 _LABEL = re.compile(r"^\W*(?:\d+[.)]|(?:the )?question\s*\d*\s*[:.-])\s*", re.IGNORECASE)
-_QUESTION = re.compile(r"[^.!?\n]{8,}(?:[.][^.!?\n]+)*\?")
 
 
 def shown(passage: Passage) -> str:
@@ -84,8 +83,10 @@ def read_question(text: str | None, subject: str) -> str | None:
     """The question in what the model wrote, naming the document; None when there is none."""
     if not text:
         return None
-    match = _QUESTION.search(_LABEL.sub("", one_line(text).replace("？", "?")))
-    if match is None:
+    said = _LABEL.sub("", one_line(text).replace("？", "?"))
+    before, mark, _ = said.partition("?")
+    found = sentences(before + mark)
+    if not mark or not found:
         return None
-    question = match.group().strip(" \"'“”*")
-    return called(question, subject)
+    question = found[-1].text.strip(" \"'“*")
+    return called(question, subject) if len(question) > 8 else None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from metier.dataset.generate.checker import Known, QuoteChecker, measure
 from metier.dataset.generate.coverage import coverage
@@ -136,7 +137,7 @@ class _Run:
 
     # --- parts ----------------------------------------------------------------------------------
 
-    def _pattern_proposals(self) -> Iterable[Proposal]:
+    def _pattern_proposals(self) -> Iterator[Proposal]:
         with_facts = [p for p in self.passages if self.found[p.chunk.id]]
         for place, passage in enumerate(with_facts):
             yield from self.found[passage.chunk.id][: self.plan.patterns]
@@ -144,7 +145,7 @@ class _Run:
                 # The next documents' facts, in a fixed order: nothing random to repeat.
                 others = (with_facts[(place + step) % len(with_facts)] for step in range(1, 30))
                 made = (unanswerable(passage, self.found[o.chunk.id][0]) for o in others)
-                yield from [next((m for m in made if m is not None), None)] or ()  # type: ignore[misc]
+                yield from (one for one in islice(filter(None, made), 1))
 
     def _take_in_blocks(self, proposals: Sequence[Proposal]) -> None:
         for start in range(0, len(proposals), self.plan.batch):

@@ -66,7 +66,10 @@ _DOUBLED = frozenset(
 _BLOCKERS = frozenset("that which who whom whose when while if because where although after".split())
 _TOKEN = re.compile(r"[^\W\d_]+(?:[’'-][^\W\d_]+)*")
 
-_ARTICLE = re.compile(r"(?:The|An?|Every|Under|In|On|At|By|During|After|Before|Petitioners?|Respondents?) ")
+_ARTICLE = re.compile(
+    r"(?:The|An?|Every|Under|In|On|At|By|During|After|Before|Over|About|Petitioners?|Respondents?|"
+    r"What|Which|Who|Whom|Whose|When|Where|Why|How|Is|Are|Was|Were|Did|Does|Do|Has|Had|Can) "
+)
 _BEFORE_NOUN = re.compile(r"\b(?:the|an?|its|his|her|their|and|or|to|not|of|by)$", re.IGNORECASE)
 _OPENERS = (
     "After|Before|Upon|Under|Since|Until|During|In|On|At|By|For|From|With|Without|To|Of|Given|"
