@@ -197,7 +197,12 @@ def _kit_config(plan: GenerationPlan) -> str:
   input: input
   output: {{parsed: parsed, generated: generated, curated: curated, final: final}}
 llm: {{provider: api-endpoint}}
-api-endpoint: {{api_base: "{URL}", api_key: none, model: "{model}", max_retries: 2, retry_delay: 1.0}}
+api-endpoint:
+  api_base: "{URL}"
+  api_key: none
+  model: "{model}"
+  max_retries: 2
+  retry_delay: 1.0
 generation:
   temperature: 0.7
   top_p: 0.95
@@ -265,7 +270,9 @@ def _corpus(data: Path, folder: Path, count: int) -> MemoryCorpus:
 
 @contextmanager
 def _served() -> Iterator[None]:
-    server = subprocess.Popen([sys.executable, "-m", "benchmarks.batching_server", "--port", str(PORT)])
+    server = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.batching_server", "--port", str(PORT)]
+    )
     try:
         for _ in range(240):
             time.sleep(0.5)

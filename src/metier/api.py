@@ -105,6 +105,4 @@ def docs_to_qa(
 
 def _as_documents(given: Iterable[Document | str]) -> list[Document]:
     """A bare text is a document without a name, known by its content."""
-    return [
-        Document(content_hash(one), one) if isinstance(one, str) else one for one in given
-    ]
+    return [Document(content_hash(one), one) if isinstance(one, str) else one for one in given]

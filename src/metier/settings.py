@@ -112,7 +112,7 @@ def generation_plan(recipe: Recipe) -> GenerationPlan:
         asker_persona=asked.asker_persona or ASKER,
         answerer_persona=asked.answerer_persona or ANSWERER,
         subject=asked.subject,
-        menu=asked.menu.model_dump(),
+        menu=asked.menu.budgets,
         patterns=asked.patterns,
         rules=tuple(PatternRule(rule.find, rule.question, rule.kind) for rule in asked.rules),
         least=asked.least,

@@ -51,8 +51,9 @@ def estimated(told: GenerationEstimate) -> str:
     """What a generation would take at most."""
     price = "no price known" if told.dollars is None else f"${told.dollars:,.2f}"
     return (
-        f"{told.chunks:,} chunks, at most {told.requests:,} requests: {told.prompt_tokens:,} tokens "
-        f"read, {told.completion_tokens:,} written; {told.seconds / 60:,.1f} minutes, {price}"
+        f"{told.chunks:,} chunks, at most {told.requests:,} requests: {told.prompt_tokens:,} "
+        f"tokens read, {told.completion_tokens:,} written; {told.seconds / 60:,.1f} minutes, "
+        f"{price}"
     )
 
 

@@ -28,6 +28,19 @@ class MenuSettings(Section):
     unanswerable: Annotated[int, Field(ge=0)] = 1
     """What the document does not say; right is to say so."""
 
+    @property
+    def budgets(self) -> dict[QuestionKind, int]:
+        """By kind, in the order in which they are asked."""
+        return {
+            "factual": self.factual,
+            "reverse": self.reverse,
+            "multi_fact": self.multi_fact,
+            "summary": self.summary,
+            "rewrite": self.rewrite,
+            "entity_pair": self.entity_pair,
+            "unanswerable": self.unanswerable,
+        }
+
 
 class PatternSettings(Section):
     """A fact of your documents that a regular expression finds."""

@@ -34,7 +34,7 @@ def teacher(fault=None, *, slow=0.0):
 
 
 def answer(asked):
-    """What a good teacher says: a question about the sentence, and its first words as the answer."""
+    """What a good teacher says: a question about the sentence, its first words as answer."""
     text = asked["messages"][-1]["content"]
     if "response_format" not in asked:
         sentence = SENTENCE.search(text).group(1)
@@ -60,5 +60,3 @@ def said(text, finish="stop"):
 
 def is_answerer(asked):
     return "response_format" in asked
-
-

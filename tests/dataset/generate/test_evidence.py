@@ -12,7 +12,9 @@ from metier.dataset.generate.passage import passages
 from metier.dataset.generate.sentences import token_f1, words
 from metier.types import Document
 
-TEXT = "The Board paid  the\nowners “four” million — in 1911 — for the old eastern pier of the city."
+TEXT = (
+    "The Board paid  the\nowners “four” million — in 1911 — for the old eastern pier of the city."
+)
 
 
 @pytest.mark.parametrize(
@@ -23,7 +25,7 @@ TEXT = "The Board paid  the\nowners “four” million — in 1911 — for the o
         "million - in 1911 - for",
         "THE BOARD PAID",
         "“The Board paid the owners",
-        "The Boord paid the owners “four” million — in 1911 — for the o1d eastern pier of the city.",
+        "The Boord paid the owners “four” million — in 1911 — for the o1d eastern pier of the",
     ],
 )
 def test_white_space_quotes_and_dashes_may_differ(quote):

@@ -1,5 +1,6 @@
 """Facts that are found by their form become questions that stand alone and answers that are so."""
 
+import itertools
 import re
 
 import pytest
@@ -99,7 +100,9 @@ def test_no_question_gives_its_answer_away_and_each_answer_is_in_its_sentence():
 
 
 def test_only_english_is_read_by_patterns():
-    text = "Der Hafen wurde in 1911 gebaut. Die Kommission zahlte den Eigentümern $500 für das Ufer."
+    text = (
+        "Der Hafen wurde in 1911 gebaut. Die Kommission zahlte den Eigentümern $500 für das Ufer."
+    )
     (passage,) = passages(MemoryCorpus([Document("d", text, title="Hafen")]), "$title")
     assert found_facts(passage, ()) == []
 
@@ -133,7 +136,7 @@ def test_what_another_document_says_is_not_answered_here():
 def test_sentences_are_stretches_of_the_text_in_order(text):
     found = sentences(text)
     assert all(text[s.start : s.end] == s.text and s.text.strip() == s.text for s in found)
-    assert all(a.end <= b.start for a, b in zip(found, found[1:], strict=False))
+    assert all(a.end <= b.start for a, b in itertools.pairwise(found))
     kept = "".join(s.text for s in found)
     assert re.sub(r"\s", "", text) == re.sub(r"\s", "", kept)
 

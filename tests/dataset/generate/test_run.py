@@ -65,7 +65,9 @@ def test_only_a_changed_documents_rows_change(made, plan, models):
 
 
 def test_unanswerable_rows_say_so(plan, models):
-    made = metier.docs_to_qa(documents(), replace(plan, menu={"unanswerable": 1}, give_up=0.0), models=models)
+    made = metier.docs_to_qa(
+        documents(), replace(plan, menu={"unanswerable": 1}, give_up=0.0), models=models
+    )
     rows = [row for row in made.accepted if row.kind == "unanswerable"]
     assert rows
     assert {row.answer for row in rows} == {ABSTENTION}
@@ -90,7 +92,9 @@ def test_a_weak_teacher_is_given_up(models):
     report = metier.docs_to_qa(documents(), plan, models=models).report
     assert report.given_up == ("factual",)
     assert 24 <= report.acceptance["fake factual"].n < 80
-    assert sum(report.rejected.values()) + report.accepted == sum(e.n for e in report.acceptance.values())
+    assert sum(report.rejected.values()) + report.accepted == sum(
+        e.n for e in report.acceptance.values()
+    )
 
 
 def test_nothing_accepted_stops_early_and_names_the_check(models):
@@ -134,12 +138,15 @@ def test_the_estimate_bounds_what_is_asked(models):
 
 
 def test_a_checkers_error_is_measured_on_swapped_answers():
-    known = [Known(f"When did ship {i} sail?", str(1900 + i), f"Ship {i} sailed in {1900 + i}.", "y") for i in range(20)]
+    known = [
+        Known(f"When did ship {i} sail?", str(1900 + i), f"Ship {i} sailed in {1900 + i}.", "y")
+        for i in range(20)
+    ]
     found = measure(QuoteChecker(), known, threshold=0.5, seed=0)
     assert found.refuses.value == 0
     assert found.lets_through.value == 0
-    blind = type("Blind", (), {"name": "blind", "support": lambda self, batch: [1.0] * len(batch)})()
+    blind = type(
+        "Blind", (), {"name": "blind", "support": lambda self, batch: [1.0] * len(batch)}
+    )()
     assert measure(blind, known, threshold=0.5, seed=0).lets_through.value == 1
     assert measure(blind, [], threshold=0.5, seed=0) is None
-
-

@@ -56,7 +56,9 @@ def run(serve, fault=None, chosen=None, project=None, **settings):
 
 
 def test_a_teacher_writes_verified_rows_with_their_provenance(serve):
-    made, seen = run(serve, chosen=plan(asker_persona="You are {a} paralegal of $subject, 100 % {}"))
+    made, seen = run(
+        serve, chosen=plan(asker_persona="You are {a} paralegal of $subject, 100 % {}")
+    )
     assert made.accepted
     for row in made.accepted:
         assert row.provenance.generator.startswith("openai:m@")
@@ -81,7 +83,10 @@ def test_all_questions_on_a_passage_begin_alike(serve):
         ("I think the harbour was lovely.", "no evidence is given"),
         ("I'm sorry, but I cannot help with that.", "the model refused"),
         ("yes yes yes yes yes yes yes yes", "the model repeats itself"),
-        ('{"quotes": ["The moon is made of green cheese, he said."], "answer": "green cheese"}', "the evidence is not in the source"),
+        (
+            '{"quotes": ["The moon is made of green cheese, he said."], "answer": "green cheese"}',
+            "the evidence is not in the source",
+        ),
         ('{"quotes": [1], "answer": {}}', "the JSON has another form"),
         ('{"quotes": ["The Harbour', "the JSON is cut off"),
         ('{"quotes": ["x"], "answer": ""}', "the answer is empty"),
@@ -145,7 +150,13 @@ def test_a_request_that_stays_unanswered_is_asked_by_the_next_run(serve, tmp_pat
 
 def test_an_endpoint_that_is_down_stops_the_run(serve, tmp_path):
     with pytest.raises(EndpointError, match="run again when the endpoint is back"):
-        run(serve, lambda number, asked: (500, {}), replace(plan(), menu={"factual": 20}), tmp_path, retries=0)
+        run(
+            serve,
+            lambda number, asked: (500, {}),
+            replace(plan(), menu={"factual": 20}),
+            tmp_path,
+            retries=0,
+        )
 
 
 def test_a_changed_document_asks_only_about_itself(serve, tmp_path):
@@ -171,7 +182,8 @@ import metier
 sys.path.insert(0, {here!r})
 from tests.dataset.generate.test_teacher import Remote, plan
 from tests.dataset.generate.texts import documents
-made = metier.docs_to_qa(documents(), plan(batch=4), models=Remote({url!r}, concurrency=2), project={project!r})
+models = Remote({url!r}, concurrency=2)
+made = metier.docs_to_qa(documents(), plan(batch=4), models=models, project={project!r})
 print(len(made.accepted), made.report.asked)
 """
 

@@ -42,7 +42,10 @@ _REFUSAL = re.compile(
     r"won(?:’|')t)|Sorry\b|As an AI\b|Unfortunately, I\b)",
     re.IGNORECASE,
 )
-_NOT_SAID = re.compile(r"\b(?:does not|doesn(?:’|')t) (?:say|state|mention|specify)\b|\bnot (?:stated|mentioned|specified)\b")
+_NOT_SAID = re.compile(
+    r"\b(?:does not|doesn(?:’|')t) (?:say|state|mention|specify)\b|"
+    r"\bnot (?:stated|mentioned|specified)\b"
+)
 
 
 class Answered(NamedTuple):

@@ -59,7 +59,7 @@ def asker_prompt(order: Order, persona: str) -> Conversation:
     focus = [one_line(sentence.text) for sentence in order.focus]
     task = _TASKS[order.kind]
     for place, text in enumerate(focus):
-        task = task.replace("{%d}" % place, text)
+        task = task.replace(f"{{{place}}}", text)
     passage = order.passage
     ending = f"{task}\nWrite the question alone, in the language of the passage."
     return (

@@ -47,9 +47,7 @@ def keep_verdict(path: Path, verdict: AuditVerdict) -> None:
     write_text(path, "".join(line + "\n" for line in lines))
 
 
-def result(
-    sample: Sequence[GeneratedRow], verdicts: dict[str, AuditVerdict]
-) -> AuditResult | None:
+def result(sample: Sequence[GeneratedRow], verdicts: dict[str, AuditVerdict]) -> AuditResult | None:
     """The error rate over the rows judged so far; None before the first."""
     judged = [verdicts[row.id] for row in sample if row.id in verdicts]
     if not judged:

@@ -14,11 +14,12 @@ from metier.stats import proportion
 from metier.types import CheckerError
 
 SAMPLE = 200
-_FUNCTION = frozenset(
-    "of and or to in is was were are be been by on for from with as at that which who whom what when"
-    " where how much many year date month did does do according it its this he she they his her"
-    " their has have had not into than then there also after before during under over".split()
+_FUNCTION_WORDS = (
+    "of and or to in is was were are be been by on for from with as at that which who whom what "
+    "when where how much many year date month did does do according it its this he she they his "
+    "her their has have had not into than then there also after before during under over"
 )
+_FUNCTION = frozenset(_FUNCTION_WORDS.split())
 _MARKED = re.compile(r"^\W*\w+|[^\W_a-z][\w’'.,-]*")
 """The first word, which is capitalised anyway, then all names and numbers."""
 

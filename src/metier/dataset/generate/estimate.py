@@ -50,7 +50,9 @@ def estimate(corpus: Corpus, plan: GenerationPlan, models: Models) -> Generation
         requests=round(share * (len(asked) + len(answered))),
         prompt_tokens=round(prompt),
         completion_tokens=round(written),
-        seconds=_capped(_seconds(model, asked or answered) * share * len([*asked, *answered]), plan),
+        seconds=_capped(
+            _seconds(model, asked or answered) * share * len([*asked, *answered]), plan
+        ),
         dollars=dollars,
     )
 

@@ -17,7 +17,11 @@ def holders(project: Project, document: str, corpora: Collection[str]) -> Holder
     A dataset holds it when a row is from it; a candidate when it learnt from such a row, or was
     built on a dataset or corpus that has it; an index when it was built from such a corpus.
     """
-    folders = {path.name: path for path in sorted((project.path / "steps").glob("*-*")) if path.suffix != ".part"}
+    folders = {
+        path.name: path
+        for path in sorted((project.path / "steps").glob("*-*"))
+        if path.suffix != ".part"
+    }
     rows = {name: _rows_of(path, document) for name, path in folders.items()}
     datasets = tuple(name for name, found in rows.items() if found)
     held = {found for ids in rows.values() for found in ids}

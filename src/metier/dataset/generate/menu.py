@@ -46,7 +46,7 @@ class Queue:
 
     def take(self, count: int) -> list[tuple[int, int]]:
         """The next passages' numbers, each with its turn, from 1."""
-        taken = []
+        taken: list[tuple[int, int]] = []
         while self._waiting and len(taken) < count:
             _, turn, _, number = heapq.heappop(self._waiting)
             taken.append((number, turn))

@@ -16,10 +16,11 @@ from metier.types import Chunk, CleanDocument, Span, content_hash
 Locate = Callable[[CleanDocument, int, int], Span]
 """From offsets in the cleaned text to the source; ``corpus.origin.to_source`` is one."""
 _NAME = re.compile(r"\b[A-Z][\w’'-]*(?:[ \n](?:of|the|and|v\.|for|[A-Z][\w’'.-]*))*")
-_ENGLISH = frozenset(
-    "the of and to in a is that for it as was with be by on not he his but at are this have from or"
-    " had an which were their has will would there been they its more when can may".split()
+_COMMONEST = (
+    "the of and to in a is that for it as was with be by on not he his but at are this have from "
+    "or had an which were their has will would there been they its more when can may"
 )
+_ENGLISH = frozenset(_COMMONEST.split())
 _LETTERS = re.compile(r"[^\W\d_]+")
 
 

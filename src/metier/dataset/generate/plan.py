@@ -42,7 +42,9 @@ class PatternRule:
         try:
             groups = re.compile(self.find).groupindex
         except re.error as error:
-            raise DataError(f"the pattern {self.find!r} is no regular expression: {error}") from None
+            raise DataError(
+                f"the pattern {self.find!r} is no regular expression: {error}"
+            ) from None
         if "answer" not in groups:
             raise DataError(f"the pattern {self.find!r} has no group (?P<answer>...)")
 

@@ -15,6 +15,7 @@ from metier.dataset.generate.teacher import Teacher
 from metier.protocols import Embedder
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 Question = tuple[Passage, str]
@@ -22,7 +23,10 @@ _MONTH = "January|February|March|April|May|June|July|August|September|October|No
 _TYPED: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
     (re.compile(question, re.IGNORECASE), re.compile(answer))
     for question, answer in (
-        (r"\b(?:which|what) (?:date|day)\b", rf"(?:{_MONTH}) \d{{1,2}}, \d{{4}}|\d{{1,2}} (?:{_MONTH}) \d{{4}}"),
+        (
+            r"\b(?:which|what) (?:date|day)\b",
+            rf"(?:{_MONTH}) \d{{1,2}}, \d{{4}}|\d{{1,2}} (?:{_MONTH}) \d{{4}}",
+        ),
         (r"\b(?:which|what) month\b", rf"(?:{_MONTH})(?: \d{{1,2}})?,? \d{{4}}"),
         (r"\b(?:which|what) year\b", r"\b(?:1[5-9]|20)\d\d\b"),
         (r"\bwhen\b", rf"(?:(?:{_MONTH}) )?(?:\d{{1,2}}, )?\b(?:1[5-9]|20)\d\d\b"),
@@ -56,7 +60,7 @@ class SpanReader:
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
-        self._read: dict[str, tuple[list[Sentence], NDArray[object]]] = {}
+        self._read: dict[str, tuple[list[Sentence], NDArray[np.float32]]] = {}
 
     @property
     def name(self) -> str:
@@ -119,7 +123,9 @@ def same_answer(given: str, expected: str) -> float:
 
 def _bare(passage: Passage, question: str) -> str:
     """Without the document's name, which is in every question and in no sentence."""
-    return question.replace(f"According to {passage.subject}, ", "") if passage.subject else question
+    return (
+        question.replace(f"According to {passage.subject}, ", "") if passage.subject else question
+    )
 
 
 def _agreement(question: str, sentence: str, answer: str) -> float:
@@ -127,7 +133,11 @@ def _agreement(question: str, sentence: str, answer: str) -> float:
     for asks, form in _TYPED:
         if asks.search(question):
             found = {m.group() for m in form.finditer(text)} - _in(form, question)
-            return max((same_answer(f, answer) for f in found), default=0.0) if len(found) == 1 else 0.0
+            return (
+                max((same_answer(f, answer) for f in found), default=0.0)
+                if len(found) == 1
+                else 0.0
+            )
     if re.search(r"\b(?:who|whom|which (?:court|body|person))\b", question, re.IGNORECASE):
         open_names = [n for n in names(text) if n.casefold() not in question.casefold()]
         return max((same_answer(n, answer) for n in open_names), default=0.0)

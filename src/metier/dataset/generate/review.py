@@ -71,9 +71,17 @@ def read_form(path: Path, rows: Sequence[GeneratedRow]) -> list[Review]:
         given = bool(json.loads(line).get("verdict"))
         if review.verdict == "reject" or not changed:
             if given:
-                reviews.append(Review(review.row, "reject" if review.verdict == "reject" else "accept", reason=review.reason))
+                reviews.append(
+                    Review(
+                        review.row,
+                        "reject" if review.verdict == "reject" else "accept",
+                        reason=review.reason,
+                    )
+                )
         else:
-            reviews.append(Review(review.row, "edit", review.question, review.answer, review.reason))
+            reviews.append(
+                Review(review.row, "edit", review.question, review.answer, review.reason)
+            )
     return reviews
 
 
@@ -85,7 +93,11 @@ def _review(line: str, where: str, *, empty: str | None = None) -> Review:
             raise ValueError("it has no `row`")
         if empty is not None and not value.get("verdict"):
             value["verdict"] = empty
-        fields = {key: value[key] for key in ("row", "verdict", "question", "answer", "reason") if key in value}
+        fields = {
+            key: value[key]
+            for key in ("row", "verdict", "question", "answer", "reason")
+            if key in value
+        }
         return serial.from_json(Review, fields)
     except ValidationError as error:
         fault = error.errors()[0]

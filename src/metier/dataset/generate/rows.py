@@ -54,9 +54,7 @@ def read_rows(path: Path) -> list[GeneratedRow]:
     return rows
 
 
-def reviewed(
-    rows: Sequence[GeneratedRow], reviews: Mapping[str, Review]
-) -> list[GeneratedRow]:
+def reviewed(rows: Sequence[GeneratedRow], reviews: Mapping[str, Review]) -> list[GeneratedRow]:
     """The rows that may train: accepted by the checks and not rejected by a person, as edited."""
     kept = []
     for row in rows:
@@ -64,7 +62,9 @@ def reviewed(
         if row.dropped is not None or (review and review.verdict == "reject"):
             continue
         if review and review.verdict == "edit":
-            row = replace(row, question=review.question or row.question, answer=review.answer or row.answer)
+            row = replace(
+                row, question=review.question or row.question, answer=review.answer or row.answer
+            )
         kept.append(row)
     return kept
 

@@ -132,7 +132,9 @@ class _Run:
         accepted = [p for p in self.judged if p.dropped is None]
         rejected = [p for p in self.judged if p.dropped is not None]
         return Generated(
-            tuple(p.row() for p in accepted), tuple(p.row() for p in rejected), self._report(accepted)
+            tuple(p.row() for p in accepted),
+            tuple(p.row() for p in rejected),
+            self._report(accepted),
         )
 
     # --- parts ----------------------------------------------------------------------------------
@@ -152,7 +154,9 @@ class _Run:
             if not self._may_go_on():
                 return
             self._take(proposals[start : start + self.plan.batch])
-            self.progress(min(start + self.plan.batch, len(proposals)), len(proposals), "facts asked")
+            self.progress(
+                min(start + self.plan.batch, len(proposals)), len(proposals), "facts asked"
+            )
 
     def _take(self, proposals: Sequence[Proposal]) -> None:
         for proposal in verify(proposals, self.checks):
@@ -169,7 +173,11 @@ class _Run:
         """The known fact that a model's row is about, else a fact of its own."""
         answer = one_line(proposal.answer).casefold()
         for fact in self.found[proposal.passage.chunk.id]:
-            if answer and fact.answer.casefold() in answer and len(answer) < 3 * len(fact.answer) + 20:
+            if (
+                answer
+                and fact.answer.casefold() in answer
+                and len(answer) < 3 * len(fact.answer) + 20
+            ):
                 return replace(proposal, fact=fact.fact)
         return replace(proposal, fact=f"{proposal.passage.chunk.start}:{answer[:80]}")
 
@@ -215,7 +223,12 @@ class _Run:
         for p in self.judged:
             tried[f"{p.generator} {p.kind}"][p.dropped is None] += 1
         known = [
-            Known(p.question.removeprefix(f"According to {p.passage.subject}, "), p.answer, one_line(q), p.kind)
+            Known(
+                p.question.removeprefix(f"According to {p.passage.subject}, "),
+                p.answer,
+                one_line(q),
+                p.kind,
+            )
             for p in accepted
             if p.generator == "pattern"
             for q in p.quotes[:1]

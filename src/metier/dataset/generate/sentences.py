@@ -6,7 +6,9 @@ import re
 import unicodedata
 from typing import NamedTuple
 
-_BREAK = re.compile(r"[.!?。！？][\"'”’)\]]{0,3}(?:(?=\s|$)|\d{1,2}(?=\s+[A-Z]))|\n\s*\n|[。！？]|(?:^|\n)[^\S\n]*(?:[A-Z]|[IVX]+|\d{1,3})[.)]?[^\S\n]*(?=\n)")
+_BREAK = re.compile(
+    r"[.!?。！？][\"'”’)\]]{0,3}(?:(?=\s|$)|\d{1,2}(?=\s+[A-Z]))|\n\s*\n|[。！？]|(?:^|\n)[^\S\n]*(?:[A-Z]|[IVX]+|\d{1,3})[.)]?[^\S\n]*(?=\n)"
+)
 """Ends of sentences, paragraphs, and lines that hold only a heading's or a page's number."""
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(“\"])(?:[A-Z]|v|vs|Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|No|Nos|Inc|Co|Corp|Ltd|Bros|Art|Arts|"
@@ -32,7 +34,8 @@ class Sentence(NamedTuple):
 
 def sentences(text: str) -> list[Sentence]:
     """The sentences of a text, in order; ``text[start:end] == sentence.text``."""
-    found, start = [], 0
+    found: list[Sentence] = []
+    start = 0
     for match in _BREAK.finditer(text):
         if _is_abbreviation(text[start : match.start()], match.group(), text[match.end() :][:3]):
             continue

@@ -9,10 +9,15 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-AUXILIARIES = frozenset(
-    "is are was were has have had can could will would may might must shall should did does".split()
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+AUXILIARIES = _set(
+    "is are was were has have had can could will would may might must shall should did does"
 )
-_REGULAR = (
+_REGULAR_WORDS = (
     "accept accuse acquire add admit adopt advise affirm agree allege allow amend announce appeal "
     "appear apply appoint approve argue arrest ask assert assign award ban base borrow call cancel "
     "cause change charge claim close collect complete conclude conduct confirm consider construct "
@@ -46,24 +51,23 @@ _REGULAR = (
     "schedule score screen search secure select separate shape share ship shoot sponsor step "
     "stipulate strike stress structure succeed summarize surrender survey switch target tend "
     "threaten trace trade train trigger turn uphold urge value violate visit vest welcome withdraw"
-).split()
-_IRREGULAR = dict(
-    pair.split(":")
-    for pair in (
-        "became:become began:begin bought:buy broke:break brought:bring built:build came:come "
-        "chose:choose did:do drew:draw drove:drive fell:fall fought:fight found:find gave:give "
-        "got:get grew:grow held:hold kept:keep knew:know laid:lay led:lead left:leave lent:lend "
-        "lost:lose made:make meant:mean met:meet overturned:overturn paid:pay ran:run rose:rise "
-        "said:say sold:sell sent:send shot:shoot sought:seek spent:spend spoke:speak stood:stand "
-        "struck:strike swore:swear taught:teach thought:think told:tell took:take undertook:"
-        "undertake understood:understand upheld:uphold went:go withdrew:withdraw won:win wrote:"
-        "write fled:flee bore:bear wore:wear"
-    ).split()
 )
-_DOUBLED = frozenset(
-    "admit ban bar commit dam permit plan refer stop submit ship step occur prefer rebut".split()
+_REGULAR = _REGULAR_WORDS.split()
+_IRREGULAR_PAIRS = (
+    "became:become began:begin bought:buy broke:break brought:bring built:build came:come "
+    "chose:choose did:do drew:draw drove:drive fell:fall fought:fight found:find gave:give "
+    "got:get grew:grow held:hold kept:keep knew:know laid:lay led:lead left:leave lent:lend "
+    "lost:lose made:make meant:mean met:meet overturned:overturn paid:pay ran:run rose:rise "
+    "said:say sold:sell sent:send shot:shoot sought:seek spent:spend spoke:speak stood:stand "
+    "struck:strike swore:swear taught:teach thought:think told:tell took:take undertook:"
+    "undertake understood:understand upheld:uphold went:go withdrew:withdraw won:win wrote:"
+    "write fled:flee bore:bear wore:wear"
 )
-_BLOCKERS = frozenset("that which who whom whose when while if because where although after".split())
+_IRREGULAR = dict(pair.split(":") for pair in _IRREGULAR_PAIRS.split())
+_DOUBLED = _set(
+    "admit ban bar commit dam permit plan refer stop submit ship step occur prefer rebut"
+)
+_BLOCKERS = _set("that which who whom whose when while if because where although after")
 _TOKEN = re.compile(r"[^\W\d_]+(?:[’'-][^\W\d_]+)*")
 
 _ARTICLE = re.compile(

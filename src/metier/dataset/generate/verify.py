@@ -27,7 +27,9 @@ _POINTS_AT_TEXT = re.compile(
     r"\bthe author\b|\baccording to (?:the|this) (?:text|passage)\b",
     re.IGNORECASE,
 )
-_PRONOUN = re.compile(r"\b(?:he|she|it|they|him|them|his|her|hers|its|their|theirs)\b", re.IGNORECASE)
+_PRONOUN = re.compile(
+    r"\b(?:he|she|it|they|him|them|his|her|hers|its|their|theirs)\b", re.IGNORECASE
+)
 _THIS = re.compile(r"\b(?:this|these|those|such) (?!year|month|date)\w+", re.IGNORECASE)
 _REPETITION = re.compile(r"\b(\w+(?: \w+){0,5})(?:[ ,.]+\1\b){3}", re.IGNORECASE)
 
@@ -69,7 +71,9 @@ def _alone(proposal: Proposal, checks: Checks) -> Proposal:
         proposal = proposal.judged(_verdict(check, problem is None, problem or ""))
         if problem is not None:
             return proposal
-    return _absent(proposal) if proposal.kind == "unanswerable" else _with_evidence(proposal, checks)
+    return (
+        _absent(proposal) if proposal.kind == "unanswerable" else _with_evidence(proposal, checks)
+    )
 
 
 def _form_problem(proposal: Proposal) -> str | None:
@@ -169,7 +173,9 @@ def _read_again(proposals: list[Proposal], checks: Checks) -> list[Proposal]:
 def _bare(proposal: Proposal) -> str:
     """The question without the name of its document."""
     subject = proposal.passage.subject
-    return proposal.question.replace(f"According to {subject}, ", "") if subject else proposal.question
+    return (
+        proposal.question.replace(f"According to {subject}, ", "") if subject else proposal.question
+    )
 
 
 def _verdict(check: str, passed: bool, reason: str, value: float | None = None) -> Verdict:

@@ -29,7 +29,11 @@ def write(orders: Sequence[Order], writers: Writers, plan: GenerationPlan) -> li
     open_places = [place for place, (question, _) in enumerate(asked) if question is not None]
     pairs = [(orders[place].passage, asked[place][0] or "") for place in open_places]
     answers = dict(
-        zip(open_places, answer_questions(pairs, writers.answerer, plan.answerer_persona), strict=True)
+        zip(
+            open_places,
+            answer_questions(pairs, writers.answerer, plan.answerer_persona),
+            strict=True,
+        )
     )
     return [
         _proposal(order, asked[place], answers.get(place), (writers, plan))
