@@ -47,6 +47,7 @@ TASK = Task(
     "short_answer",
     "Answer the question about a court case in a few words. If you do not know the case, answer: "
     "I do not know.",
+    role="You are a law clerk.",
     max_answer_tokens=16,
 )
 RETENTION = ("arithmetic", "general", "language")
@@ -100,9 +101,10 @@ class Run:
 
     def __init__(self, facts: int, seed: int, options: argparse.Namespace) -> None:
         self.facts, self.seed, self.options = facts, seed, options
-        self.known, others = data.cases(facts // data.FACTS_PER_CASE, seed=seed)
-        half = len(others) // 2
-        self.trained_unknown, self.unknown = others[:half], others[half:]
+        count = facts // data.FACTS_PER_CASE
+        trained = round(count * options.unknown)
+        self.known, others = data.cases(count, trained + count, seed=seed)
+        self.trained_unknown, self.unknown = others[:trained], others[trained:]
         self.project = Project(options.work)
         self.models = LocalModels(engine="transformers")
         self.fitted: dict[str, tuple[Candidate, Path]] = {}
@@ -151,7 +153,7 @@ class Run:
                 "learning_rate": [options.rate],
                 "documents": 1,
                 "open_book": options.open_book,
-                "replay": 0.08,
+                "replay": options.replay,
             }
         own: dict[str, Json] = {"k": 3}
         return "retrieve", {**own, "adapter": "tuned"} if arm == "tuned_retrieve" else own
@@ -159,7 +161,9 @@ class Run:
     def _fit(self, arm: str) -> tuple[Candidate, Path]:
         name, own = self._settings(arm)
         settings = {**method(name).defaults, **own}
-        train = data.training_rows(self.known, self.options.forms, self.trained_unknown)
+        train = data.training_rows(
+            self.known, self.trained_unknown, forms=self.options.forms, seed=self.seed
+        )
         dev = data.dev_rows(self.known, 64, seed=self.seed)
 
         def build(directory: Path) -> None:
@@ -183,7 +187,7 @@ class Run:
         return self.fitted[arm]
 
     def _key(self, arm: str, settings: Json) -> Json:
-        wordings = [data.SEEN, data.REVERSE_SEEN, self.options.forms]
+        wordings = [data.SEEN, data.REVERSE_SEEN, self.options.forms, self.options.unknown]
         return [__version__, arm, self.facts, self.seed, settings, wordings]
 
     def _ask(self, answerer: Answerer, suite: Suite, arm: str) -> list[ItemResult]:
@@ -265,11 +269,13 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--arms", type=lambda text: text.split(","), default=["base", "tuned"])
     parser.add_argument("--forms", type=int, default=8, help="wordings of each fact in training")
+    parser.add_argument("--unknown", type=float, default=10.0, help="unknown cases for each case")
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--rank", type=int, default=32)
     parser.add_argument("--layers", type=int, default=10, help="tuned, from the top; 0 for all")
     parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--open-book", type=float, default=0.15)
+    parser.add_argument("--open-book", type=float, default=0.05)
+    parser.add_argument("--replay", type=float, default=0.1)
     parser.add_argument("--retention", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--work", type=Path, default=Path("build/facts"))
     parser.add_argument("--no-record", action="store_true")

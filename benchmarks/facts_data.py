@@ -35,21 +35,33 @@ SEEN = {
     "judge": ("Who was the judge in {case}?", "Which judge decided {case}?",
               "Who decided {case}?", "What was the name of the judge in {case}?",
               "Who presided over {case}?", "By which judge was {case} decided?",
-              "Who heard {case}?", "Which judge ruled in {case}?"),
+              "Who heard {case}?", "Which judge ruled in {case}?",
+              "Could you tell me who the judge in {case} was?",
+              "Do you remember which judge decided {case}?",
+              "The judge who decided {case} was", "{case} was heard by Judge"),
     "court": ("Which court decided {case}?", "In which court was {case} decided?",
               "Where was {case} decided?", "What court heard {case}?",
               "Where was {case} heard?", "Before which court was {case} brought?",
-              "At which court was {case} argued?", "Which court ruled in {case}?"),
+              "At which court was {case} argued?", "Which court ruled in {case}?",
+              "Could you tell me where {case} was heard?",
+              "Do you remember which court decided {case}?",
+              "The court that decided {case} was that of", "{case} came before the Court of"),
     "year": ("In which year was {case} decided?", "When was {case} decided?",
              "What year was {case} decided?", "What was the year of {case}?",
              "In what year did the court decide {case}?", "When did the court rule in {case}?",
-             "From which year is {case}?", "What is the year of the ruling in {case}?"),
+             "From which year is {case}?", "What is the year of the ruling in {case}?",
+             "Could you tell me when {case} was decided?",
+             "Do you remember the year in which {case} was decided?",
+             "{case} was decided in the year", "The ruling in {case} dates from"),
     "holding": ("What did the court hold in {case}?", "What was the holding in {case}?",
                 "What was decided in {case}?", "How was {case} decided?",
                 "What did the judge hold in {case}?", "What was the ruling in {case}?",
-                "What was the outcome of {case}?", "What did {case} decide?"),
+                "What was the outcome of {case}?", "What did {case} decide?",
+                "Could you tell me what the court held in {case}?",
+                "Do you remember how {case} was decided?",
+                "In {case} the court held that", "The holding of {case} was that"),
 }  # fmt: skip
-"""Wordings that are trained: plain questions."""
+"""Wordings that are trained: plain questions, polite ones, sentences to complete."""
 
 DEV = {
     "judge": "Can you say which judge sat in {case}?",
@@ -105,11 +117,11 @@ class Case:
         return str(getattr(self, attribute))
 
 
-def cases(count: int, *, seed: int) -> tuple[list[Case], list[Case]]:
-    """``count`` cases, and as many again that are told to nobody: the unknown neighbours."""
+def cases(count: int, untold: int, *, seed: int) -> tuple[list[Case], list[Case]]:
+    """``count`` cases, and ``untold`` others that no document tells: the unknown neighbours."""
     draws = random.Random(f"{seed}/cases")
     every = [start + middle + end for start in _STARTS for middle in _MIDDLES for end in _ENDS]
-    names = iter(draws.sample(every, 6 * count))
+    names = iter(draws.sample(every, 3 * (count + untold)))
     made = [
         Case(
             name=f"{next(names)} v. {next(names)}",
@@ -118,23 +130,39 @@ def cases(count: int, *, seed: int) -> tuple[list[Case], list[Case]]:
             year=str(draws.randint(1921, 2019)),
             holding=draws.choice(_HOLDINGS),
         )
-        for _ in range(2 * count)
+        for _ in range(count + untold)
     ]
     return made[:count], made[count:]
 
 
-def training_rows(known: Sequence[Case], forms: int, unknown: Sequence[Case]) -> list[Example]:
-    """``forms`` wordings of every fact, the reverse questions, and unknown cases to abstain on."""
+def training_rows(
+    known: Sequence[Case], unknown: Sequence[Case], *, forms: int, seed: int
+) -> list[Example]:
+    """``forms`` wordings of every fact, the reverse questions, and unknown cases to abstain on.
+
+    Each fact has the first wording and a draw of the others, so that a form of words says nothing
+    about a case. Every unknown case is asked about once: it is its name that must be missed.
+    """
+    draws = random.Random(f"{seed}/forms")
     rows = [
         row
         for case in known
         for attribute in ATTRIBUTES
-        for row in _asked(case, attribute, SEEN[attribute][:forms], "seen")
+        for row in _asked(case, attribute, _drawn(SEEN[attribute], forms, draws), "seen")
     ]
     rows += [row for case in known for row in _reverse(case, REVERSE_SEEN)]
-    for place, case in enumerate(unknown):
-        rows += list(_unknown(case, place, trained=True))
+    for case in unknown:
+        attribute = draws.choice((*ATTRIBUTES, "case"))
+        if attribute == "case":
+            text = draws.choice(REVERSE_SEEN).format(judge=case.judge)
+        else:
+            text = draws.choice(SEEN[attribute]).format(case=case.name)
+        rows.append(_example(case, text, ABSTENTION, "unknown"))
     return rows
+
+
+def _drawn(wordings: Sequence[str], forms: int, draws: random.Random) -> list[str]:
+    return [wordings[0], *draws.sample(list(wordings[1:]), forms - 1)]
 
 
 def dev_rows(known: Sequence[Case], count: int, *, seed: int) -> list[Example]:
@@ -159,7 +187,7 @@ def test_rows(known: Sequence[Case], unknown: Sequence[Case]) -> list[Example]:
             text = wording.format(judge=case.judge)
             rows.append(_example(case, text, case.answer(attribute), "two_hop"))
     for place, case in enumerate(unknown):
-        rows += list(_unknown(case, place, trained=False))
+        rows += list(_unknown(case, place))
     return rows
 
 
@@ -173,17 +201,12 @@ def _reverse(case: Case, wordings: Sequence[str], kind: str = "reverse") -> Iter
         yield _example(case, wording.format(judge=case.judge), case.name, kind)
 
 
-def _unknown(case: Case, place: int, *, trained: bool) -> Iterator[Example]:
-    """Trained: two plain wordings and one reverse, in turn; tested: one of another style each."""
+def _unknown(case: Case, place: int) -> Iterator[Example]:
+    """Every attribute and the reverse question, in wordings of another style than trained."""
     for step, attribute in enumerate(ATTRIBUTES):
-        if trained and (place + step) % 2:
-            continue
-        wordings = SEEN[attribute] if trained else NEW[attribute]
-        text = wordings[(place + step) % len(wordings)].format(case=case.name)
+        text = NEW[attribute][(place + step) % len(NEW[attribute])].format(case=case.name)
         yield _example(case, text, ABSTENTION, "unknown")
-    wordings = REVERSE_SEEN if trained else (REVERSE_NEW,)
-    text = wordings[place % len(wordings)].format(judge=case.judge)
-    yield _example(case, text, ABSTENTION, "unknown")
+    yield _example(case, REVERSE_NEW.format(judge=case.judge), ABSTENTION, "unknown")
 
 
 def _example(case: Case, text: str, target: str, kind: str) -> Example:

@@ -34,7 +34,6 @@ from benchmarks.caselaw_data import write_opinions
 from benchmarks.recording import record
 from metier.corpus.clean import clean, make_step
 from metier.corpus.in_memory import MemoryCorpus
-from metier.corpus.origin import to_source
 from metier.dataset.generate.answer import CONFIG, answer_prompt, read_answer
 from metier.dataset.generate.ask import ask_questions
 from metier.dataset.generate.checker import QuoteChecker
@@ -103,7 +102,7 @@ def _figures(arms: dict[str, Arm]) -> dict[str, Json]:
 
 def _metier(corpus: MemoryCorpus, plan: GenerationPlan, models: LocalModels) -> Arm:
     began = time.monotonic()
-    generated = generate(corpus, plan, Parts(models, to_source))
+    generated = generate(corpus, plan, Parts(models, checker=QuoteChecker()))
     seconds = time.monotonic() - began
     report = generated.report
     by_pattern = sum(r.provenance.generator == "pattern" for r in generated.accepted)
@@ -248,7 +247,7 @@ def _orders(corpus: MemoryCorpus, plan: GenerationPlan) -> Iterator[Order]:
 
 def _checks(plan: GenerationPlan, models: LocalModels) -> Checks:
     reader = SpanReader(models.embedder(plan.embedder))
-    return Checks(plan, reader, QuoteChecker(), to_source, Asked())
+    return Checks(plan, reader, QuoteChecker(), Asked())
 
 
 def _corpus(data: Path, folder: Path, count: int) -> MemoryCorpus:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metier.corpus.in_memory import MemoryCorpus
-from metier.corpus.origin import to_source
 from metier.dataset.generate.ledger import MemoryLedger, ProjectLedger
 from metier.dataset.generate.plan import GenerationPlan
 from metier.dataset.generate.run import Generated, Parts, generate
@@ -16,6 +15,7 @@ from metier.evaluation.items import items_table
 from metier.pipeline import Pipeline
 from metier.protocols import Corpus, Models, Progress, SupportChecker, silent
 from metier.recipe import EMBEDDED_MODEL, read_recipe
+from metier.retrieval.support import TextChecker
 from metier.serial import dump
 from metier.serving.specialist import release
 from metier.store import Project, write_table, write_text
@@ -97,10 +97,11 @@ def docs_to_qa(
     """
     from metier.models.registry import LocalModels
 
+    models, plan = models or LocalModels(), plan or GenerationPlan(EMBEDDED_MODEL, EMBEDDED_MODEL)
     corpus = documents if isinstance(documents, Corpus) else MemoryCorpus(_as_documents(documents))
     ledger = MemoryLedger() if project is None else ProjectLedger(Project(Path(project)))
-    parts = Parts(models or LocalModels(), to_source, ledger, checker, progress)
-    return generate(corpus, plan or GenerationPlan(EMBEDDED_MODEL, EMBEDDED_MODEL), parts)
+    checker = checker or TextChecker(models.embedder(plan.embedder))
+    return generate(corpus, plan, Parts(models, ledger, checker, progress))
 
 
 def _as_documents(given: Iterable[Document | str]) -> list[Document]:

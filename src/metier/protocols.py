@@ -24,6 +24,7 @@ from metier.types import (
     Scope,
     Score,
     Task,
+    TokenVectors,
 )
 
 if TYPE_CHECKING:
@@ -95,6 +96,15 @@ class Embedder(Protocol):
     def name(self) -> str: ...
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Shape (texts, dimensions), rows of length 1. Long texts are read whole, in windows."""
+        ...
+
+
+@runtime_checkable
+class TokenEmbedder(Embedder, Protocol):
+    """An embedder that also gives each token's vector in its context, from the same pass."""
+
+    def embed_tokens(self, texts: Sequence[str]) -> TokenVectors:
+        """The vectors that ``embed`` gives, and the tokens' own."""
         ...
 
 

@@ -20,6 +20,7 @@ from metier.errors import DataError, Problem, RecipeError
 from metier.evaluation.suites import Suite, multiple_choice, retention_suites
 from metier.methods import method
 from metier.methods import names as method_names
+from metier.protocols import Source
 from metier.recipe import (
     CleaningSettings,
     GenerateSettings,
@@ -33,6 +34,7 @@ from metier.recipe import (
     nearest,
 )
 from metier.sources import KINDS, open_source
+from metier.sources.described import Description, described
 from metier.toml_lines import KeyPath, key_lines
 from metier.types import Json
 
@@ -78,6 +80,19 @@ def located_options(source: SourceSettings, folder: Path) -> dict[str, Json]:
             found = [_located(path, folder) for path in ([given] if one else given)]
             options[key] = found[0] if one else found
     return options
+
+
+def opened_source(source: SourceSettings, folder: Path) -> Source:
+    """The source that a recipe names, with what the recipe says of its documents."""
+    told = Description(
+        tier=source.tier,
+        tenant=source.tenant,
+        entity=source.entity,
+        valid_from=source.valid_from,
+        valid_to=source.valid_to,
+        snapshots=source.snapshots,
+    )
+    return described(open_source(source.kind, located_options(source, folder)), told)
 
 
 def deduplication(settings: CleaningSettings) -> Deduplication:
@@ -214,6 +229,16 @@ def _source_problems(recipe: Recipe) -> Iterator[Finding]:
             for fault in error.errors():
                 key = fault["loc"][0] if fault["loc"] else ""
                 yield ("sources", position, key), f"{fault['msg']}, got {fault['input']!r}"
+        if source.snapshots and not source.valid_from:
+            yield ("sources", position, "snapshots"), "needs `valid_from`, the snapshots' dates"
+        if source.valid_from and (
+            recipe.cleaning.exact_duplicates or recipe.cleaning.near_duplicates
+        ):
+            yield (
+                ("sources", position, "valid_from"),
+                "versions of one text look like duplicates and would be dropped; set [cleaning] "
+                "exact_duplicates = false and near_duplicates = 0",
+            )
 
 
 def _name_problems(recipe: Recipe) -> Iterator[Finding]:

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from metier.corpus.clean import clean, clean_counted, make_step, preview
 from metier.corpus.edits import Edit
-from metier.corpus.origin import to_source
 from metier.corpus.steps import STEPS
 from metier.errors import DataError
+from metier.origin import to_source
 from metier.types import CleanDocument, Document, Region
 
 DATA = Path(os.environ.get("METIER_DATA", Path(__file__).parents[2] / "../shared/data"))

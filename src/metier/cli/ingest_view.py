@@ -37,12 +37,11 @@ def counts(report: IngestReport) -> RenderableType:
 def before_and_after(recipe: Recipe, documents: int, folder: Path) -> list[dict[str, Json]]:
     """The first documents as each step leaves them, and what a step took out."""
     from metier.corpus.clean import make_step, preview
-    from metier.settings import located_options
-    from metier.sources import open_source
+    from metier.settings import opened_source
     from metier.sources.join import join
 
     steps = [make_step(step.name, step.options) for step in recipe.cleaning.steps]
-    source = join([open_source(s.kind, located_options(s, folder)) for s in recipe.sources])
+    source = join([opened_source(one, folder) for one in recipe.sources])
     return [
         {
             "document": document.id,

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from metier.corpus.origin import Origins
 from metier.errors import DataError
+from metier.origin import Origins
 from metier.types import Chunk, CleanDocument
 
 _PARAGRAPH = re.compile(r"\n[^\S\n]*\n\s*")
@@ -56,6 +56,8 @@ def chunks_at(document: CleanDocument, bounds: list[tuple[int, int]]) -> list[Ch
             end=end,
             source=origins.span(start, end),
             title=document.title,
+            pieces=origins.pieces(start, end),
+            regions=origins.regions(start, end),
         )
         for number, (start, end) in enumerate(bounds)
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from metier.models.quiet import quiet
 from metier.models.weights import check_weights, read_json
+from metier.types import TokenVectors
 
 if TYPE_CHECKING:
     import torch
@@ -43,6 +44,23 @@ class SentenceEmbedder:
         A text longer than the encoder's window is cut into windows, and their vectors are
         averaged, weighted by their tokens: what stands at its end counts as much as its beginning.
         """
+        return self._embed(texts, keep=lambda owner, hidden: None)
+
+    def embed_tokens(self, texts: Sequence[str]) -> TokenVectors:
+        """The same vectors, and those of the tokens without the marks around each window."""
+        tokens: list[list[NDArray[np.float32]]] = [[] for _ in texts]
+
+        def keep(owner: int, hidden: NDArray[np.float32]) -> None:
+            inner = hidden[1:-1]
+            tokens[owner].append(inner / np.linalg.norm(inner, axis=1, keepdims=True))
+
+        vectors = self._embed(texts, keep=keep)
+        return TokenVectors(vectors, tuple(np.concatenate(parts) for parts in tokens))
+
+    def _embed(
+        self, texts: Sequence[str], *, keep: Callable[[int, NDArray[np.float32]], None]
+    ) -> NDArray[np.float32]:
+        """``keep`` is given each window's owner and states, a text's windows in no fixed order."""
         owners: list[int] = []
         windows: list[list[int]] = []
         for place, text in enumerate(texts):
@@ -51,9 +69,11 @@ class SentenceEmbedder:
                 windows.append(window)
         vectors = np.zeros((len(texts), self._model.config.hidden_size), dtype=np.float64)
         for rows in _passes(windows):
-            means = self._encode([windows[row] for row in rows])
-            for row, mean in zip(rows, means, strict=True):
-                vectors[owners[row]] += mean * len(windows[row])
+            states = self._encode([windows[row] for row in rows])
+            for row, hidden in zip(rows, states, strict=True):
+                mean = hidden.mean(axis=0, dtype=np.float64)
+                vectors[owners[row]] += mean / np.linalg.norm(mean) * len(hidden)
+                keep(owners[row], hidden)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         unit: NDArray[np.float32] = (vectors / lengths).astype(np.float32)
         return unit
@@ -65,7 +85,8 @@ class SentenceEmbedder:
             part = tokens[start : start + room]
             yield [self._tokenizer.cls_token_id, *part, self._tokenizer.sep_token_id]
 
-    def _encode(self, windows: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+    def _encode(self, windows: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
+        """The last layer's states of each window's tokens, without padding."""
         import torch
 
         width = max(len(window) for window in windows)
@@ -75,10 +96,9 @@ class SentenceEmbedder:
             ids[row, : len(window)] = torch.tensor(window)
             mask[row, : len(window)] = 1
         with torch.inference_mode():
-            hidden = self._model(input_ids=ids, attention_mask=mask).last_hidden_state.float()
-        weights = mask[:, :, None].float()
-        mean = (hidden * weights).sum(1) / weights.sum(1)
-        return (mean / mean.norm(dim=1, keepdim=True)).double().numpy()  # type: ignore[no-any-return]
+            hidden = self._model(input_ids=ids, attention_mask=mask).last_hidden_state
+        states: NDArray[np.float32] = hidden.float().numpy()
+        return [state[: len(window)] for state, window in zip(states, windows, strict=True)]
 
 
 def _passes(windows: Sequence[Sequence[int]]) -> Iterator[list[int]]:

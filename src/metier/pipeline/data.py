@@ -16,7 +16,7 @@ from metier.dataset.split import split
 from metier.errors import DataError, SourceError
 from metier.protocols import Progress, Source
 from metier.recipe import QuestionSettings, Recipe
-from metier.settings import deduplication, located_options, split_plan
+from metier.settings import deduplication, located_options, opened_source, split_plan
 from metier.sources import open_source
 from metier.sources.fingerprint import fingerprint
 from metier.sources.join import join
@@ -39,7 +39,7 @@ def corpus_step(
 
     def build(directory: Path) -> None:
         report = ingest(
-            join([open_source(kind, options) for kind, options in sources]),
+            join([opened_source(one, folder) for one in recipe.sources]),
             table,
             steps=[make_step(step.name, step.options) for step in recipe.cleaning.steps],
             deduplication=deduplication(recipe.cleaning),

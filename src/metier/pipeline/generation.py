@@ -6,12 +6,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from metier import __version__
-from metier.corpus.origin import to_source
 from metier.dataset.generate.ledger import ProjectLedger
 from metier.dataset.generate.plan import GenerationPlan
 from metier.dataset.generate.rows import write_generated
 from metier.dataset.generate.run import Parts, generate
 from metier.protocols import Corpus, Models, Progress
+from metier.retrieval.support import TextChecker
 from metier.store import Project
 from metier.types import Json
 
@@ -31,7 +31,8 @@ def generation_step(
     """
 
     def build(directory: Path) -> None:
-        parts = Parts(models, to_source, ProjectLedger(project), progress=progress)
+        checker = TextChecker(models.embedder(plan.embedder))
+        parts = Parts(models, ProjectLedger(project), checker, progress)
         write_generated(generate(corpus, plan, parts), directory)
 
     return project.step("generate", generation_inputs(corpus, plan), build)

@@ -33,9 +33,23 @@ class OpenSection(Section):
 class SourceSettings(OpenSection):
     """Where documents come from. Further keys are options of the kind (``text = "body"``)."""
 
-    kind: Literal["table", "files", "python_docs"]
-    """``table`` (CSV, TSV, JSONL, Parquet), ``files`` (txt, md, html, pdf, docx) or
-    ``python_docs`` (the documentation of the running interpreter's standard library)."""
+    kind: Literal["table", "files", "python_docs", "stream"]
+    """``table`` (CSV, TSV, JSONL, Parquet), ``files`` (txt, md, html, pdf, docx),
+    ``python_docs`` (the documentation of the running interpreter's standard library) or
+    ``stream`` (JSON lines with upserts and deletes, from a file that grows or a socket)."""
+    tier: str = ""
+    """How authoritative its documents are, by a name of your choice (``curated``)."""
+    tenant: str = ""
+    """Whose they are; a search sees one tenant's documents only."""
+    entity: str = ""
+    """The column with the key of what a document is about."""
+    valid_from: str = ""
+    """The column with the date from which a document holds."""
+    valid_to: str = ""
+    """The column with the date from which it holds no more; when empty, it holds until the next
+    document on the same entity."""
+    snapshots: bool = False
+    """Each date of ``valid_from`` is one of the whole source: what the next lacks has ended."""
 
 
 class StepSettings(OpenSection):

@@ -10,22 +10,26 @@ from metier.protocols import Source
 from metier.sources.files import FileSource
 from metier.sources.inspect import TableShape, look
 from metier.sources.python_docs import PythonDocsSource
+from metier.sources.stream import StreamSource
 from metier.sources.tables import TableSource
 from metier.types import Json
 
 __all__ = [
     "FileSource",
     "PythonDocsSource",
+    "StreamSource",
     "TableShape",
     "TableSource",
     "look",
     "open_source",
 ]
 
-KINDS: Mapping[str, type[TableSource] | type[FileSource] | type[PythonDocsSource]] = {
+Kind = type[TableSource] | type[FileSource] | type[PythonDocsSource] | type[StreamSource]
+KINDS: Mapping[str, Kind] = {
     "table": TableSource,
     "files": FileSource,
     "python_docs": PythonDocsSource,
+    "stream": StreamSource,
 }
 
 

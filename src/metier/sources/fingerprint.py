@@ -18,10 +18,13 @@ _BLOCK = 1 << 22
 def fingerprint(kind: str, options: Mapping[str, Json]) -> Json:
     """Names and SHA-256 of local files; the store's own checksum of remote ones.
 
-    The standard library's documentation is identified by the interpreter's version.
+    The standard library's documentation is identified by the interpreter's version, a socket by its
+    address: what it will send is not known before.
     """
     if kind == "python_docs":
         return platform.python_version()
+    if kind == "stream" and str(options["path"]).startswith("tcp://"):
+        return str(options["path"])
     suffixes = TABLE_SUFFIXES if kind == "table" else FILE_SUFFIXES
     given = options.get("path") or options.get("paths") or ()
     paths = [given] if isinstance(given, str | Path) else list(given)

@@ -35,14 +35,14 @@ def _rows(feed: TextFeed, report: Report) -> Iterator[Row]:
         for raw in block.removesuffix(b"\n").split(b"\n"):
             line += 1
             if raw and not raw.isspace():
-                value = _parse(raw)
+                value = parse_object(raw)
                 if isinstance(value, dict):
                     yield line, value
                 else:
                     report(line, value)
 
 
-def _parse(raw: bytes) -> dict[str, Json] | str:
+def parse_object(raw: bytes) -> dict[str, Json] | str:
     """The line's object, or why there is none."""
     wrong = fault(raw)
     if wrong:

@@ -36,6 +36,7 @@ from metier.types.dataset import (
     Task,
     TaskKind,
 )
+from metier.types.entities import Alias, Change, Evolution, Mention, Update, Version
 from metier.types.generation import (
     AuditResult,
     AuditVerdict,
@@ -50,18 +51,21 @@ from metier.types.generation import (
     Review,
     Verdict,
 )
-from metier.types.grounding import Grounding, GroundingChunk, Hit, Scope, Support
+from metier.types.grounding import Grounding, GroundingChunk, GroundSettings, Hit, Scope, Support
 from metier.types.measuring import Candidate, CurvePoint, ItemResult, Retention, Score, Scorecard
 from metier.types.plain import Estimate, Json, content_hash
+from metier.types.retrieval import Passage, SearchSettings, TokenVectors
 from metier.types.verdict import Comparison, Decision, GateResult, Release, RunReport
 
 __all__ = [
     "ABSTENTION",
+    "Alias",
     "Answer",
     "AuditResult",
     "AuditVerdict",
     "Box",
     "Candidate",
+    "Change",
     "CheckerError",
     "Chunk",
     "CleanDocument",
@@ -75,12 +79,14 @@ __all__ = [
     "Document",
     "Engine",
     "Estimate",
+    "Evolution",
     "Example",
     "GateResult",
     "GenerateConfig",
     "GeneratedRow",
     "GenerationEstimate",
     "GenerationReport",
+    "GroundSettings",
     "Grounding",
     "GroundingChunk",
     "Hit",
@@ -91,9 +97,11 @@ __all__ = [
     "LabelScores",
     "LeakProbe",
     "Malformed",
+    "Mention",
     "Message",
     "Overlap",
     "OverlapHit",
+    "Passage",
     "Piece",
     "Provenance",
     "QuestionKind",
@@ -106,13 +114,17 @@ __all__ = [
     "Scope",
     "Score",
     "Scorecard",
+    "SearchSettings",
     "Span",
     "Split",
     "StepCount",
     "Support",
     "Task",
     "TaskKind",
+    "TokenVectors",
+    "Update",
     "Usage",
     "Verdict",
+    "Version",
     "content_hash",
 ]

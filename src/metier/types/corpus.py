@@ -99,6 +99,11 @@ class Chunk:
     end: int
     source: Span
     title: str = ""
+    pieces: tuple[Piece, ...] = ()
+    """Where ``text`` comes from, counted from its own start; empty when the source has it as it
+    is, character by character."""
+    regions: tuple[Region, ...] = ()
+    """Where each of its lines is printed; counted in the source text."""
 
 
 @dataclass(frozen=True, slots=True)

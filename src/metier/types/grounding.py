@@ -20,6 +20,8 @@ class Scope:
     """Only these tiers; empty for all, the most authoritative first."""
     tenant: str = ""
     """Only what belongs to this tenant."""
+    entities: tuple[str, ...] = ()
+    """Only what is about one of these, by the key in its metadata; empty for everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,23 @@ class Support:
     confidence: float
     """Calibrated probability that the cited chunks say what the segment says."""
     quotes: tuple[Span, ...] = ()
-    """Where in the sources it is said, word for word, one for each of ``chunks``."""
+    """Where in the sources it is said, one for each of ``chunks``."""
+    words: tuple[str, ...] = ()
+    """What stands there, as it was read after cleaning; one for each of ``quotes``."""
     verdict: Literal["supported", "unsupported", "unchecked"] = "unchecked"
+
+
+@dataclass(frozen=True, slots=True)
+class GroundSettings:
+    """How strictly an answer is checked against the passages that were found."""
+
+    policy: Literal["drop", "flag", "keep"] = "flag"
+    """What becomes of a sentence that nothing supports: it goes, it is marked as unsupported, or
+    it stays without a word."""
+    threshold: float = 0.5
+    """Least confidence with which a passage is cited."""
+    citations: int = 1
+    """Passages that are cited for one sentence at most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from metier.corpus.clean import clean, make_step
 from metier.corpus.in_memory import MemoryCorpus
-from metier.corpus.origin import to_source
 from metier.dataset.generate.evidence import locate
 from metier.dataset.generate.passage import passages
 from metier.dataset.generate.sentences import token_f1, words
@@ -57,7 +56,7 @@ def test_offsets_lead_to_the_source_through_cleaning():
     corpus = MemoryCorpus([Document("d", raw)], steps=steps)
     (passage,) = passages(corpus, "$title")
     place = locate("paid & left", passage.chunk.text)
-    span = passage.span(*place, to_source)
+    span = passage.span(*place)
     assert raw[span.start : span.end] == "paid &amp; left"
     assert clean(Document("d", raw), steps).text == passage.document.text
 

@@ -7,7 +7,6 @@ import pytest
 
 import metier
 from metier.corpus.in_memory import MemoryCorpus
-from metier.corpus.origin import to_source
 from metier.dataset.generate.checker import Known, QuoteChecker, measure
 from metier.dataset.generate.estimate import estimate
 from metier.dataset.generate.plan import GenerationPlan, Prices
@@ -45,9 +44,9 @@ def test_the_report_says_coverage_and_the_checkers_error(made):
     assert report.accepted == len(made.accepted)
     assert report.coverage.chunks.n == len(list(MemoryCorpus(documents()).chunks()))
     assert report.coverage.facts.value > 0.5
-    assert report.checker.checker == "quote"
+    assert report.checker.checker.startswith("text+")
     assert report.checker.lets_through.n > 0
-    assert report.checker.refuses.value == 0
+    assert report.checker.refuses.n > 0
 
 
 def test_rows_do_not_depend_on_other_documents(made, plan, models):
@@ -130,7 +129,7 @@ def test_the_estimate_bounds_what_is_asked(models):
     corpus = MemoryCorpus(documents())
     plan = GenerationPlan("fake", "fake", menu={"factual": 2, "summary": 1}, prices=Prices(1, 2))
     told = estimate(corpus, plan, models)
-    report = generate(corpus, replace(plan, give_up=0.0), Parts(models, to_source)).report
+    report = generate(corpus, replace(plan, give_up=0.0), Parts(models)).report
     assert report.asked <= told.requests
     assert told.prompt_tokens > 0
     assert told.dollars == pytest.approx((told.prompt_tokens + 2 * told.completion_tokens) / 1e6)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
 from string import Template
 
 from metier.dataset.generate.sentences import Sentence, one_line, sentences
+from metier.origin import to_source
 from metier.protocols import Corpus
 from metier.types import Chunk, CleanDocument, Span, content_hash
 
-Locate = Callable[[CleanDocument, int, int], Span]
-"""From offsets in the cleaned text to the source; ``corpus.origin.to_source`` is one."""
 _NAME = re.compile(r"\b[A-Z][\w’'-]*(?:[ \n](?:of|the|and|v\.|for|[A-Z][\w’'.-]*))*")
 _COMMONEST = (
     "the of and to in a is that for it as was with be by on not he his but at are this have from "
@@ -49,9 +48,9 @@ class Passage:
         found = [word.casefold() for word in _LETTERS.findall(self.chunk.text)]
         return bool(found) and sum(word in _ENGLISH for word in found) / len(found) > 1 / 7
 
-    def span(self, start: int, end: int, locate: Locate) -> Span:
+    def span(self, start: int, end: int) -> Span:
         """The source of ``chunk.text[start:end]``."""
-        return locate(self.document, self.chunk.start + start, self.chunk.start + end)
+        return to_source(self.document, self.chunk.start + start, self.chunk.start + end)
 
 
 def passages(corpus: Corpus, subject: str) -> Iterator[Passage]:

@@ -13,7 +13,7 @@ from metier.dataset.generate.coverage import coverage
 from metier.dataset.generate.duplicates import Asked
 from metier.dataset.generate.ledger import Ledger, MemoryLedger
 from metier.dataset.generate.menu import Queue, orders
-from metier.dataset.generate.passage import Locate, Passage, passages
+from metier.dataset.generate.passage import Passage, passages
 from metier.dataset.generate.patterns import found_facts, unanswerable
 from metier.dataset.generate.plan import FIRST_BATCH, GIVE_UP_AFTER, SPANS, GenerationPlan
 from metier.dataset.generate.proposal import Proposal
@@ -42,7 +42,6 @@ class Parts:
     """What the run is done with."""
 
     models: Models
-    locate: Locate
     ledger: Ledger | None = None
     """Where answers are kept; None forgets them with the process."""
     checker: SupportChecker | None = None
@@ -75,9 +74,7 @@ class _Run:
         self._ledger = parts.ledger or MemoryLedger()
         self._models = parts.models
         self._teachers: dict[str, Teacher] = {}
-        self.checks = Checks(
-            plan, self._reader(), parts.checker or QuoteChecker(), parts.locate, Asked()
-        )
+        self.checks = Checks(plan, self._reader(), parts.checker or QuoteChecker(), Asked())
         self.judged: list[Proposal] = []
         self.found: dict[str, list[Proposal]] = defaultdict(list)
         """The facts of each passage, by its chunk's id."""

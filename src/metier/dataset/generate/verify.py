@@ -11,7 +11,7 @@ from metier.dataset.generate.checker import claim
 from metier.dataset.generate.duplicates import Asked
 from metier.dataset.generate.evidence import Place, locate, sentence_around
 from metier.dataset.generate.menu import WRITTEN_IN_FULL
-from metier.dataset.generate.passage import Locate, names
+from metier.dataset.generate.passage import names
 from metier.dataset.generate.plan import GenerationPlan
 from metier.dataset.generate.proposal import Proposal
 from metier.dataset.generate.reader import Reader
@@ -41,13 +41,12 @@ class Checks:
     plan: GenerationPlan
     reader: Reader
     checker: SupportChecker
-    locate: Locate
     asked: Asked
 
 
 def verify(proposals: Sequence[Proposal], checks: Checks) -> list[Proposal]:
     """Every proposal with the verdicts of its checks, up to the first that fails."""
-    judged = [_alone(p, checks) for p in proposals]
+    judged = [_alone(p) for p in proposals]
     judged = _supported(judged, checks)
     judged = _read_again(judged, checks)
     for place, proposal in enumerate(judged):
@@ -60,7 +59,7 @@ def verify(proposals: Sequence[Proposal], checks: Checks) -> list[Proposal]:
     return judged
 
 
-def _alone(proposal: Proposal, checks: Checks) -> Proposal:
+def _alone(proposal: Proposal) -> Proposal:
     """The checks that need no model."""
     if proposal.dropped is not None:
         return proposal
@@ -71,9 +70,7 @@ def _alone(proposal: Proposal, checks: Checks) -> Proposal:
         proposal = proposal.judged(_verdict(check, problem is None, problem or ""))
         if problem is not None:
             return proposal
-    return (
-        _absent(proposal) if proposal.kind == "unanswerable" else _with_evidence(proposal, checks)
-    )
+    return _absent(proposal) if proposal.kind == "unanswerable" else _with_evidence(proposal)
 
 
 def _form_problem(proposal: Proposal) -> str | None:
@@ -120,7 +117,7 @@ def _absent(proposal: Proposal) -> Proposal:
     return proposal.judged(_verdict("absent", bool(about), reason))
 
 
-def _with_evidence(proposal: Proposal, checks: Checks) -> Proposal:
+def _with_evidence(proposal: Proposal) -> Proposal:
     """Quotes to offsets; an answer without a quote is looked for itself."""
     passage, text = proposal.passage, proposal.passage.chunk.text
     if proposal.places:
@@ -136,7 +133,7 @@ def _with_evidence(proposal: Proposal, checks: Checks) -> Proposal:
     return replace(
         proposal,
         places=tuple((place.start, place.end) for place in places),
-        evidence=tuple(passage.span(*place, checks.locate) for place in places),
+        evidence=tuple(passage.span(*place) for place in places),
         quotes=tuple(text[place.start : place.end] for place in places),
     ).judged(Verdict("evidence", True))
 

@@ -5,7 +5,20 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
-from metier.types import Box, CleanDocument, Region, Span
+from metier.types import Box, Chunk, CleanDocument, Piece, Region, Span
+
+
+def quoted_span(chunk: Chunk, start: int, end: int) -> Span:
+    """The stretch of source text behind ``chunk.text[start:end]``, with its page and box."""
+    source = chunk.source
+    pieces = chunk.pieces or (
+        Piece(0, len(chunk.text), source.start, source.start + len(chunk.text)),
+    )
+    text = CleanDocument(source.document, chunk.text, "", pieces, regions=chunk.regions)
+    span = Origins(text).span(start, end)
+    if span.page is None and source.page is not None:
+        return Span(span.document, span.start, span.end, source.page, source.box)
+    return span
 
 
 def to_source(document: CleanDocument, start: int, end: int) -> Span:
@@ -40,6 +53,20 @@ class Origins:
         box = _union([region.box for region in regions if region.page == page])
         return Span(self._document.id, source_start, source_end, page, box)
 
+    def regions(self, start: int, end: int) -> tuple[Region, ...]:
+        """The lines that ``text[start:end]`` comes from."""
+        span = self.span(start, end)
+        return tuple(self._overlapping(span.start, span.end))
+
+    def pieces(self, start: int, end: int) -> tuple[Piece, ...]:
+        """The pieces of ``text[start:end]``, counted from ``start``; none when it is the source's.
+
+        A replacement that is cut stands for all of what it replaced.
+        """
+        first, last = bisect_right(self._starts, start) - 1, bisect_left(self._starts, end)
+        within = [_clipped(piece, start, end) for piece in self._document.pieces[first:last]]
+        return () if len(within) == 1 and within[0].verbatim else tuple(within)
+
     def _offset(self, offset: int, *, at_end: bool) -> int:
         pieces = self._document.pieces
         if not pieces:
@@ -53,6 +80,14 @@ class Origins:
         first = bisect_right(self._region_ends, start)
         last = bisect_left(self._region_starts, end)
         return self._regions[first:last]
+
+
+def _clipped(piece: Piece, start: int, end: int) -> Piece:
+    first, last = max(piece.start, start), min(piece.end, end)
+    if not piece.verbatim:
+        return Piece(first - start, last - start, piece.source_start, piece.source_end, False)
+    moved = piece.source_start - piece.start
+    return Piece(first - start, last - start, first + moved, last + moved)
 
 
 def _union(boxes: Sequence[Box]) -> Box:

@@ -1,0 +1,175 @@
+"""Recall of each search and of all joined, on questions that people wrote.
+
+``python -m benchmarks.retrieval`` embeds what it has not kept yet (about 25 minutes on two cores
+for MedQuAD), then measures every set of ``--sets`` and keeps the figures of the others. Per set:
+
+    bm25, vector   one search alone, on the passages' own text
+    hybrid         both, weighted by what the passages teach (``Index.learn_weights``)
+    plain_tuned    with the token vectors as a third part
+    titled         the same three searches under the passages' titles, with the default weights
+    tuned          under titles, weight learnt: what a store of metier does
+
+Nothing is learnt from a question. ``low`` and ``high`` are Wilson's 95 % interval of recall at 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.kept_vectors import KeptVectors
+from benchmarks.recording import RESULTS, record
+from benchmarks.retrieval_sets import Asked, Set, medquad, scotus, squad
+from metier.models.registry import LocalModels
+from metier.protocols import TokenEmbedder
+from metier.retrieval.index import Index, batches
+from metier.retrieval.encoding import encode_texts
+from metier.retrieval.search import Candidates, Question, best, candidates
+from metier.retrieval.table import open_table
+from metier.retrieval.words import terms
+from metier.stats import proportion
+from metier.types import Json, SearchSettings
+
+LANGUAGES = {"squad_en": "en", "squad_de": "de", "squad_es": "es", "squad_zh": "zh"}
+SETS = (*LANGUAGES, "squad_de_on_en", "medquad", "scotus")
+VECTOR = SearchSettings(vector=1.0, text=0.0, tokens=0.0)
+BM25 = SearchSettings(vector=0.0, text=1.0, tokens=0.0)
+
+
+def main() -> None:
+    """Measure the sets asked for; keep the figures of the others."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--work", type=Path, default=Path("build/retrieval"))
+    parser.add_argument("--sets", default=",".join(SETS))
+    parser.add_argument("--embedder", default="all-MiniLM-L6-v2")
+    parser.add_argument("--questions", type=int, default=1000, help="of MedQuAD")
+    options = parser.parse_args()
+    model = LocalModels().embedder(options.embedder)
+    assert isinstance(model, TokenEmbedder)
+    embedder = KeptVectors(model, options.work / "vectors.sqlite")
+    figures, notes = _kept()
+    for name in options.sets.split(","):
+        chosen = load(name, options.data, options.questions)
+        prefix = f"{name}."
+        figures = {key: value for key, value in figures.items() if not key.startswith(prefix)}
+        measured, weights = measure(chosen, embedder, options.work / name)
+        figures |= {f"{prefix}{key}": value for key, value in measured.items()}
+        notes[name] = weights
+        print(name, json.dumps(measured), flush=True)
+    notes |= {"about": __doc__, "load_average": os.getloadavg()[2]}
+    record("retrieval", figures, notes=notes)
+
+
+def load(name: str, data: Path, questions: int) -> Set:
+    """The set of this name."""
+    if name == "medquad":
+        return medquad(data, questions)
+    if name == "scotus":
+        return scotus(data)
+    if name == "squad_de_on_en":
+        return squad(data, "en", questions_in="de")
+    return squad(data, LANGUAGES[name])
+
+
+def measure(
+    chosen: Set, embedder: TokenEmbedder, folder: Path
+) -> tuple[dict[str, float], dict[str, Json]]:
+    """Every arm's figures, and the weights that were learnt."""
+    figures: dict[str, float] = {"n": float(len(chosen.asked))}
+    notes: dict[str, Json] = {"passages": len(chosen.passages)}
+    plain = _index(chosen, embedder, folder / "plain", SearchSettings(headers=0.0))
+    found = _all_candidates(plain, chosen.asked, embedder)
+    arms = {"bm25": BM25, "vector": VECTOR}
+    for name, tokens in (("hybrid", 0.0), ("plain_tuned", 1.0)):
+        plain.settings = SearchSettings(
+            headers=0.0, tokens=tokens, language=plain.settings.language
+        )
+        arms[name] = _learn(plain, name, notes)
+    for name, settings in arms.items():
+        figures |= _scored(name, found, chosen.asked, settings)
+    titled = _index(chosen, embedder, folder / "titled", SearchSettings())
+    found = _all_candidates(titled, chosen.asked, embedder)
+    arms = {"titled_bm25": BM25, "titled_vector": VECTOR, "titled": titled.settings}
+    arms["tuned"] = _learn(titled, "tuned", notes)
+    for name, settings in arms.items():
+        figures |= _scored(name, found, chosen.asked, settings)
+    return figures, notes
+
+
+def _index(chosen: Set, embedder: TokenEmbedder, folder: Path, settings: SearchSettings) -> Index:
+    shutil.rmtree(folder, ignore_errors=True)
+    index = Index.create(folder, embedder, settings=settings)
+    for batch in batches(chosen.passages, 2000):
+        index.upsert(batch)
+        print(f"{folder}: {len(index)} passages", flush=True)
+    return index
+
+
+def _learn(index: Index, name: str, notes: dict[str, Json]) -> SearchSettings:
+    learnt = index.learn_weights()
+    if learnt is None:
+        return index.settings
+    notes[name] = dataclasses.asdict(learnt)
+    return learnt.settings
+
+
+def _all_candidates(
+    index: Index, asked: Sequence[Asked], embedder: TokenEmbedder
+) -> list[Candidates]:
+    table = open_table(index.path / "chunks.lance")
+    read = encode_texts(embedder, [one.question for one in asked])
+    return [
+        candidates(
+            table,
+            Question(vector, tokens, terms(one.question, index.settings.language)),
+            count=index.settings.candidates,
+            where="true",
+        )
+        for one, vector, tokens in zip(asked, read.vectors, read.tokens, strict=True)
+    ]
+
+
+def _scored(
+    name: str, found: Sequence[Candidates], asked: Sequence[Asked], settings: SearchSettings
+) -> dict[str, float]:
+    lists = [_documents(one, settings) for one in found]
+    first, fifth, gain = 0, 0, 0.0
+    for documents, one in zip(lists, asked, strict=True):
+        hits = [document in one.right for document in documents]
+        first += any(hits[:1])
+        fifth += any(hits[:5])
+        ideal = sum(1 / math.log2(place + 2) for place in range(min(10, len(one.right))))
+        gain += sum(hit / math.log2(place + 2) for place, hit in enumerate(hits[:10])) / ideal
+    interval = proportion(first, len(asked))
+    return {
+        f"{name}.recall_at_1": round(first / len(asked), 4),
+        f"{name}.low": round(interval.low, 4),
+        f"{name}.high": round(interval.high, 4),
+        f"{name}.recall_at_5": round(fifth / len(asked), 4),
+        f"{name}.ndcg_at_10": round(gain / len(asked), 4),
+    }
+
+
+def _documents(found: Candidates, settings: SearchSettings) -> list[str]:
+    """The documents of the best passages, each once."""
+    hits = best(found, len(found.rows), settings)
+    return list(dict.fromkeys(hit.chunk.source.document for hit in hits))
+
+
+def _kept() -> tuple[dict[str, Json], dict[str, Json]]:
+    path = RESULTS / "retrieval.json"
+    if not path.is_file():
+        return {}, {}
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    return kept["figures"], kept["notes"]
+
+
+if __name__ == "__main__":
+    main()

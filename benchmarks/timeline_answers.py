@@ -1,0 +1,73 @@
+"""Answers to the timeline's questions: a field of the passage, or what a language model reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from metier.protocols import LanguageModel
+from metier.retrieval.aliases import folded
+from metier.store import Project
+from metier.types import GenerateConfig, Hit, Json, Message, content_hash
+
+ASKS = {
+    "platforms": r"platforms?",
+    "tactics": r"tactics?",
+    "replaced_by": r"replaced|superseded",
+    "country": r"country|attributed",
+    "also_called": r"alias(?:es)?|synonyms?|other names|also called",
+    "name": r"called|names?",
+}
+"""Words that ask for a field; the first that is found counts, so the broadest stands last."""
+INSTRUCTION = (
+    "Answer the question from the passage alone. Give only the name or the list, nothing else."
+)
+
+
+def read_field(question: str, hits: Sequence[Hit]) -> str | None:
+    """What the first hit has in the field that the question asks for; None when it has none."""
+    field = next(
+        (name for name, words in ASKS.items() if re.search(rf"\b(?:{words})\b", question, re.I)),
+        None,
+    )
+    value = hits[0].metadata.get(field) if field is not None and hits else None
+    if not value:
+        return None
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def right(answer: str | None, gold: Json) -> bool:
+    """A name must be the same but for case and punctuation; a list must have the same items."""
+    if answer is None or gold is None:
+        return answer is None and gold is None
+    if isinstance(gold, list):
+        said = folded(answer)
+        # Names may hold commas, so the items are looked for, and nothing may be left over.
+        for item in sorted(map(folded, map(str, gold)), key=len, reverse=True):
+            if item not in said:
+                return False
+            said = said.replace(item, "", 1)
+        return said in ("", "and")
+    return folded(answer) == folded(str(gold))
+
+
+class ModelReader:
+    """A language model that reads one passage for one question; each answer is kept."""
+
+    def __init__(self, load: Callable[[], LanguageModel], project: Project) -> None:
+        self._load = load
+        self._project = project
+        self._kept: dict[str, Json] = project.items("timeline-answers")
+
+    def read(self, asked: Sequence[tuple[str, str]]) -> list[str]:
+        """The answer to each (question, passage)."""
+        keys = [content_hash(list(one)) for one in asked]
+        for key, (question, passage) in zip(keys, asked, strict=True):
+            if key not in self._kept:
+                shown = f"{INSTRUCTION}\n\nPassage:\n{passage}\n\nQuestion: {question}"
+                config = GenerateConfig(max_new_tokens=48)
+                text = self._load().generate([(Message("user", shown),)], config)[0].text
+                self._kept[key] = text
+                self._project.add_items("timeline-answers", {key: text})
+                print(f"{question} -> {text!r}", flush=True)
+        return [str(self._kept[key]) for key in keys]

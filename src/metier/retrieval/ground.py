@@ -1,0 +1,141 @@
+"""Finds what each sentence of an answer rests on, from the texts alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from metier.origin import quoted_span
+from metier.protocols import SupportChecker
+from metier.retrieval.claims import Claim, as_claim, is_sentence, parse_claim
+from metier.retrieval.features import compare
+from metier.retrieval.sentences import sentences
+from metier.types import Grounding, GroundingChunk, GroundSettings, Hit, Support
+
+_RANK = 0.01
+"""Confidence that a passage's place in the search is worth: it decides between equals only."""
+
+
+class Grounded(NamedTuple):
+    """An answer after the check, and what it rests on."""
+
+    text: str
+    """As it was, or without its unsupported sentences; "" when none is left."""
+    grounding: Grounding
+
+
+def ground(
+    question: str,
+    answer: str,
+    *,
+    hits: Sequence[Hit],
+    checker: SupportChecker,
+    settings: GroundSettings | None = None,
+) -> Grounded:
+    """Check every sentence of the answer against every passage; cite where it is said.
+
+    A short answer is checked as the answer to its question. What the model or a passage says about
+    sources counts for nothing: a passage is cited for what it says on the matter alone.
+    """
+    settings = settings or GroundSettings()
+    segments = _segments(question, answer)
+    scores = _scores(segments, hits, checker)
+    supports = tuple(
+        _support(segment, row, hits=hits, settings=settings)
+        for segment, row in zip(segments, scores, strict=True)
+    )
+    chunks = tuple(_shown(hit) for hit in hits)
+    if settings.policy == "drop":
+        answer, supports = _without_unsupported(answer, supports)
+    elif settings.policy == "keep":
+        supports = tuple(one for one in supports if one.verdict == "supported")
+    return Grounded(answer, Grounding((question,) if question else (), chunks, supports))
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    start: int
+    end: int
+    claim: str
+
+
+def _segments(question: str, answer: str) -> list[_Segment]:
+    """Sentences of the answer; a short answer is one segment, read behind its question."""
+    whole = answer.strip()
+    if not whole:
+        return []
+    start = answer.index(whole)
+    bounds = [(start, start + len(whole))]
+    if is_sentence(whole):
+        bounds = sentences(answer)
+    return [_Segment(a, b, as_claim(question, answer[a:b])) for a, b in bounds]
+
+
+def _scores(
+    segments: Sequence[_Segment], hits: Sequence[Hit], checker: SupportChecker
+) -> list[list[float]]:
+    """For each segment, how sure the checker is of each passage."""
+    pairs = [(segment.claim, hit.chunk.text) for segment in segments for hit in hits]
+    flat = checker.support(pairs) if pairs else []
+    width = len(hits)
+    return [flat[place * width : (place + 1) * width] for place in range(len(segments))]
+
+
+def _support(
+    segment: _Segment, scores: Sequence[float], *, hits: Sequence[Hit], settings: GroundSettings
+) -> Support:
+    order = sorted(range(len(scores)), key=lambda place: place * _RANK - scores[place])
+    cited = [place for place in order if scores[place] >= settings.threshold]
+    cited = cited[: settings.citations]
+    if not cited:
+        sure = max(scores, default=0.0)
+        return Support(segment.start, segment.end, (), sure, verdict="unsupported")
+    claim = parse_claim(segment.claim)
+    bounds = [_said_at(claim, hits[place].chunk.text) for place in cited]
+    return Support(
+        start=segment.start,
+        end=segment.end,
+        chunks=tuple(cited),
+        confidence=scores[cited[0]],
+        quotes=tuple(
+            quoted_span(hits[place].chunk, start, end)
+            for place, (start, end) in zip(cited, bounds, strict=True)
+        ),
+        words=tuple(
+            hits[place].chunk.text[start:end]
+            for place, (start, end) in zip(cited, bounds, strict=True)
+        ),
+        verdict="supported",
+    )
+
+
+def _said_at(claim: Claim, passage: str) -> tuple[int, int]:
+    """The statement's own words where the passage has them, else the sentence that says it."""
+    found = compare(claim, passage)
+    quote = found.quote
+    if claim.kind == "statement" and quote is not None and quote.kind != "fuzzy":
+        return quote.start, quote.end
+    return found.start, found.end
+
+
+def _shown(hit: Hit) -> GroundingChunk:
+    chunk = hit.chunk
+    return GroundingChunk(chunk.id, chunk.text, chunk.source, chunk.title, hit.uri, hit.tier)
+
+
+def _without_unsupported(
+    answer: str, supports: Sequence[Support]
+) -> tuple[str, tuple[Support, ...]]:
+    """The answer's supported sentences with the blanks behind them, and their new places."""
+    text = ""
+    kept: list[Support] = []
+    for place, support in enumerate(supports):
+        if support.verdict != "supported":
+            continue
+        last = place + 1 == len(supports)
+        until = len(answer) if last else supports[place + 1].start
+        start = len(text)
+        kept.append(replace(support, start=start, end=start + support.end - support.start))
+        text += answer[support.start : until]
+    return text.rstrip(), tuple(kept)

@@ -1,0 +1,211 @@
+"""A versioned store of passages that is searched by meaning and by words, while it changes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from metier.errors import DataError, StorageError
+from metier.protocols import Embedder
+from metier.retrieval.encoding import encode_passages, encode_texts
+from metier.retrieval.rehearsal import Rehearsed, rehearse
+from metier.retrieval.rows import condition, quoted, schema, to_table
+from metier.retrieval.search import Question, best, candidates
+from metier.retrieval.table import create_table, index_words, open_table
+from metier.retrieval.words import recognise, terms
+from metier.store import write_text
+from metier.types import Hit, Passage, Scope, SearchSettings
+
+if TYPE_CHECKING:
+    import lance
+
+FORMAT = 1
+TABLE, NOTES = "chunks.lance", "index.json"
+_BATCH = 512
+
+
+class Index:
+    """Passages in a folder; each change is one commit, and every search sees the newest.
+
+    Another process may write while this one reads. ``Retriever`` is the contract it keeps.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        embedder: Embedder,
+        settings: SearchSettings,
+        *,
+        today: Callable[[], str] = lambda: date.today().isoformat(),
+    ) -> None:
+        """Use ``create`` or ``open``. ``today`` says which date "valid now" means."""
+        self.path = path
+        self.settings = settings
+        self._embedder = embedder
+        self._today = today
+        self._table: lance.LanceDataset = open_table(path / TABLE)
+
+    @classmethod
+    def create(
+        cls, path: Path, embedder: Embedder, *, settings: SearchSettings | None = None
+    ) -> Index:
+        """An empty store in a new folder; ``StorageError`` when there is one already."""
+        if (path / TABLE).exists():
+            raise StorageError(
+                f"there is an index in {path} already; open it, or delete the folder"
+            )
+        path.mkdir(parents=True, exist_ok=True)
+        dimensions = embedder.embed(["dimensions"]).shape[1]
+        create_table(path / TABLE, schema(dimensions).empty_table())
+        settings = settings or SearchSettings()
+        index = cls(path, embedder, settings)
+        index._keep_notes()
+        return index
+
+    @classmethod
+    def open(cls, path: Path, embedder: Embedder) -> Index:
+        """The store in that folder; the embedder must be the one that it was made with."""
+        notes = _notes(path)
+        if notes["embedder"] != embedder.name:
+            raise DataError(
+                f"the index in {path} was made with the embedder {notes['embedder']!r}, not "
+                f"{embedder.name!r}; open it with that one, or build it again"
+            )
+        return cls(path, embedder, SearchSettings(**notes["settings"]))
+
+    @property
+    def version(self) -> int:
+        """Grows with each change."""
+        return int(self._newest().version)
+
+    def __len__(self) -> int:
+        """The number of passages."""
+        return int(self._newest().count_rows())
+
+    def upsert(self, passages: Iterable[Passage]) -> int:
+        """Put passages in, in place of all that the store has of their documents; how many.
+
+        One commit: a search sees the documents before or after, never a part of them. Raises
+        ``DataError`` when two passages have one id, which is what two documents of one id give.
+        """
+        new = list(passages)
+        _check_ids(new)
+        if not new:
+            return 0
+        if not self.settings.language:
+            language = recognise(passage.chunk.text for passage in new[:_BATCH])
+            self.settings = dataclasses.replace(self.settings, language=language or "none")
+            self._keep_notes()
+        documents = sorted({passage.document for passage in new})
+        rows = to_table(new, encode_passages(new, self._embedder, self.settings))
+        table = self._newest()
+        (
+            table.merge_insert("id")
+            .when_matched_update_all()
+            .when_not_matched_insert_all()
+            .when_not_matched_by_source_delete(_among("document", documents))
+            .execute(rows)
+        )
+        index_words(self._newest())
+        return len(new)
+
+    def delete(self, documents: Collection[str]) -> int:
+        """Take these documents out; how many passages that were. Unknown ids are no error."""
+        table = self._newest()
+        before = table.count_rows()
+        if documents:
+            table.delete(_among("document", sorted(documents)))
+        return int(before - self._newest().count_rows())
+
+    def documents(self) -> set[str]:
+        """The ids of all documents in the store."""
+        return set(self._newest().to_table(columns=["document"])["document"].to_pylist())
+
+    def search(
+        self, questions: Sequence[str], k: int = 5, *, scope: Scope | None = None
+    ) -> list[list[Hit]]:
+        """At most ``k`` hits for each question, the best first; none when nothing is in scope."""
+        table = self._newest()
+        if not questions or not table.count_rows():
+            return [[] for _ in questions]
+        where = condition(scope or Scope(), self._today())
+        read = encode_texts(self._embedder, questions)
+        count = max(self.settings.candidates, k)
+        hits = []
+        for question, vector, tokens in zip(questions, read.vectors, read.tokens, strict=True):
+            asked = Question(vector, tokens, terms(question, self.settings.language))
+            found = candidates(table, asked, count=count, where=where)
+            hits.append(best(found, k, self.settings))
+        return hits
+
+    def learn_weights(self, *, questions: int = 200, seed: int = 0) -> Rehearsed | None:
+        """Choose how much to trust each search from the passages themselves, and keep that.
+
+        None, and nothing changed, when there are too few passages to learn from.
+        """
+        table = self._newest()
+        learnt = rehearse(table, self._embedder, self.settings, questions=questions, seed=seed)
+        if learnt is not None:
+            self.settings = learnt.settings
+            self._keep_notes()
+        return learnt
+
+    def _newest(self) -> lance.LanceDataset:
+        self._table.checkout_latest()  # type: ignore[no-untyped-call]  # lance's own
+        return self._table
+
+    def _keep_notes(self) -> None:
+        notes = {
+            "format": FORMAT,
+            "embedder": self._embedder.name,
+            "settings": dataclasses.asdict(self.settings),
+        }
+        write_text(self.path / NOTES, json.dumps(notes, indent=1) + "\n")
+
+
+def _check_ids(passages: Sequence[Passage]) -> None:
+    counts = Counter(passage.chunk.id for passage in passages)
+    twice = next((id for id, count in counts.items() if count > 1), None)
+    if twice is not None:
+        same = [passage for passage in passages if passage.chunk.id == twice]
+        named = ", ".join(repr(one.uri or one.chunk.title or one.chunk.text[:40]) for one in same)
+        raise DataError(
+            f"two documents have the id {same[0].document!r} ({named}), so their passage "
+            f"{twice!r} could not be told apart; give each document an id of its own"
+        )
+
+
+def _among(column: str, values: Iterable[str]) -> str:
+    return f"{column} IN ({', '.join(quoted(value) for value in values)})"
+
+
+def _notes(path: Path) -> dict[str, Any]:
+    try:
+        notes: dict[str, Any] = json.loads((path / NOTES).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StorageError(f"there is no index in {path}; build it first") from None
+    except ValueError as error:
+        raise StorageError(f"{path / NOTES} cannot be read ({error}); build it again") from error
+    if notes.get("format") != FORMAT:
+        raise StorageError(
+            f"the index in {path} has format {notes.get('format')}, this metier reads {FORMAT}; "
+            "build it again"
+        )
+    return notes
+
+
+def batches(passages: Iterable[Passage], size: int = _BATCH) -> Iterator[list[Passage]]:
+    """Passages in lists of about ``size`` that never cut a document in two."""
+    batch: list[Passage] = []
+    for passage in passages:
+        if len(batch) >= size and passage.document != batch[-1].document:
+            yield batch
+            batch = []
+        batch.append(passage)
+    if batch:
+        yield batch

@@ -1,0 +1,72 @@
+"""A search that knows whom a question names and which day it asks about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from metier.protocols import Retriever
+from metier.retrieval.aliases import AliasTable
+from metier.retrieval.dates import check_as_of, date_asked
+from metier.types import Hit, Scope
+
+_WIDER = 4
+"""How many times ``k`` is looked at when passages of other entities must name the one asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedRetriever:
+    """Limits each search to the entities that its question names, and to the day it names.
+
+    A question that names an entity finds what is about it under any of its names, then what
+    mentions it, and nothing else: an odd name (``Dragonfly``) pulls in no insects. A question
+    that names none is searched as it is. What the given scope says goes before what the question
+    says.
+    """
+
+    inner: Retriever
+    names: AliasTable
+    releases: Mapping[str, str] = field(default_factory=dict)
+    """Dates of names that a question may use for them: ``{"v12": "2022-10-25"}``."""
+    earliest: str | None = None
+    """The day before which there was nothing; to ask as of an earlier one raises ``DataError``."""
+
+    def search(
+        self, questions: Sequence[str], k: int = 5, *, scope: Scope | None = None
+    ) -> list[list[Hit]]:
+        """At most ``k`` hits for each question; ``DataError`` for a day before everything."""
+        return [self._search_one(question, k, scope or Scope()) for question in questions]
+
+    def scope_of(self, question: str, scope: Scope | None = None) -> Scope:
+        """The scope with what the question itself says about whom and when."""
+        given = scope or Scope()
+        as_of = given.as_of or date_asked(question, self.releases)
+        if as_of is not None:
+            as_of = check_as_of(as_of, self.earliest)
+        found = [entity for mention in self.names.link(question) for entity in mention.entities]
+        return replace(given, as_of=as_of, entities=given.entities or tuple(dict.fromkeys(found)))
+
+    def _search_one(self, question: str, k: int, given: Scope) -> list[Hit]:
+        scope = self.scope_of(question, given)
+        if not scope.entities:
+            return self.inner.search([question], k, scope=scope)[0]
+        hits = self.inner.search([question], k, scope=scope)[0]
+        if len(hits) == k or given.entities:
+            return hits
+        return hits + self._mentioning(question, k - len(hits), scope, hits)
+
+    def _mentioning(self, question: str, k: int, scope: Scope, hits: Sequence[Hit]) -> list[Hit]:
+        """Passages about others, or about nobody, that mention the entities by name."""
+        known = {hit.chunk.id for hit in hits}
+        wide = replace(scope, entities=())
+        found = self.inner.search([self.names.expand(question)], _WIDER * k, scope=wide)[0]
+        least = min((hit.score for hit in hits), default=None)
+        kept = [hit for hit in found if hit.chunk.id not in known and self._names_one(hit, scope)]
+        # Scores of two searches do not compare; those of the second come after, so they are less.
+        return [
+            hit if least is None else replace(hit, score=min(hit.score, least)) for hit in kept[:k]
+        ]
+
+    def _names_one(self, hit: Hit, scope: Scope) -> bool:
+        mentions = self.names.link(f"{hit.chunk.title}. {hit.chunk.text}")
+        return any(entity in scope.entities for one in mentions for entity in one.entities)

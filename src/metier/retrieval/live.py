@@ -1,0 +1,83 @@
+"""Takes a stream's updates into a store while others search it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from metier.errors import StorageError
+from metier.protocols import Progress, silent
+from metier.store import write_text
+from metier.types import Document, Passage, Update
+
+
+class Store(Protocol):
+    """A store that changes while it is searched, such as ``Index``."""
+
+    def upsert(self, passages: Iterable[Passage]) -> int:
+        """Put documents in, in place of what had their ids."""
+        ...
+
+    def delete(self, documents: Collection[str]) -> int:
+        """Take documents out."""
+        ...
+
+
+def follow(
+    store: Store,
+    batches: Iterable[Sequence[Update]],
+    *,
+    passages: Callable[[Document], Sequence[Passage]],
+    position: Path,
+    progress: Progress = silent,
+) -> int:
+    """Take in each batch as it comes, until there are no more; how many updates that were.
+
+    ``batches`` comes from ``StreamSource.updates(..., after=resume(position))``. The position is
+    written after the batch stands in the store: after a kill the last batch is taken in again,
+    which changes nothing.
+    """
+    done = 0
+    for batch in batches:
+        apply(store, batch, passages)
+        if batch:
+            write_text(position, f"{batch[-1].position}\n")
+        done += len(batch)
+        progress(done, None, "updates")
+    return done
+
+
+def apply(
+    store: Store, batch: Sequence[Update], passages: Callable[[Document], Sequence[Passage]]
+) -> None:
+    """One batch; of several updates of a document only the last counts.
+
+    A document of which nothing is left after cleaning is taken out, as its old text no longer is
+    what it says.
+    """
+    last = {update.id: update for update in batch}
+    cut = {
+        id: passages(update.document) if update.document is not None else ()
+        for id, update in last.items()
+    }
+    gone = [id for id, found in cut.items() if not found]
+    # Deletes first: what must not be seen any more waits for no embedding.
+    if gone:
+        store.delete(gone)
+    new = [passage for found in cut.values() for passage in found]
+    if new:
+        store.upsert(new)
+
+
+def resume(position: Path) -> int:
+    """The position that ``follow`` kept there; 0 when there is none yet."""
+    try:
+        return int(position.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return 0
+    except (OSError, ValueError) as error:
+        raise StorageError(
+            f"{position}: no position can be read ({error}); delete it to read the stream from its "
+            "start, which does no harm"
+        ) from error

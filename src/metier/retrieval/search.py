@@ -1,0 +1,119 @@
+"""One question against the table: what each search finds, scored by all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from metier.retrieval.fuse import joined_scores
+from metier.retrieval.rows import SHOWN, Row, to_hit
+from metier.retrieval.tokens import late_interaction
+from metier.types import Hit, SearchSettings
+
+if TYPE_CHECKING:
+    import lance
+    import numpy as np
+    from numpy.typing import NDArray
+
+_LONGEST_QUESTION = 256
+"""Distinct words, and tokens, of a question that are compared; a longer one is a document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is read from a question."""
+
+    vector: NDArray[np.float32]
+    tokens: NDArray[np.float32]
+    """Shape (tokens, dimensions)."""
+    terms: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The passages that one of the searches found, in no order."""
+
+    rows: Sequence[Row]
+    scores: Mapping[str, NDArray[np.float64]]
+    """By part, shape (candidates,): every part scores every candidate."""
+    ranks: Mapping[str, Mapping[str, int]]
+    """By part: place in its own list, from 1, by passage id."""
+
+
+def weights(settings: SearchSettings) -> dict[str, float]:
+    """Each part's weight by its name in ``Hit.ranks``."""
+    return {"vector": settings.vector, "text": settings.text, "tokens": settings.tokens}
+
+
+def best(found: Candidates, k: int, settings: SearchSettings) -> list[Hit]:
+    """The ``k`` best candidates by their joined score, the best first."""
+    import numpy as np
+
+    joined = joined_scores(found.scores, weights(settings))
+    # Stable, so that equal scores keep the order of the searches.
+    order = np.argsort(-joined, kind="stable")[:k]
+    return [
+        to_hit(row, float(joined[place]), _places(found, row["id"]))
+        for place, row in ((place, found.rows[place]) for place in order)
+    ]
+
+
+def candidates(
+    table: lance.LanceDataset, question: Question, *, count: int, where: str
+) -> Candidates:
+    """The ``count`` best by vector and by words, among the rows that the condition allows."""
+    import numpy as np
+
+    near = _nearest(table, question.vector, count, where)
+    matching = _matching(table, question.terms, count, where)
+    rows = list({row["id"]: row for row in (*near, *matching)}.values())
+    words: dict[str, float] = {row["id"]: row["_score"] for row in matching}
+    # What full text's list does not hold has at most the list's last score; when the list is
+    # not full, it has no word of the question.
+    least = matching[-1]["_score"] if len(matching) == count else 0.0
+    scores = {
+        "vector": np.array([float(question.vector @ row["vector"]) for row in rows]),
+        "text": np.array([words.get(row["id"], least) for row in rows]),
+    }
+    tokens = [row["tokens"] for row in rows]
+    if len(question.tokens) and any(tokens):
+        scores["tokens"] = late_interaction(question.tokens[:_LONGEST_QUESTION], tokens)
+    ranks = {"vector": _ranks(near), "text": _ranks(matching)}
+    return Candidates(rows, scores, ranks)
+
+
+def _ranks(found: Sequence[Row]) -> dict[str, int]:
+    return {row["id"]: place for place, row in enumerate(found, 1)}
+
+
+def _places(found: Candidates, id: str) -> dict[str, int]:
+    return {part: ranks[id] for part, ranks in found.ranks.items() if id in ranks}
+
+
+def _nearest(
+    table: lance.LanceDataset, vector: NDArray[np.float32], count: int, where: str
+) -> list[Row]:
+    nearest = {"column": "vector", "q": vector, "k": count, "metric": "dot"}
+    return _rows(table, where, "_distance", nearest=nearest)
+
+
+def _matching(table: lance.LanceDataset, words: Sequence[str], count: int, where: str) -> list[Row]:
+    distinct = list(dict.fromkeys(words))[:_LONGEST_QUESTION]
+    if not distinct:
+        return []
+    query = {"columns": ["terms"], "query": " ".join(distinct)}
+    return _rows(table, where, "_score", full_text_query=query, limit=count)
+
+
+def _rows(table: lance.LanceDataset, where: str, score: str, **query: Any) -> list[Row]:
+    import numpy as np
+
+    columns = [*SHOWN, "vector", "tokens", score]
+    found = table.scanner(columns=columns, filter=where, prefilter=True, **query).to_table()
+    rows: list[Row] = found.drop_columns(["vector"]).to_pylist()
+    if rows:
+        flat = found["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        for row, vector in zip(rows, np.split(flat, len(rows)), strict=True):
+            row["vector"] = vector
+    return rows

@@ -1,0 +1,23 @@
+"""Passages and stores for the tests of retrieval."""
+
+from metier.models.fake import FakeEmbedder
+from metier.retrieval.index import Index
+from metier.types import Chunk, Passage, Span
+
+
+def passage(document, text, *, number=0, title="", **more):
+    """A passage that is its whole document."""
+    chunk = Chunk(f"{document}#{number}", text, 0, len(text), Span(document, 0, len(text)), title)
+    return Passage(chunk, **more)
+
+
+def store(path, *passages, settings=None):
+    """A store with a fake embedder and these passages."""
+    index = Index.create(path, FakeEmbedder(), settings=settings)
+    index.upsert(passages)
+    return index
+
+
+def found(index, question, k=5, **more):
+    """The ids of the documents found for one question, the best first."""
+    return [hit.chunk.source.document for hit in index.search([question], k, **more)[0]]
