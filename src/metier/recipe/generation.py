@@ -74,6 +74,7 @@ class GenerateSettings(Section):
     subject: str = "$title"
     """How questions call a document: ``$title`` and its columns or properties may be used."""
     menu: MenuSettings = MenuSettings()
+    """What a model writes for each chunk, by kind."""
     patterns: Annotated[int, Field(ge=0)] = 4
     """Questions for each chunk about facts that are found by their form, without a model."""
     rules: tuple[PatternSettings, ...] = ()
