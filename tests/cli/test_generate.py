@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.cli.console import call, refused
+from tests.cli.console import call
 
 RECIPE = """name = "papers"
 [[sources]]
@@ -90,12 +90,20 @@ def test_affected_lists_what_holds_a_document(papers):
     assert printed("affected", "nobody", ".", "--json")["datasets"] == []
 
 
+def mistake(*arguments):
+    """The last line of a command that must end with exit code 2; progress stands before it."""
+    done = call("generate", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert "Traceback" not in done.err
+    return done.err.partition("error: ")[2]
+
+
 def test_mistakes_are_told(papers):
-    assert "sharegpt" in refused("generate", "export", "x.jsonl", ".", "--form", "xml")
+    assert "sharegpt" in mistake("export", "x.jsonl", ".", "--form", "xml")
     broken = RECIPE + "[[generate.rules]]\nfind = '('\nquestion = 'what'\n"
     (papers / "metier.toml").write_text(broken)
-    assert "is no regular expression" in refused("generate", ".")
+    assert "is no regular expression" in mistake(".")
     (papers / "metier.toml").write_text(RECIPE.replace("[generate]", "[generate]\ndollars = 5.0"))
-    assert "no price" in refused("generate", ".")
+    assert "no price" in mistake(".")
     (papers / "metier.toml").write_text(RECIPE.replace("patterns", "paterns"))
-    assert "did you mean `patterns`" in refused("generate", ".")
+    assert "did you mean `patterns`" in mistake(".")

@@ -208,3 +208,23 @@ def test_killed_at_any_moment_it_asks_no_answered_request_again(serve, tmp_path)
     bodies = [json.dumps(one, sort_keys=True) for one in seen[: len(seen) - whole.report.asked]]
     # What was under way at a kill had no answer yet: at most the two connections of each kill.
     assert len(bodies) - len(set(bodies)) <= 4
+
+
+@pytest.mark.models
+def test_the_embedded_model_teaches_behind_the_official_protocol(serve):
+    from metier.models.registry import LocalModels
+    from tests.models.server import app_around
+
+    local = LocalModels()
+    name = "smollm2-135m-instruct"
+    url = serve(app_around(local.language_model(name)))
+    one_line = f"openai:{name}@{url}"
+    chosen = GenerationPlan(one_line, one_line, menu={"factual": 1, "summary": 1})
+    made = metier.docs_to_qa(documents(), chosen, models=local)
+    assert made.report.asked >= 4
+    assert made.report.failed == 0
+    assert sum(row.provenance.generator == "pattern" for row in made.accepted) >= 4
+    by_model = [row for row in (*made.accepted, *made.rejected) if row.provenance.prompt]
+    assert len(by_model) == 4
+    assert all(row.provenance.generator == one_line for row in by_model)
+    assert all(row.dropped or all(v.passed for v in row.verdicts) for row in by_model)
