@@ -28,8 +28,8 @@ from benchmarks.recording import RESULTS, record
 from benchmarks.retrieval_sets import Asked, Set, medquad, scotus, squad
 from metier.models.registry import LocalModels
 from metier.protocols import TokenEmbedder
-from metier.retrieval.index import Index, batches
 from metier.retrieval.encoding import encode_texts
+from metier.retrieval.index import Index, batches
 from metier.retrieval.search import Candidates, Question, best, candidates
 from metier.retrieval.table import open_table
 from metier.retrieval.words import terms

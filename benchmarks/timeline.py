@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import argparse
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -87,7 +87,9 @@ def main() -> None:
         reader = ModelReader(lambda: models.language_model(EMBEDDED_MODEL), project)
         figures |= _answers(linked, asked, passages, reader, options.model_questions)
     if options.record:
-        record("timeline", figures, notes=_notes(options, passages, asked))
+        missed = figures["retrieval_as_of"].pop("missed")
+        notes = {**_notes(options, passages, asked), "missed": missed}
+        record("timeline", dict(_flat(figures)), notes=notes)
 
 
 def _index(path: Path, passages: Sequence[Passage], embedder: Embedder) -> Index:
@@ -254,6 +256,16 @@ def _mixed(asked: Sequence[Question], seed: int) -> list[Question]:
 
 def _share(count: int, n: int) -> dict[str, Json]:
     return serial.to_json(proportion(count, n))  # type: ignore[no-any-return]
+
+
+def _flat(figures: Mapping[str, Json], stem: str = "") -> Iterator[tuple[str, Json]]:
+    """Dotted keys; a share's value stands under the share's own name."""
+    for key, value in figures.items():
+        name = stem if key == "value" else f"{stem}.{key}" if stem else key
+        if isinstance(value, dict):
+            yield from _flat(value, name)
+        else:
+            yield name, round(value, 4) if isinstance(value, float) else value
 
 
 def _share_of(found: Json) -> dict[str, Json]:

@@ -46,6 +46,13 @@ FIGURES: Mapping[str, tuple[Figure, ...]] = {
         Figure("1 GB of CSV: whole ingest, as a multiple of pandas' reading", "ratio_pandas"),
         Figure("1 GB of CSV: reading alone, the same", "source.ratio_pandas"),
     ),
+    "timeline": (
+        Figure("as-of questions: the right version first", "retrieval_as_of", "{:.1%}"),
+        Figure("the same without linking names", "retrieval_day_without_linking", "{:.1%}"),
+        Figure("as-of questions: right answers, fields read", "answer_as_of", "{:.1%}"),
+        Figure("as-of questions: the same with the right passage", "oracle", "{:.1%}"),
+        Figure("names of threat actors resolved", "alias_resolution", "{:.1%}"),
+    ),
     "import": (
         Figure("`import metier`, seconds", "import_metier.seconds"),
         Figure("`metier --help`, seconds", "help.seconds"),

@@ -57,6 +57,10 @@ class DataError(UserError):
     """The data was read, but a stage cannot work with it."""
 
 
+class DoesNotFitError(DataError):
+    """A rung cannot be built from this much data; a run leaves it out and says so."""
+
+
 class ModelNotFoundError(UserError):
     """A model's name resolves to no weights."""
 

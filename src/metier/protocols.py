@@ -154,7 +154,8 @@ class FitContext:
     seed: int = 0
     fitted: Mapping[str, tuple[Candidate, Path]] = field(default_factory=dict)
     """Rungs built earlier in this run, for methods that combine them: those with a setting
-    ``members``, which names them or, when empty, means all."""
+    ``members``, which names them or, when empty, means all, or with a setting ``adapter``, which
+    names one."""
     corpus: Corpus | None = None
     """The documents, without those that the test items were made from."""
     progress: Progress = silent

@@ -37,7 +37,7 @@ def test_a_new_document_is_found_and_a_deleted_one_never_again(index, tmp_path):
     path, position = tmp_path / "s.jsonl", tmp_path / "position"
     lines(path, {"id": "new", "text": "A new text about mountains."})
     assert taken(index, path, position) == 1
-    assert found(index, "mountains", 1) == ["new"]
+    assert "new" in found(index, "mountains")
     lines(path, {"op": "delete", "id": "new"}, {"id": "old", "text": "It is about lakes now."})
     assert taken(index, path, position) == 2
     assert found(index, "mountains rivers lakes") == ["old"]

@@ -2,8 +2,10 @@
 
 import pytest
 
-from metier.errors import DataError
+from metier.errors import DataError, RecipeError
 from metier.protocols import Source
+from metier.recipe import read_recipe
+from metier.settings import check_settings
 from metier.sources import TableSource
 from metier.sources.described import Description, describe, described
 from metier.types import Document
@@ -64,3 +66,39 @@ def test_a_column_that_is_missing_is_named():
 
 def test_a_source_of_which_nothing_is_said_stays_as_it_is(table):
     assert described(table, Description()) is table
+
+
+RECIPE = """
+name = "versions"
+{cleaning}
+[[sources]]
+kind = "table"
+path = "rows.csv"
+entity = "key"
+valid_from = "since"
+snapshots = true
+
+[task]
+kind = "classification"
+instruction = "Which?"
+label = "key"
+"""
+
+
+def test_versions_and_duplicates_do_not_go_together(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    recipe = tmp_path / "metier.toml"
+    recipe.write_text(RECIPE.format(cleaning=""), encoding="utf-8")
+    with pytest.raises(RecipeError, match=r"valid_from: versions of one text look like duplicates"):
+        check(recipe)
+    off = "[cleaning]\nexact_duplicates = false\nnear_duplicates = 0"
+    recipe.write_text(RECIPE.format(cleaning=off), encoding="utf-8")
+    check(recipe)
+    recipe.write_text(recipe.read_text().replace('valid_from = "since"', ""), encoding="utf-8")
+    with pytest.raises(RecipeError, match="snapshots: needs `valid_from`"):
+        check(recipe)
+
+
+def check(path):
+    text = path.read_text(encoding="utf-8")
+    check_settings(read_recipe(path), text, str(path))

@@ -22,7 +22,7 @@ from metier.dataset.decontaminate import drop_overlapping, overlap
 from metier.dataset.split import fewer_rows
 from metier.decision.cost import with_cost
 from metier.decision.recommend import decide
-from metier.errors import EmptyStageError, StorageError
+from metier.errors import DoesNotFitError, EmptyStageError, StorageError
 from metier.evaluation.forgetting import retention
 from metier.evaluation.ledger import ask
 from metier.evaluation.scorecard import scorecard
@@ -189,7 +189,7 @@ class Pipeline:
 
     @cached_property
     def candidates(self) -> dict[str, Built]:
-        """Every rung of the recipe that the budget has room for, in the ladder's order."""
+        """Every rung that the budget and the data have room for, in the ladder's order."""
         built: dict[str, Built] = {}
         minutes = self.recipe.budget.minutes
         for rung in self.recipe.rungs:
@@ -197,7 +197,10 @@ class Pipeline:
             if minutes is not None and spent > minutes:
                 self.left_out[rung.rung] = f"the budget of {minutes:g} minutes was spent"
                 continue
-            built[rung.rung] = self._fit(rung, self.dataset, built)
+            try:
+                built[rung.rung] = self._fit(rung, self.dataset, built)
+            except DoesNotFitError as error:
+                self.left_out[rung.rung] = str(error)
         if not built:
             raise EmptyStageError("fit", {reason: 1 for reason in self.left_out.values()})
         return built
@@ -206,6 +209,8 @@ class Pipeline:
         recipe = self.recipe
         settings = rung_settings(rung)
         seen = fitted if "members" in settings else {}
+        if settings.get("adapter") in fitted:
+            seen = {settings["adapter"]: fitted[settings["adapter"]]}
         members = settings.get("members") or list(seen)
         inputs = {
             "metier": __version__,
@@ -355,7 +360,18 @@ class Pipeline:
                 shown = [rows[i] for i in built.candidate.train_examples]
                 against = f"examples shown by {name}"
                 found += tuple(self._overlaps(self.dataset.test, shown, against=against))
+            if built.candidate.method == "retrieve":
+                found += self._overlaps_with_index
         return found
+
+    @cached_property
+    def _overlaps_with_index(self) -> tuple[Overlap, ...]:
+        """Test items that stand in what can be looked up, where they stand there word for word.
+
+        A question that is its own passage would be found by its wording, not by its meaning.
+        """
+        passages = [(chunk.id, chunk.text) for chunk in self._learnable.chunks()]
+        return tuple(overlap(self.dataset.test, passages, against="index"))
 
     @cached_property
     def report(self) -> RunReport:

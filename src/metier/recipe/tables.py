@@ -250,17 +250,36 @@ class CurveSettings(Section):
     """Which rungs; the cheap ones by default."""
 
 
-DEFAULT_RUNGS = tuple(
-    RungSettings(method=method, name=name, **settings)
-    for name, method, settings in (
-        ("majority", "majority", {}),
-        ("tfidf", "tfidf", {}),
-        ("embedding", "embedding", {}),
-        ("zero-shot", "prompt", {}),
-        ("few-shot", "few_shot", {"selection": "random"}),
-        ("few-shot-nearest", "few_shot", {"selection": "nearest"}),
-        ("lora", "lora", {}),
-        ("blend", "blend", {"members": ["tfidf", "embedding", "lora"]}),
-    )
+def _ladder(*rungs: tuple[str, str, dict[str, Any]]) -> tuple[RungSettings, ...]:
+    return tuple(RungSettings(method=method, name=name, **own) for name, method, own in rungs)
+
+
+DEFAULT_RUNGS = _ladder(
+    ("majority", "majority", {}),
+    ("tfidf", "tfidf", {}),
+    ("embedding", "embedding", {}),
+    ("zero-shot", "prompt", {}),
+    ("few-shot", "few_shot", {"selection": "random"}),
+    ("few-shot-nearest", "few_shot", {"selection": "nearest"}),
+    ("lora", "lora", {}),
+    ("blend", "blend", {"members": ["tfidf", "embedding", "lora"]}),
 )
-"""The ladder of a recipe that names no rungs."""
+"""The ladder of a classification whose recipe names no rungs."""
+
+WRITTEN_RUNGS = _ladder(
+    ("zero-shot", "prompt", {}),
+    ("few-shot", "few_shot", {"selection": "random"}),
+    ("few-shot-nearest", "few_shot", {"selection": "nearest"}),
+    ("lora", "lora", {"replay": 0.1}),
+)
+"""The same where the answers are written."""
+
+KNOWLEDGE_RUNGS = _ladder(
+    ("closed-book", "prompt", {}),
+    ("long-context", "long_context", {}),
+    ("retrieve", "retrieve", {}),
+    ("retrieve-few-shot", "retrieve", {"shots": 3}),
+    ("tuned", "lora", {"documents": 1, "open_book": 0.3, "replay": 0.1}),
+    ("tuned-retrieve", "retrieve", {"adapter": "tuned"}),
+)
+"""The same where examples are questions about the documents."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
 from metier.recipe.generation import GenerateSettings
 from metier.recipe.tables import (
     DEFAULT_RUNGS,
+    KNOWLEDGE_RUNGS,
+    WRITTEN_RUNGS,
     BudgetSettings,
     ChunkSettings,
     CleaningSettings,
@@ -42,11 +44,25 @@ class Recipe(Section):
     split: SplitSettings = SplitSettings()
     model: ModelSettings = ModelSettings()
     rungs: tuple[RungSettings, ...] = DEFAULT_RUNGS
+    """When absent, the ladder that suits the kind of task."""
     retention: RetentionSettings = RetentionSettings()
     gates: GateSettings = GateSettings()
     budget: BudgetSettings = BudgetSettings()
     prices: PriceSettings = PriceSettings()
     curve: CurveSettings = CurveSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_ladder(cls, value: Any) -> Any:
+        if (
+            not isinstance(value, dict)
+            or "rungs" in value
+            or not isinstance(value.get("task"), dict)
+        ):
+            return value
+        if value["task"].get("kind") == "classification":
+            return value
+        return {**value, "rungs": KNOWLEDGE_RUNGS if "questions" in value else WRITTEN_RUNGS}
 
     @model_validator(mode="after")
     def _rung_names_differ(self) -> Recipe:

@@ -12,7 +12,7 @@ _QUESTION = re.compile(r"(?P<question>.*[?？])\s*(?P<answer>[^?？]*\S[^?？]*)
 _POLAR = re.compile(
     r"(?P<word>yes|no|ja|nein|sí)\b[\s,.;:!-]*(?P<rest>.*)", re.IGNORECASE | re.DOTALL
 )
-_LONGEST_ANSWER = 8
+_LONGEST_ANSWER = 20
 _SHORTEST_SENTENCE = 4
 """Words that say something, not those like "of"."""
 

@@ -65,7 +65,6 @@ def _compare_statement(claim: Claim, there: Reading) -> Comparison:
     whole = {word.stem for word in there.words}
     features = {
         "quoted": float(quote is not None and quote.kind != "fuzzy"),
-        "alike": quote.ratio if quote else 0.0,
         "cover": _cover(weights, whole),
         "cover_near": _cover(weights, window),
         "cover_best": covers[best],

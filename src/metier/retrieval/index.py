@@ -87,11 +87,12 @@ class Index:
         """The number of passages."""
         return int(self._newest().count_rows())
 
-    def upsert(self, passages: Iterable[Passage]) -> int:
+    def upsert(self, passages: Iterable[Passage], *, fresh: bool = False) -> int:
         """Put passages in, in place of all that the store has of their documents; how many.
 
         One commit: a search sees the documents before or after, never a part of them. Raises
-        ``DataError`` when two passages have one id, which is what two documents of one id give.
+        ``DataError`` when two passages have one id, which is what two documents of one id give;
+        ``fresh`` says that all documents are new, and finds a twin from an earlier call too.
         """
         new = list(passages)
         _check_ids(new)
@@ -102,6 +103,8 @@ class Index:
             self.settings = dataclasses.replace(self.settings, language=language or "none")
             self._keep_notes()
         documents = sorted({passage.document for passage in new})
+        if fresh:
+            self._check_new(documents)
         rows = to_table(new, encode_passages(new, self._embedder, self.settings))
         table = self._newest()
         (
@@ -154,6 +157,15 @@ class Index:
             self.settings = learnt.settings
             self._keep_notes()
         return learnt
+
+    def _check_new(self, documents: Sequence[str]) -> None:
+        twins = _among("document", documents)
+        known = self._newest().to_table(columns=["document"], filter=twins, limit=1)
+        if len(known):
+            raise DataError(
+                f"two documents have the id {known['document'][0].as_py()!r}; give each an id "
+                "of its own"
+            )
 
     def _newest(self) -> lance.LanceDataset:
         self._table.checkout_latest()  # type: ignore[no-untyped-call]  # lance's own

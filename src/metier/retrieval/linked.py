@@ -29,20 +29,22 @@ class LinkedRetriever:
     releases: Mapping[str, str] = field(default_factory=dict)
     """Dates of names that a question may use for them: ``{"v12": "2022-10-25"}``."""
     earliest: str | None = None
-    """The day before which there was nothing; to ask as of an earlier one raises ``DataError``."""
+    """The day before which there was nothing: a scope as of an earlier one raises ``DataError``; a
+    question that names one finds nothing, since it may not have meant it so."""
 
     def search(
         self, questions: Sequence[str], k: int = 5, *, scope: Scope | None = None
     ) -> list[list[Hit]]:
-        """At most ``k`` hits for each question; ``DataError`` for a day before everything."""
+        """At most ``k`` hits for each; ``DataError`` for a scope as of before everything."""
         return [self._search_one(question, k, scope or Scope()) for question in questions]
 
     def scope_of(self, question: str, scope: Scope | None = None) -> Scope:
         """The scope with what the question itself says about whom and when."""
         given = scope or Scope()
-        as_of = given.as_of or date_asked(question, self.releases)
-        if as_of is not None:
-            as_of = check_as_of(as_of, self.earliest)
+        if given.as_of is None:
+            as_of = date_asked(question, self.releases)
+        else:
+            as_of = check_as_of(given.as_of, self.earliest)
         found = [entity for mention in self.names.link(question) for entity in mention.entities]
         return replace(given, as_of=as_of, entities=given.entities or tuple(dict.fromkeys(found)))
 

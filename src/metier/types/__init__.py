@@ -36,7 +36,7 @@ from metier.types.dataset import (
     Task,
     TaskKind,
 )
-from metier.types.entities import Alias, Change, Evolution, Mention, Update, Version
+from metier.types.entities import Alias, Change, Evolution, Guide, Mention, Update, Version
 from metier.types.generation import (
     AuditResult,
     AuditVerdict,
@@ -89,6 +89,7 @@ __all__ = [
     "GroundSettings",
     "Grounding",
     "GroundingChunk",
+    "Guide",
     "Hit",
     "Holders",
     "IngestReport",

@@ -82,3 +82,14 @@ class Update:
     """Where to go on after it: a byte of the file, or the socket's count of lines."""
     document: Document | None = None
     """None for a delete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """What a store's documents say about whom they are about and since when; kept beside it."""
+
+    names: tuple[Alias, ...] = ()
+    common: tuple[str, ...] = ()
+    """Names that the documents use as plain words too."""
+    earliest: str | None = None
+    """The first day of the oldest document; None when one holds since always."""

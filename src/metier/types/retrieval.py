@@ -24,13 +24,13 @@ class Passage:
     uri: str = ""
     tier: str = ""
     tenant: str = ""
-    entity: str = ""
-    """The key of the one entity that the text is about; "" when it is about none or many."""
     valid_from: str | None = None
     """ISO 8601 date from which the text holds, inclusive; None for always."""
     valid_to: str | None = None
     """ISO 8601 date from which it holds no more, exclusive; None for still."""
     metadata: Mapping[str, Json] = field(default_factory=dict)
+    entity: str = ""
+    """The key of the one entity that the text is about; "" when it is about none or many."""
 
     @property
     def document(self) -> str:

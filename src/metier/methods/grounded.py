@@ -1,0 +1,91 @@
+"""Answers questions behind the passages that a retriever finds, and says which those were."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from metier.methods.asking import ModelAnswerer
+from metier.methods.classify import question
+from metier.methods.lora import conversation
+from metier.methods.open_book import open_book
+from metier.methods.prompt import prompt_for
+from metier.protocols import LanguageModel, Retriever
+from metier.types import Answer, Candidate, Chunk, Conversation, Grounding, GroundingChunk, Hit
+
+
+class GroundedAnswerer:
+    """Finds passages, shows them before the question, and answers with one model.
+
+    The candidate's settings ``k``, ``passage_tokens``, ``label_list``, ``role``, ``constrained``
+    and ``adapter`` say how; ``shots`` are solved examples to show before the passages.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        candidate: Candidate,
+        retriever: Retriever,
+        shots: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        self._model = model
+        self._candidate = candidate
+        self._retriever = retriever
+        self._shots = shots
+
+    def reading(self, retriever: Retriever) -> GroundedAnswerer:
+        """The same reader over another store; over an ``Oracle``, only its own errors are left."""
+        return GroundedAnswerer(self._model, self._candidate, retriever, self._shots)
+
+    def answer(self, batch: Sequence[Conversation]) -> list[Answer]:
+        """Answers with their passages in ``grounding``; one that finds none answers without."""
+        if not batch:
+            return []
+        questions = [question(one) for one in batch]
+        found = self._retriever.search(questions, int(self._candidate.settings["k"]))
+        shown = [[self._cut(hit.chunk) for hit in hits] for hits in found]
+
+        def lay_out(texts: Sequence[str]) -> list[Conversation]:
+            return [self._prompt(*one) for one in zip(shown, texts, strict=True)]
+
+        answers = ModelAnswerer(self._model, self._candidate, lay_out).answer(batch)
+        return [
+            grounded(answer, asked, hits)
+            for answer, asked, hits in zip(answers, questions, found, strict=True)
+        ]
+
+    def _cut(self, chunk: Chunk) -> Chunk:
+        room = int(self._candidate.settings["passage_tokens"])
+        return dataclasses.replace(chunk, text=self._model.truncate(chunk.text, room))
+
+    def _prompt(self, passages: Sequence[Chunk], text: str) -> Conversation:
+        task, settings = self._candidate.task, self._candidate.settings
+        behind = open_book(passages, text)
+        if settings["adapter"]:  # a tuned model is shown what it was tuned on
+            return conversation(task, behind)
+        return prompt_for(
+            task,
+            behind,
+            label_list=bool(settings["label_list"]),
+            role=bool(settings["role"]),
+            shots=self._shots,
+        )
+
+
+def grounded(answer: Answer, asked: str, hits: Sequence[Hit]) -> Answer:
+    """The answer with what was asked of the store and what it gave.
+
+    Supports (which segment rests on which chunk) are made from exactly these parts.
+    """
+    chunks = tuple(
+        GroundingChunk(
+            id=hit.chunk.id,
+            text=hit.chunk.text,
+            span=hit.chunk.source,
+            title=hit.chunk.title,
+            uri=hit.uri,
+            tier=hit.tier,
+        )
+        for hit in hits
+    )
+    return dataclasses.replace(answer, grounding=Grounding((asked,), chunks))

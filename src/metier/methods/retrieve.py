@@ -1,0 +1,153 @@
+"""Looks passages up for each question and lets the base model, or a tuned one, read them."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from metier import serial
+from metier.errors import DataError
+from metier.methods import candidate as candidates
+from metier.methods.asking import base_of
+from metier.methods.few_shot import SHOTS, Shot, balanced
+from metier.methods.files import read_json, write_json
+from metier.methods.grounded import GroundedAnswerer
+from metier.methods.lora import ADAPTER
+from metier.protocols import Corpus, FitContext, LanguageModel, Models
+from metier.retrieval.build import build_index
+from metier.retrieval.guided import guide_of, guided
+from metier.retrieval.index import Index
+from metier.store import write_text
+from metier.types import Candidate, Guide, Json
+
+INDEX, GUIDE = "index", "guide.json"
+_SHOT_TOKENS = 128
+
+
+class Retrieve:
+    """Retrieval with a reader.
+
+    The ``k`` best passages stand before the question, each cut at ``passage_tokens``. ``shots``
+    training examples come first as turns of their own. ``adapter`` names a tuned rung above this
+    one, whose adapter reads instead of the base alone. The store is copied into the candidate, so
+    that it answers elsewhere. A small model minds distractors: more passages are not better.
+
+    ``name_columns`` hold the names of the entity that a document is about: a question that uses
+    one finds what is about that entity, as of the day it names. ``tiers`` are asked in this
+    order; on one entity their passages must agree in ``agree_in``, or the higher's is taken.
+    """
+
+    name = "retrieve"
+    defaults: Mapping[str, Json] = {
+        "k": 3,
+        "passage_tokens": 256,
+        "shots": 0,
+        "adapter": "",
+        "label_list": True,
+        "role": True,
+        "constrained": True,
+        "name_columns": [],
+        "tiers": [],
+        "agree_in": [],
+    }
+
+    def fit(self, rung: str, context: FitContext) -> Candidate:
+        """Build the store from ``context.corpus``; keep shots and adapter beside it.
+
+        Raises ``DataError`` for settings that cannot be, and without a corpus.
+        """
+        started = time.perf_counter()
+        corpus = corpus_of(rung, context)
+        _check(rung, context)
+        embedder = context.models.embedder(context.embedder)
+        build_index(
+            context.workdir / INDEX,
+            corpus,
+            embedder,
+            seed=context.seed,
+            progress=context.progress,
+        )
+        rows = balanced(context.train, context.settings["shots"], seed=context.seed)
+        columns = context.settings["name_columns"]
+        write_text(context.workdir / GUIDE, serial.dump(guide_of(corpus, columns)))
+        files = [INDEX, GUIDE]
+        if rows:
+            model = context.models.language_model(context.base)
+            shots = [
+                Shot(row.id, model.truncate(row.input, _SHOT_TOKENS), row.target) for row in rows
+            ]
+            write_json(context.workdir / SHOTS, {"shots": [asdict(shot) for shot in shots]})
+            files.append(SHOTS)
+        fitted = Candidate(
+            rung=rung,
+            method=self.name,
+            task=context.task,
+            settings={**context.settings, "embedder": context.embedder},
+            base=context.base,
+            files=(*files, *_copied_adapter(context)),
+            train_examples=tuple(row.id for row in rows),
+            seed=context.seed,
+        )
+        fitted = candidates.timed(fitted, started)
+        candidates.save(fitted, context.workdir)
+        return fitted
+
+    def load(self, candidate: Candidate, directory: Path, models: Models) -> GroundedAnswerer:
+        """The reader over the candidate's own store."""
+        embedder = models.embedder(candidate.settings["embedder"])
+        index = Index.open(directory / INDEX, embedder)
+        guide = serial.read(Guide, directory / GUIDE)
+        store = guided(index, guide, candidate.settings["tiers"], candidate.settings["agree_in"])
+        shots: list[tuple[str, str]] = []
+        if candidate.settings["shots"]:
+            stored = read_json(directory / SHOTS)["shots"]
+            shots = [(shot["text"], shot["answer"]) for shot in stored]
+        return GroundedAnswerer(_reader(candidate, directory, models), candidate, store, shots)
+
+
+def corpus_of(rung: str, context: FitContext) -> Corpus:
+    """The corpus to look things up in; ``DataError`` when there is none."""
+    if context.corpus is None or not len(context.corpus):
+        raise DataError(
+            f"rung {rung!r}: there is no document to look anything up in; add a source whose "
+            "documents are not all test items, or leave the rung out"
+        )
+    return context.corpus
+
+
+def _check(rung: str, context: FitContext) -> None:
+    settings = context.settings
+    for name, least in (("k", 1), ("passage_tokens", 16), ("shots", 0)):
+        if settings[name] < least:
+            raise DataError(f"rung {rung!r}: {name} = {settings[name]}; use {least} or more")
+    if settings["shots"] > len(context.train):
+        raise DataError(
+            f"rung {rung!r}: shots = {settings['shots']}, but there are {len(context.train)} "
+            "training rows to show; lower it, or add rows"
+        )
+    adapter = settings["adapter"]
+    if adapter and adapter not in context.fitted:
+        raise DataError(
+            f"rung {rung!r}: no rung {adapter!r} stands above it on the ladder (there are: "
+            f"{', '.join(context.fitted) or 'none'}); put it before this one"
+        )
+    if adapter and not (context.fitted[adapter][1] / ADAPTER).is_dir():
+        raise DataError(f"rung {rung!r}: the rung {adapter!r} has no adapter; name a tuned one")
+
+
+def _copied_adapter(context: FitContext) -> tuple[str, ...]:
+    name = context.settings["adapter"]
+    if not name:
+        return ()
+    target = context.workdir / ADAPTER
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(context.fitted[name][1] / ADAPTER, target)
+    return tuple(f"{ADAPTER}/{path.name}" for path in sorted(target.iterdir()))
+
+
+def _reader(candidate: Candidate, directory: Path, models: Models) -> LanguageModel:
+    adapter = directory / ADAPTER if candidate.settings["adapter"] else None
+    return models.language_model(base_of(candidate), adapter=adapter)

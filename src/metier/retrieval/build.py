@@ -1,0 +1,42 @@
+"""A store of passages from a corpus, built aside and put in place when it is whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from metier.errors import EmptyStageError
+from metier.protocols import Corpus, Embedder, Progress, silent
+from metier.retrieval.index import Index, batches
+from metier.retrieval.passages import passages
+from metier.types import SearchSettings
+
+
+def build_index(
+    path: Path,
+    corpus: Corpus,
+    embedder: Embedder,
+    *,
+    settings: SearchSettings | None = None,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Index:
+    """The corpus as a store in ``path``, in place of what stood there; learns its weights.
+
+    Raises ``EmptyStageError`` for a corpus without a passage, and ``DataError`` for two documents
+    of one id.
+    """
+    aside = path.with_name(f"{path.name}.part")
+    shutil.rmtree(aside, ignore_errors=True)
+    index = Index.create(aside, embedder, settings=settings)
+    done = 0
+    for batch in batches(passages(corpus)):
+        done += index.upsert(batch, fresh=True)
+        progress(done, None, "passages")
+    if not done:
+        raise EmptyStageError("index", {"documents without text": len(corpus)})
+    index.learn_weights(seed=seed)
+    shutil.rmtree(path, ignore_errors=True)
+    os.replace(aside, path)
+    return Index.open(path, embedder)

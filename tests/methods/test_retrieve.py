@@ -1,0 +1,207 @@
+"""The rungs that look things up: retrieve, and the whole corpus at once."""
+
+import dataclasses
+import shutil
+
+import pytest
+
+from metier.errors import DataError, EmptyStageError, ModelFileError
+from metier.methods import candidate as candidates
+from metier.methods.long_context import LongContext
+from metier.methods.retrieve import Retrieve
+from metier.models.fake import FakeModels
+from metier.protocols import FitContext, Method
+from metier.retrieval.known import Oracle
+from metier.types import Chunk, CleanDocument, Example, Message, Piece, Span, Task
+
+TASK = Task("short_answer", "Answer from the passages.", max_input_tokens=64, max_answer_tokens=8)
+TEXTS = {
+    "moon": "The name of the first moon of the planet Orrin is Tavel. It is made of ice.",
+    "king": "The king of the island of Belmar is called Ostrin. He likes to sail in the north.",
+    "tree": "The oldest tree of the wood stands in Harrow. It was planted by a widow.",
+}
+ROWS = [Example(f"row{n}", f"question {n}?", f"answer {n}") for n in range(4)]
+
+
+class Texts:
+    """A corpus of one chunk a document."""
+
+    version = "1"
+
+    def __init__(self, texts):
+        self.texts = texts
+
+    def __len__(self):
+        return len(self.texts)
+
+    def documents(self):
+        for id, text in self.texts.items():
+            pieces = (Piece(0, len(text), 0, len(text)),)
+            yield CleanDocument(id, text, text, pieces, title=id.title(), uri=f"{id}.txt")
+
+    def chunks(self):
+        for one in self.documents():
+            span = Span(one.id, 0, len(one.text))
+            yield Chunk(f"{one.id}#0", one.text, 0, len(one.text), span, one.title)
+
+
+def context(made, workdir, models=None, **changes):
+    settings = {**made.defaults, **changes.pop("settings", {})}
+    workdir.mkdir(parents=True, exist_ok=True)
+    given = FitContext(
+        task=TASK,
+        train=ROWS,
+        dev=(),
+        base="fake",
+        embedder="fake",
+        models=models or FakeModels(),
+        workdir=workdir,
+        settings=settings,
+        corpus=Texts(TEXTS),
+    )
+    return dataclasses.replace(given, **changes)
+
+
+def asked(*texts):
+    return [(Message("user", text),) for text in texts]
+
+
+def fitted(made, workdir, **changes):
+    return made.fit("rung", context(made, workdir, **changes))
+
+
+def test_both_keep_the_contract_of_a_method():
+    assert isinstance(Retrieve(), Method)
+    assert isinstance(LongContext(), Method)
+
+
+def test_retrieve_shows_the_passage_and_names_it(tmp_path):
+    candidate = fitted(Retrieve(), tmp_path, settings={"k": 1})
+    answerer = Retrieve().load(candidate, tmp_path, FakeModels())
+    [answer] = answerer.answer(asked("What is the king of Belmar called?"))
+    assert "Ostrin" in answer.prompt[-1].content
+    assert "Tavel" not in answer.prompt[-1].content
+    assert answer.grounding.queries == ("What is the king of Belmar called?",)
+    [chunk] = answer.grounding.chunks
+    assert (chunk.id, chunk.title, chunk.uri, chunk.text) == (
+        "king#0",
+        "King",
+        "king.txt",
+        TEXTS["king"],
+    )
+    assert answerer.answer([]) == []
+
+
+def test_a_copied_candidate_answers_elsewhere(tmp_path):
+    candidate = fitted(Retrieve(), tmp_path / "here", settings={"shots": 2})
+    shutil.copytree(tmp_path / "here", tmp_path / "there")
+    shutil.rmtree(tmp_path / "here")
+    read = candidates.read(tmp_path / "there")
+    assert read == candidate
+    question = asked("Where does the oldest tree stand?")
+    [answer] = Retrieve().load(read, tmp_path / "there", FakeModels()).answer(question)
+    assert answer.grounding.chunks[0].id == "tree#0"
+    assert [turn.role for turn in answer.prompt] == ["user", "assistant"] * 2 + ["user"]
+    assert set(read.train_examples) < {row.id for row in ROWS}
+
+
+def test_a_classification_gets_its_probabilities(tmp_path):
+    task = Task("classification", "Which?", labels=("a", "b"))
+    candidate = fitted(Retrieve(), tmp_path, task=task)
+    [answer] = Retrieve().load(candidate, tmp_path, FakeModels()).answer(asked("the king"))
+    assert answer.text in task.labels
+    assert sum(answer.probabilities.values()) == pytest.approx(1)
+    assert answer.grounding.chunks
+
+
+def test_an_adapter_of_a_rung_above_reads_and_is_copied(tmp_path):
+    tuned = tmp_path / "tuned"
+    (tuned / "adapter").mkdir(parents=True)
+    (tuned / "adapter" / "adapter_config.json").write_text("{}")
+    above = candidates.Candidate("lora", "lora", TASK, {}, base="fake")
+    candidate = fitted(
+        Retrieve(),
+        tmp_path / "rung",
+        settings={"adapter": "lora"},
+        fitted={"lora": (above, tuned)},
+    )
+    assert "adapter/adapter_config.json" in candidate.files
+    answerer = Retrieve().load(candidate, tmp_path / "rung", FakeModels())
+    [answer] = answerer.answer(asked("the king"))
+    assert TASK.instruction not in answer.prompt[-1].content  # laid out as it was tuned
+
+
+def test_an_oracle_gives_the_evidence_in_the_store_s_place(tmp_path):
+    candidate = fitted(Retrieve(), tmp_path)
+    example = Example("x", "Who planted it?", "a widow", evidence=(Span("tree", 45, 60),))
+    oracle = Oracle([example], Texts(TEXTS))
+    reader = Retrieve().load(candidate, tmp_path, FakeModels()).reading(oracle)
+    known, unknown = reader.answer(asked("Who planted it?", "Who else?"))
+    assert [chunk.id for chunk in known.grounding.chunks] == ["tree#0"]
+    assert unknown.grounding.chunks == ()
+
+
+def test_long_context_shows_all_documents_first_in_one_order(tmp_path):
+    candidate = fitted(LongContext(), tmp_path)
+    answerer = LongContext().load(candidates.read(tmp_path), tmp_path, FakeModels())
+    first, second = answerer.answer(asked("one?", "two?"))
+    assert candidate.settings["k"] == len(TEXTS)
+    shown = [answer.prompt[-1].content for answer in (first, second)]
+    assert shown[0][: -len("one?")] == shown[1][: -len("two?")]
+    assert all(name in shown[0] for name in ("Tavel", "Ostrin", "Harrow"))
+    assert [chunk.id for chunk in first.grounding.chunks] == list(TEXTS)
+
+
+def test_long_context_says_what_to_do_when_the_corpus_does_not_fit(tmp_path):
+    with pytest.raises(DataError, match=r"more than context_tokens = 5 tokens .* 'retrieve'"):
+        fitted(LongContext(), tmp_path, settings={"context_tokens": 5})
+
+
+@pytest.mark.parametrize("made", [Retrieve(), LongContext()])
+@pytest.mark.parametrize("corpus", [None, Texts({})])
+def test_no_document_is_a_clear_error(made, corpus, tmp_path):
+    with pytest.raises(DataError, match="no document"):
+        fitted(made, tmp_path, corpus=corpus)
+
+
+def test_a_corpus_without_text_is_a_clear_error(tmp_path):
+    class Silent(Texts):
+        def chunks(self):
+            return iter(())
+
+    with pytest.raises(EmptyStageError, match="index would return nothing"):
+        fitted(Retrieve(), tmp_path, corpus=Silent(TEXTS))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"k": 0}, "k = 0"),
+        ({"passage_tokens": 1}, "passage_tokens = 1"),
+        ({"shots": 9}, "there are 4 training rows"),
+        ({"adapter": "nobody"}, "no rung 'nobody' stands above it"),
+    ],
+)
+def test_settings_that_cannot_be_are_named(settings, said, tmp_path):
+    with pytest.raises(DataError, match=said):
+        fitted(Retrieve(), tmp_path, settings=settings)
+
+
+def test_a_candidate_without_its_documents_is_refused(tmp_path):
+    candidate = fitted(LongContext(), tmp_path)
+    (tmp_path / "documents.json").write_text('{"documents": [{}]}')
+    with pytest.raises(ModelFileError, match=r"documents\.json lacks"):
+        LongContext().load(candidate, tmp_path, FakeModels())
+
+
+@pytest.mark.models
+def test_the_embedded_models_read_what_they_find(tmp_path):
+    from metier.models.registry import LocalModels
+
+    models = LocalModels("transformers")
+    given = context(Retrieve(), tmp_path, models, settings={"k": 1})
+    given = dataclasses.replace(given, base="smollm2-135m-instruct", embedder="all-minilm-l6-v2")
+    candidate = Retrieve().fit("rung", given)
+    answerer = Retrieve().load(candidate, tmp_path, models)
+    [answer] = answerer.answer(asked("What is the king of Belmar called?"))
+    assert "Ostrin" in answer.text
