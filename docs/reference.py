@@ -129,6 +129,11 @@ def _section(name: str, model: type[Section], *, many: bool) -> Iterator[str]:
             yield f"### `[{name}.{key}.MODEL]`"
             yield doc(inner)
             yield _table(_keys(inner))
+        elif inner is not None and inner.__name__ in ("MenuSettings", "PatternSettings"):
+            alone = field.annotation is inner
+            yield f"### `[{name}.{key}]`" if alone else f"### `[[{name}.{key}]]`"
+            yield doc(inner)
+            yield _table(_keys(inner))
 
 
 def _keys(model: type[Section]) -> list[Row]:
@@ -149,6 +154,8 @@ def _section_of(annotation: Any) -> type[Section] | None:
 
 def _type_of(field: FieldInfo) -> str:
     if (inner := _section_of(field.annotation)) is not None:
+        if field.annotation is inner:
+            return "table"
         return "tables by name" if inner.__name__ == "TokenPrice" else "list of names or tables"
     return ", ".join([_type(field.annotation), *_limits(field.metadata)])
 
@@ -206,6 +213,8 @@ def _default(field: FieldInfo) -> str:
         return "required"
     if field.default is PydanticUndefined:
         return "none"
+    if isinstance(field.default, Section):
+        return "see below"
     return _toml(field.default)
 
 

@@ -23,6 +23,8 @@ _HOMES = {
     "Document": "metier.types",
     "Estimate": "metier.types",
     "Example": "metier.types",
+    "GeneratedRow": "metier.types",
+    "GenerationPlan": "metier.dataset.generate.plan",
     "MetierError": "metier.errors",
     "Method": "metier.protocols",
     "Pipeline": "metier.pipeline",
@@ -34,6 +36,7 @@ _HOMES = {
     "Specialist": "metier.serving.specialist",
     "Task": "metier.types",
     "UserError": "metier.errors",
+    "docs_to_qa": "metier.api",
     "load": "metier.serving.specialist",
     "read_recipe": "metier.recipe",
     "run": "metier.api",
@@ -42,7 +45,9 @@ _HOMES = {
 __all__ = sorted([*_HOMES, "__version__"])
 
 if TYPE_CHECKING:
+    from metier.api import docs_to_qa as docs_to_qa
     from metier.api import run as run
+    from metier.dataset.generate.plan import GenerationPlan as GenerationPlan
     from metier.errors import MetierError as MetierError
     from metier.errors import UserError as UserError
     from metier.pipeline import Pipeline as Pipeline
@@ -61,6 +66,7 @@ if TYPE_CHECKING:
     from metier.types import Document as Document
     from metier.types import Estimate as Estimate
     from metier.types import Example as Example
+    from metier.types import GeneratedRow as GeneratedRow
     from metier.types import RunReport as RunReport
     from metier.types import Scorecard as Scorecard
     from metier.types import Task as Task

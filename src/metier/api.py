@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from metier.corpus.in_memory import MemoryCorpus
+from metier.dataset.generate.ledger import MemoryLedger, ProjectLedger
+from metier.dataset.generate.plan import GenerationPlan
+from metier.dataset.generate.run import Generated, Parts, generate
 from metier.decision.report import as_json, html
 from metier.evaluation.items import items_table
 from metier.pipeline import Pipeline
-from metier.protocols import Progress, silent
-from metier.recipe import read_recipe
+from metier.protocols import Corpus, Models, Progress, SupportChecker, silent
+from metier.recipe import EMBEDDED_MODEL, read_recipe
+from metier.retrieval.support import TextChecker
 from metier.serial import dump
 from metier.serving.specialist import release
 from metier.store import Project, write_table, write_text
-from metier.types import Decision, RunReport
+from metier.types import Decision, Document, RunReport, content_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +77,33 @@ def publish(report: RunReport, pipeline: Pipeline, folder: Path) -> Result:
             engine=pipeline.recipe.model.engine,
         )
     return Result(report, folder / "report.html", specialist)
+
+
+def docs_to_qa(
+    documents: Corpus | Iterable[Document | str],
+    plan: GenerationPlan | None = None,
+    *,
+    models: Models | None = None,
+    project: Path | str | None = None,
+    checker: SupportChecker | None = None,
+    progress: Progress = silent,
+) -> Generated:
+    """Questions and answers that are true to the documents, and what was rejected and why.
+
+    ``plan`` says who asks, who answers and how much; by default the embedded model does both.
+    With a ``project`` folder every answer of a model is kept there as it comes: a run that was
+    killed, and one with other documents, asks nothing again. ``checker`` judges whether the
+    evidence supports an answer.
+    """
+    from metier.models.registry import LocalModels
+
+    models, plan = models or LocalModels(), plan or GenerationPlan(EMBEDDED_MODEL, EMBEDDED_MODEL)
+    corpus = documents if isinstance(documents, Corpus) else MemoryCorpus(_as_documents(documents))
+    ledger = MemoryLedger() if project is None else ProjectLedger(Project(Path(project)))
+    checker = checker or TextChecker(models.embedder(plan.embedder))
+    return generate(corpus, plan, Parts(models, ledger, checker, progress))
+
+
+def _as_documents(given: Iterable[Document | str]) -> list[Document]:
+    """A bare text is a document without a name, known by its content."""
+    return [Document(content_hash(one), one) if isinstance(one, str) else one for one in given]

@@ -10,6 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from metier.corpus.clean import make_step
 from metier.corpus.deduplicate import Deduplication
+from metier.dataset.generate.personas import ANSWERER, ASKER
+from metier.dataset.generate.plan import GenerationPlan, PatternRule, Prices
 from metier.dataset.split import SplitPlan
 from metier.decision.cost import DEFAULT_MACHINE, Machine, TokenPrice
 from metier.decision.gates import Gates
@@ -21,6 +23,7 @@ from metier.methods import names as method_names
 from metier.protocols import Source
 from metier.recipe import (
     CleaningSettings,
+    GenerateSettings,
     PriceSettings,
     Recipe,
     RungSettings,
@@ -43,6 +46,7 @@ def check_settings(recipe: Recipe, text: str, file: str) -> None:
         *_step_problems(recipe),
         *_source_problems(recipe),
         *_name_problems(recipe),
+        *_rule_problems(recipe),
         *_file_problems(recipe, Path(file).absolute().parent),
     ]
     if found:
@@ -107,6 +111,34 @@ def split_plan(settings: SplitSettings) -> SplitPlan:
         per_class=settings.rows_per_class,
         dev_per_class=settings.dev_rows_per_class,
         test_items=settings.test_items,
+    )
+
+
+def generation_plan(recipe: Recipe) -> GenerationPlan:
+    """What is asked about the documents, of whom and how much."""
+    asked = recipe.generate or GenerateSettings()
+    teacher = asked.teacher or recipe.model.base
+    price = recipe.prices.models.get(asked.answerer or teacher)
+    return GenerationPlan(
+        asker=asked.asker or teacher,
+        answerer=asked.answerer or teacher,
+        reader=teacher if asked.reader == "teacher" else asked.reader,
+        embedder=recipe.model.embedder,
+        asker_persona=asked.asker_persona or ASKER,
+        answerer_persona=asked.answerer_persona or ANSWERER,
+        subject=asked.subject,
+        menu=asked.menu.budgets,
+        patterns=asked.patterns,
+        rules=tuple(PatternRule(rule.find, rule.question, rule.kind) for rule in asked.rules),
+        least=asked.least,
+        questions=asked.questions,
+        minutes=asked.minutes,
+        dollars=asked.dollars,
+        prices=None if price is None else Prices(price.input, price.output),
+        agreement=asked.agreement,
+        support=asked.support,
+        batch=asked.batch,
+        seed=recipe.seed,
     )
 
 
@@ -222,6 +254,20 @@ def _name_problems(recipe: Recipe) -> Iterator[Finding]:
         for name in names:
             if name not in known:
                 yield path, f"{name!r} is unknown" + nearest(name, known)
+
+
+def _rule_problems(recipe: Recipe) -> Iterator[Finding]:
+    rules = recipe.generate.rules if recipe.generate else ()
+    for position, rule in enumerate(rules):
+        try:
+            PatternRule(rule.find, rule.question, rule.kind)
+        except DataError as error:
+            yield ("generate", "rules", position, "find"), str(error)
+    if recipe.generate and recipe.generate.dollars is not None:
+        asked = recipe.generate
+        teacher = asked.answerer or asked.teacher or recipe.model.base
+        if teacher not in recipe.prices.models:
+            yield ("generate", "dollars"), f"there is no price of {teacher!r} in [prices.models]"
 
 
 def _file_problems(recipe: Recipe, folder: Path) -> Iterator[Finding]:

@@ -123,6 +123,11 @@ class Project:
             self._update(_steps, _steps.c.key == key, status="done", seconds=seconds)
         return final
 
+    def forget(self, key: str) -> None:
+        """Take a finished step away, so that it is built again when next asked for."""
+        with _storage_errors(self.path):
+            shutil.rmtree(self.path / "steps" / key, ignore_errors=True)
+
     def items(self, step: str) -> dict[str, Json]:
         """The finished items of a step, by item id."""
         with self._engine.connect() as ledger:

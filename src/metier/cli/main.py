@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from metier.cli import keys, models, recipe
+from metier.cli import generate, models, recipe
 from metier.cli.ask import ask
 from metier.cli.new import new
 from metier.cli.report import report
@@ -47,6 +48,7 @@ app = typer.Typer(
 
 for verb in (new, ingest, fit, evaluate, decide, run, report, ask, runs, serve):
     app.command()(verb)
+app.add_typer(generate.app, name="generate")
 app.add_typer(recipe.app, name="recipe")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")

@@ -6,7 +6,7 @@ import importlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any, TypeVar
 
 from metier.errors import EndpointError, MissingExtraError, UserError
@@ -40,7 +40,7 @@ class OpenAIModel:
         model: str,
         *,
         base_url: str | None = None,
-        concurrency: int = 8,
+        concurrency: int = 32,
         retries: int = 6,
         timeout: float = 120.0,
     ) -> None:
@@ -81,6 +81,28 @@ class OpenAIModel:
         run is not lost to one answer: evaluation counts it as outside the enum.
         """
         return self._each(batch, lambda conversation: self._answer(conversation, config))
+
+    def generate_each(
+        self, batch: Sequence[Conversation], config: GenerateConfig
+    ) -> Iterator[tuple[int, Completion | EndpointError]]:
+        """Each answer as it comes, with its place; a request's fault is its answer.
+
+        So that whoever pays for a long run can keep every answer from the moment it is there.
+        """
+
+        def one(conversation: Conversation) -> Completion | EndpointError:
+            try:
+                return self._answer(conversation, config)
+            except EndpointError as error:
+                return error
+
+        places = {self._threads.submit(one, asked): place for place, asked in enumerate(batch)}
+        try:
+            for done in as_completed(places):
+                yield places[done], done.result()
+        finally:
+            for waiting in places:
+                waiting.cancel()
 
     def stream(self, conversation: Conversation, config: GenerateConfig) -> Iterator[str]:
         """Yield the text piece by piece; bound answers come in one piece, after the check."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from metier.errors import MissingExtraError, ModelFileError
 from metier.models.cache import cache_directory, made_once
+from metier.models.prefixes import groups, saves
 from metier.models.quiet import quiet
 from metier.models.scoring import Pack
 from metier.models.weights import fingerprint
@@ -63,19 +64,37 @@ class OpenVinoEngine:
         self._prefix_state: list[Any] = []
 
     def start(self, prompts: Sequence[Sequence[int]]) -> torch.Tensor:
-        """Read left-padded prompts."""
-        width = max(len(prompt) for prompt in prompts)
-        ids = np.zeros((len(prompts), width), dtype=np.int64)
-        self._mask = np.zeros((len(prompts), width), dtype=np.bool_)
-        for row, prompt in enumerate(prompts):
-            ids[row, width - len(prompt) :] = prompt
-            self._mask[row, width - len(prompt) :] = True
-        positions = np.maximum(self._mask.cumsum(1) - 1, 0)
-        visible = np.tri(width, dtype=np.bool_)[None] & self._mask[:, None, :]
-        visible |= np.eye(width, dtype=np.bool_)  # padding has to look at something
+        """Read the prompts, a beginning that several of them share only once."""
         self._request.reset_state()
-        rows = np.arange(len(prompts))
-        return self._infer(ids, positions, visible, rows=rows, keep=1)[:, 0]
+        found = groups(prompts)
+        if not saves(prompts, found):
+            nothing = np.zeros((len(prompts), 0), dtype=np.bool_)
+            return self._read(prompts, after=nothing, rows=np.arange(len(prompts)))
+        beginnings = [prompts[group.rows[0]][: group.length] for group in found]
+        nothing = np.zeros((len(found), 0), dtype=np.bool_)
+        self._read(beginnings, after=nothing, rows=np.arange(len(found)))
+        owner = {row: place for place, group in enumerate(found) for row in group.rows}
+        rows = np.array([owner[row] for row in range(len(prompts))])
+        endings = [prompt[found[owner[row]].length :] for row, prompt in enumerate(prompts)]
+        return self._read(endings, after=self._mask[rows], rows=rows)
+
+    def _read(
+        self, texts: Sequence[Sequence[int]], *, after: NDArray[np.bool_], rows: NDArray[np.int64]
+    ) -> torch.Tensor:
+        """Read left-padded texts behind those rows of the state of which ``after`` is the mask."""
+        width = max(len(text) for text in texts)
+        ids = np.zeros((len(texts), width), dtype=np.int64)
+        mask = np.zeros((len(texts), width), dtype=np.bool_)
+        for row, text in enumerate(texts):
+            ids[row, width - len(text) :] = text
+            mask[row, width - len(text) :] = True
+        positions = np.maximum(after.sum(1, keepdims=True) + mask.cumsum(1) - 1, 0)
+        visible = np.tri(width, dtype=np.bool_)[None] & mask[:, None, :]
+        visible |= np.eye(width, dtype=np.bool_)  # padding has to look at something
+        before = np.broadcast_to(after[:, None, :], (len(texts), width, after.shape[1]))
+        self._mask = np.concatenate([after, mask], axis=1)
+        both = np.concatenate([before, visible], axis=2)
+        return self._infer(ids, positions, both, rows=rows, keep=1)[:, 0]
 
     def step(self, tokens: Sequence[int], rows: Sequence[int]) -> torch.Tensor:
         """Append one token to each kept row."""

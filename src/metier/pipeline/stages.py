@@ -33,10 +33,12 @@ from metier.methods import method
 from metier.methods.candidate import Built
 from metier.methods.candidate import read as read_candidate
 from metier.pipeline.data import Rows, corpus_step
+from metier.pipeline.generation import generation_inputs, generation_step
 from metier.protocols import Answerer, Corpus, FitContext, Models, Progress, silent
 from metier.recipe import Recipe, RungSettings
 from metier.settings import (
     check_settings,
+    generation_plan,
     rate,
     rung_settings,
     suites,
@@ -138,6 +140,17 @@ class Pipeline:
         return corpus_step(
             self.recipe, self._folder, self.project, self._corpus_table, self.progress
         )
+
+    @cached_property
+    def generation(self) -> Path:
+        """The directory with the questions and answers that ``[generate]`` asks for."""
+        plan = generation_plan(self.recipe)
+        return generation_step(self.corpus, plan, self.project, self.models, self.progress)
+
+    def forget_generation(self) -> None:
+        """Let ``generation`` go over everything again; answers of models stay known."""
+        inputs = generation_inputs(self.corpus, generation_plan(self.recipe))
+        self.project.forget(step_key("generate", inputs))
 
     # --- corpus → dataset -----------------------------------------------------------------------
 

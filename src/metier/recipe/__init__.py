@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from metier.recipe.generation import GenerateSettings, MenuSettings, PatternSettings
 from metier.recipe.reading import dotted, line_of, nearest, parse_recipe, read_recipe
 from metier.recipe.tables import (
     DEFAULT_RUNGS,
@@ -22,6 +23,9 @@ __all__ = [
     "EMBEDDED_EMBEDDER",
     "EMBEDDED_MODEL",
     "CleaningSettings",
+    "GenerateSettings",
+    "MenuSettings",
+    "PatternSettings",
     "PriceSettings",
     "QuestionSettings",
     "Recipe",

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
+from metier.recipe.generation import GenerateSettings
 from metier.recipe.tables import (
     DEFAULT_RUNGS,
     KNOWLEDGE_RUNGS,
@@ -39,6 +40,7 @@ class Recipe(Section):
     chunks: ChunkSettings = ChunkSettings()
     task: TaskSettings
     questions: QuestionSettings | None = None
+    generate: GenerateSettings | None = None
     split: SplitSettings = SplitSettings()
     model: ModelSettings = ModelSettings()
     rungs: tuple[RungSettings, ...] = DEFAULT_RUNGS
@@ -78,9 +80,10 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _examples_have_an_answer(self) -> Recipe:
-        if self.questions is None and not self.task.label:
+        if self.questions is None and self.generate is None and not self.task.label:
             raise ValueError(
-                "[task] needs `label`, the column with the right answer, or a table [questions]"
+                "[task] needs `label`, the column with the right answer, or a table [questions] "
+                "or [generate]"
             )
         if self.questions is not None and self.task.label:
             raise ValueError("[task] label and [questions] are two origins of examples; keep one")

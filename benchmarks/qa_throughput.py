@@ -1,0 +1,290 @@
+"""Accepted questions and answers per minute: metier, a plain loop, and Meta's synthetic-data-kit.
+
+``python -m benchmarks.qa_throughput`` serves the embedded model once behind OpenAI's protocol
+(``benchmarks.batching_server``) and gives the same passages to three arms, one after the other:
+
+- ``metier``: the default menu, facts found by their form included.
+- ``loop``: metier's own requests for the same menu, one at a time, as a plain script would, and
+  no facts found by their form.
+- ``synthetic_data_kit``: its command line (``create --type qa``), from a virtual environment of
+  its own in ``build/sdk``, with its own prompts.
+
+What each arm wrote passes the same checks; only what passes them all counts. An arm from which
+nothing passed is taken to have made one pair, so that its ratio is a lower bound. Beside the
+headline, ``requests`` compares what batching alone gives: the same requests, batched and not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.caselaw_data import write_opinions
+from benchmarks.recording import record
+from metier.corpus.clean import clean, make_step
+from metier.corpus.in_memory import MemoryCorpus
+from metier.dataset.generate.answer import CONFIG, answer_prompt, read_answer
+from metier.dataset.generate.ask import ask_questions
+from metier.dataset.generate.checker import QuoteChecker
+from metier.dataset.generate.duplicates import Asked
+from metier.dataset.generate.ledger import MemoryLedger
+from metier.dataset.generate.menu import Order, orders
+from metier.dataset.generate.passage import Passage, passages
+from metier.dataset.generate.plan import GenerationPlan
+from metier.dataset.generate.proposal import Proposal
+from metier.dataset.generate.reader import SpanReader
+from metier.dataset.generate.run import Parts, generate
+from metier.dataset.generate.sentences import words
+from metier.dataset.generate.teacher import Teacher
+from metier.dataset.generate.verify import Checks, verify
+from metier.dataset.generate.wording import called
+from metier.models.openai import OpenAIModel
+from metier.models.registry import LocalModels
+from metier.sources import TableSource
+from metier.types import Document, Json
+
+PORT = 8123
+URL = f"http://127.0.0.1:{PORT}/v1"
+KIT = Path("build/sdk/bin/synthetic-data-kit")
+PASSAGES = 6
+SECONDS = 150
+"""The loop stops after this; its rate is what counts."""
+KIT_TOKENS = 384
+"""Its longest answer. The default, 4,096, lets this model repeat itself for minutes."""
+Arm = dict[str, Json]
+
+
+def main() -> None:
+    """Serve, run the arms side by side, compare."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--passages", type=int, default=PASSAGES)
+    options = parser.parse_args()
+    os.environ["OPENAI_API_KEY"] = "none"
+    folder = Path("build/qa_throughput")
+    corpus = _corpus(options.data, folder, options.passages)
+    model = "smollm2-135m-instruct"
+    plan = GenerationPlan(f"openai:{model}@{URL}", f"openai:{model}@{URL}", give_up=0.0)
+    embedder = LocalModels()
+    embedder.embedder(plan.embedder).embed(["warm up"])
+    with _served():
+        arms = {
+            "metier": _metier(corpus, plan, embedder),
+            "loop": _loop(corpus, plan, embedder),
+            "synthetic_data_kit": _kit(corpus, plan, embedder, folder),
+        }
+    record("qa_throughput", _figures(arms), notes={"arms": arms, "passages": options.passages})
+
+
+def _figures(arms: dict[str, Arm]) -> dict[str, Json]:
+    ours = arms["metier"]
+    figures: dict[str, Json] = {
+        f"ratio.{name}": round(ours["accepted_per_minute"] / arms[name]["at_most_per_minute"], 2)
+        for name in ("loop", "synthetic_data_kit")
+    }
+    by_model, loop = ours["requests_per_minute"], arms["loop"]["requests_per_minute"]
+    figures["ratio.loop.requests"] = round(by_model / loop, 2)
+    for name, arm in arms.items():
+        figures[f"{name}.accepted_per_minute"] = round(arm["accepted_per_minute"], 3)
+    return figures
+
+
+def _metier(corpus: MemoryCorpus, plan: GenerationPlan, models: LocalModels) -> Arm:
+    began = time.monotonic()
+    generated = generate(corpus, plan, Parts(models, checker=QuoteChecker()))
+    seconds = time.monotonic() - began
+    report = generated.report
+    by_pattern = sum(r.provenance.generator == "pattern" for r in generated.accepted)
+    return {
+        **_arm(report.accepted, report.accepted + len(generated.rejected), seconds),
+        "requests": report.asked,
+        "requests_per_minute": 60 * report.asked / seconds,
+        "accepted_from_patterns": by_pattern,
+        "accepted_from_the_model": report.accepted - by_pattern,
+        "reasons": dict(report.rejected),
+        "prompt_tokens": report.usage.prompt_tokens,
+        "completion_tokens": report.usage.completion_tokens,
+    }
+
+
+def _loop(corpus: MemoryCorpus, plan: GenerationPlan, models: LocalModels) -> Arm:
+    """The plain way: ask, wait, have it answered, wait, check; then the next."""
+    teacher = Teacher(OpenAIModel.named(plan.asker), MemoryLedger())
+    checks = _checks(plan, models)
+    began, judged = time.monotonic(), []
+    for order in _orders(corpus, plan):
+        if time.monotonic() - began > SECONDS:
+            break
+        ((question, _),) = ask_questions([order], teacher, plan.asker_persona)
+        if question is None:
+            continue
+        prompt = answer_prompt(order.passage, question, plan.answerer_persona)
+        said = read_answer(teacher.ask([prompt], CONFIG)[0])
+        proposal = Proposal(
+            order.passage, order.kind, question, said.answer, teacher.name, said.quotes
+        )
+        if said.problem is None:
+            judged += verify([proposal], checks)
+    seconds = time.monotonic() - began
+    accepted = sum(p.dropped is None for p in judged)
+    return {
+        **_arm(accepted, len(judged), seconds),
+        "requests": teacher.asked,
+        "requests_per_minute": 60 * teacher.asked / seconds,
+    }
+
+
+def _kit(corpus: MemoryCorpus, plan: GenerationPlan, models: LocalModels, folder: Path) -> Arm:
+    """All passages are one file, so that it can send their requests together."""
+    work = folder / "kit"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    read = list(passages(corpus, plan.subject))
+    (work / "config.yaml").write_text(_kit_config(plan), encoding="utf-8")
+    text = "\n\n".join(" ".join(passage.chunk.text.split()) for passage in read)
+    (work / "passages.txt").write_text(text, encoding="utf-8")
+    wanted = 8 * len(read)
+    began = time.monotonic()
+    command = [KIT.absolute(), "-c", "config.yaml", "create", "passages.txt", "--type", "qa"]
+    done = subprocess.run(
+        [*command, "-n", str(wanted), "-o", "generated"],
+        cwd=work,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    pairs = list(_kit_pairs(work / "generated", read))
+    judged = verify(pairs, _checks(plan, models))
+    seconds = time.monotonic() - began
+    return {
+        **_arm(sum(p.dropped is None for p in judged), len(judged), seconds),
+        "reasons": Counter(p.dropped for p in judged if p.dropped),
+        "exit_code": done.returncode,
+        "last_words": done.stdout[-300:],
+        "version": _kit_version(),
+    }
+
+
+def _kit_pairs(out: Path, read: Sequence[Passage]) -> Iterator[Proposal]:
+    """Its pairs, each with the passage that shares most words with it, and named as ours are.
+
+    The kit does not say which passage a pair is from, and is not asked to name the document.
+    """
+    for path in sorted(out.glob("*.json")):
+        for pair in json.loads(path.read_text(encoding="utf-8")).get("qa_pairs", []):
+            if isinstance(pair, dict) and pair.get("question") and pair.get("answer"):
+                said = set(words(f"{pair['question']} {pair['answer']}"))
+                passage = max(read, key=lambda p: len(said & set(words(p.chunk.text))))
+                question = called(str(pair["question"]), passage.subject)
+                yield Proposal(passage, "factual", question, str(pair["answer"]), "kit")
+
+
+def _kit_config(plan: GenerationPlan) -> str:
+    model = plan.asker.removeprefix("openai:").partition("@")[0]
+    return f"""paths:
+  input: input
+  output: {{parsed: parsed, generated: generated, curated: curated, final: final}}
+llm: {{provider: api-endpoint}}
+api-endpoint:
+  api_base: "{URL}"
+  api_key: none
+  model: "{model}"
+  max_retries: 2
+  retry_delay: 1.0
+generation:
+  temperature: 0.7
+  top_p: 0.95
+  chunk_size: 1100
+  overlap: 0
+  max_tokens: {KIT_TOKENS}
+  num_pairs: 8
+  batch_size: 32
+  max_context_length: 4000
+prompts:
+{_kit_prompts()}"""
+
+
+def _kit_prompts() -> str:
+    """Its own prompts, word for word from its own configuration."""
+    (own,) = KIT.parents[1].glob("lib/*/site-packages/synthetic_data_kit/config.yaml")
+    text = own.read_text(encoding="utf-8")
+    return text.partition("\nprompts:\n")[2]
+
+
+def _kit_version() -> str:
+    python = KIT.with_name("python")
+    code = "from importlib.metadata import version; print(version('synthetic-data-kit'))"
+    return subprocess.run([python, "-c", code], capture_output=True, text=True).stdout.strip()
+
+
+def _arm(accepted: int, proposed: int, seconds: float) -> Arm:
+    return {
+        "accepted": accepted,
+        "proposed": proposed,
+        "seconds": round(seconds, 1),
+        "accepted_per_minute": 60 * accepted / seconds,
+        "at_most_per_minute": 60 * max(1, accepted) / seconds,
+    }
+
+
+def _orders(corpus: MemoryCorpus, plan: GenerationPlan) -> Iterator[Order]:
+    read = list(passages(corpus, plan.subject))
+    for turn in range(1, max(plan.menu.values()) + 1):
+        for passage in read:
+            yield from orders(passage, turn, plan, frozenset())
+
+
+def _checks(plan: GenerationPlan, models: LocalModels) -> Checks:
+    reader = SpanReader(models.embedder(plan.embedder))
+    return Checks(plan, reader, QuoteChecker(), Asked())
+
+
+def _corpus(data: Path, folder: Path, count: int) -> MemoryCorpus:
+    """The passages: a stretch of about 1,000 characters from each of the first opinions."""
+    write_opinions(data, folder / "opinions.csv", count=count)
+    source = TableSource(folder / "opinions.csv", id="id", title="case", text="text")
+    steps = [
+        make_step("pdf_furniture", {}),
+        make_step("hyphenation", {"lost": True}),
+        make_step("whitespace", {}),
+    ]
+    cut = []
+    for document in source.documents(lambda malformed: None):
+        text = clean(document, steps).text
+        middle = text.find("\n\n", len(text) // 3)
+        cut.append(replace(document, text=text[middle : middle + 1000].strip(), regions=()))
+    return MemoryCorpus([Document(d.id, d.text, d.title) for d in cut])
+
+
+@contextmanager
+def _served() -> Iterator[None]:
+    server = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.batching_server", "--port", str(PORT)]
+    )
+    try:
+        for _ in range(240):
+            time.sleep(0.5)
+            try:
+                urllib.request.urlopen(f"{URL}/models", timeout=2).read()
+                break
+            except OSError:
+                continue
+        yield
+    finally:
+        server.terminate()
+        server.wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""From documents to questions and answers that are true to them."""

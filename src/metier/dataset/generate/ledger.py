@@ -1,0 +1,59 @@
+"""Answers of models, kept from the moment they arrive, so that nothing is asked twice."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from metier import serial
+from metier.store import Project
+from metier.types import Completion, Conversation, GenerateConfig, content_hash
+
+STEP = "generate-requests"
+"""One drawer for the whole project: the same request of another run or recipe is known too."""
+
+
+class Ledger(Protocol):
+    """Remembers completions by the request that they answer."""
+
+    def recall(self, key: str) -> Completion | None: ...
+    def keep(self, key: str, completion: Completion) -> None: ...
+
+
+class MemoryLedger:
+    """Remembers as long as the process lives."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Completion] = {}
+
+    def recall(self, key: str) -> Completion | None:
+        """The completion of this request, if it was answered before."""
+        return self._kept.get(key)
+
+    def keep(self, key: str, completion: Completion) -> None:
+        """Remember an answer."""
+        self._kept[key] = completion
+
+
+class ProjectLedger:
+    """Remembers in the project folder's ledger; survives a kill from the moment it is told."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._kept = project.items(STEP)
+
+    def recall(self, key: str) -> Completion | None:
+        """The completion of this request, if it was answered before."""
+        value = self._kept.get(key)
+        return None if value is None else serial.from_json(Completion, value)
+
+    def keep(self, key: str, completion: Completion) -> None:
+        """Remember an answer."""
+        value = serial.to_json(completion)
+        self._kept[key] = value
+        self._project.add_items(STEP, {key: value})
+
+
+def request_key(model: str, conversation: Conversation, config: GenerateConfig) -> str:
+    """The address of a request: who was asked what, and how."""
+    said = [[message.role, message.content] for message in conversation]
+    return content_hash([model, said, serial.to_json(config)])

@@ -1,0 +1,84 @@
+"""The writer without a model: questions about facts that are found by their form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from string import Template
+
+from metier.dataset.generate.facts import Fact, facts
+from metier.dataset.generate.passage import Passage, names
+from metier.dataset.generate.plan import PatternRule
+from metier.dataset.generate.proposal import Proposal
+from metier.dataset.generate.sentences import one_line
+from metier.dataset.generate.wording import called, question_for
+from metier.types import ABSTENTION, QuestionKind
+
+GENERATOR = "pattern"
+
+
+def found_facts(passage: Passage, rules: Sequence[PatternRule]) -> list[Proposal]:
+    """Every fact of the passage, as the question about it.
+
+    A fact is addressed by its place in the document, so that the overlap of two chunks does not
+    count it twice.
+    """
+    found = list(_by_rules(passage, rules))
+    if passage.is_english:
+        found += [_proposal(passage, fact) for fact in facts(passage.sentences)]
+    return found
+
+
+def unanswerable(passage: Passage, other: Proposal) -> Proposal | None:
+    """Another document's question put to this one, when a name in it never occurs here."""
+    if not passage.subject or other.passage.subject == passage.subject:
+        return None
+    prefix = f"According to {other.passage.subject}, "
+    if not other.question.startswith(prefix):
+        return None
+    asked = other.question.removeprefix(prefix)
+    text = one_line(passage.document.text).casefold()
+    absent = [name for name in names(asked[1:]) if name.casefold() not in text]
+    if not any(len(name.split()) > 1 for name in absent):
+        return None
+    return Proposal(
+        passage=passage,
+        kind="unanswerable",
+        question=called(asked, passage.subject),
+        answer=ABSTENTION,
+        generator=GENERATOR,
+        fact=f"absent:{absent[0]}",
+    )
+
+
+def _proposal(passage: Passage, fact: Fact) -> Proposal:
+    kind: QuestionKind = "reverse" if fact.kind == "doer" else "factual"
+    sentence = fact.sentence
+    return Proposal(
+        passage=passage,
+        kind=kind,
+        question=question_for(fact, passage.subject),
+        answer=fact.answer,
+        generator=GENERATOR,
+        quotes=(sentence.text,),
+        fact=f"{passage.chunk.start + sentence.start}:{fact.answer}",
+    )
+
+
+def _by_rules(passage: Passage, rules: Sequence[PatternRule]) -> Iterator[Proposal]:
+    text = passage.chunk.text
+    for rule in rules:
+        match = re.search(rule.find, text)
+        if match is None or not (answer := one_line(match["answer"])):
+            continue
+        words = {key: one_line(value or "") for key, value in match.groupdict().items()}
+        asked = Template(rule.question).safe_substitute({**words, "subject": passage.subject})
+        yield Proposal(
+            passage=passage,
+            kind=rule.kind,
+            question=called(asked, passage.subject),
+            answer=answer,
+            generator=GENERATOR,
+            quotes=(match.group(),),
+            fact=f"{passage.chunk.start + match.start('answer')}:{answer}",
+        )

@@ -1,0 +1,106 @@
+"""What to ask, of whom, how much of it, and what an accepted row must pass."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from metier.dataset.generate.personas import ANSWERER, ASKER
+from metier.errors import DataError
+from metier.types import QuestionKind, Usage
+
+DEFAULT_MENU: Mapping[QuestionKind, int] = MappingProxyType(
+    {
+        "factual": 2,
+        "reverse": 1,
+        "multi_fact": 1,
+        "summary": 1,
+        "rewrite": 1,
+        "entity_pair": 1,
+        "unanswerable": 1,
+    }
+)
+SPANS = "spans"
+"""The reader that finds the sentence nearest to the question, by the embedder."""
+
+
+@dataclass(frozen=True, slots=True)
+class PatternRule:
+    """A fact of these documents that a regular expression finds.
+
+    ``find`` is searched in the document's passages and must have a group ``answer``; ``question``
+    is a template in which ``$subject`` and the other groups' names stand for what was found.
+    """
+
+    find: str
+    question: str
+    kind: QuestionKind = "factual"
+
+    def __post_init__(self) -> None:
+        try:
+            groups = re.compile(self.find).groupindex
+        except re.error as error:
+            raise DataError(
+                f"the pattern {self.find!r} is no regular expression: {error}"
+            ) from None
+        if "answer" not in groups:
+            raise DataError(f"the pattern {self.find!r} has no group (?P<answer>...)")
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """Dollars for a million tokens, for the estimate and the budget."""
+
+    input: float
+    output: float
+
+    def of(self, usage: Usage) -> float:
+        """Dollars of this usage."""
+        spent = usage.prompt_tokens * self.input + usage.completion_tokens * self.output
+        return spent / 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationPlan:
+    """Everything that decides which rows come out, given documents and models."""
+
+    asker: str
+    answerer: str
+    reader: str = SPANS
+    """Who is asked again without having written anything: ``spans``, or a model's name."""
+    embedder: str = "all-minilm-l6-v2"
+    asker_persona: str = ASKER
+    answerer_persona: str = ANSWERER
+    subject: str = "$title"
+    """How questions call a document: a template over its title and metadata."""
+    menu: Mapping[QuestionKind, int] = field(default_factory=lambda: dict(DEFAULT_MENU))
+    """Questions that a model writes for each chunk, by kind."""
+    patterns: int = 4
+    """Questions for each chunk that are found by their form, without a model."""
+    rules: tuple[PatternRule, ...] = ()
+    least: int = 1
+    """A chunk or fact counts as covered from so many accepted questions on."""
+    questions: int | None = None
+    """Stop at so many accepted rows."""
+    minutes: float | None = None
+    dollars: float | None = None
+    prices: Prices | None = None
+    agreement: float = 0.5
+    """Token F1 from which two answers are the same. 0.5 keeps a short answer inside a longer one;
+    SQuAD's annotators agree with each other at about 0.9, and unrelated answers stay below 0.2."""
+    support: float = 0.5
+    """Probability from which the checker counts a claim as supported."""
+    give_up: float = 0.05
+    """A kind of question of which, after ``GIVE_UP_AFTER`` tries, a smaller share was accepted is
+    written no more: a weak teacher's time is better spent elsewhere."""
+    batch: int = 64
+    """Rows under way at once; also what a kill can cost where an engine answers by the batch."""
+    seed: int = 0
+
+
+GIVE_UP_AFTER = 24
+"""With a true rate of 20 %, 24 tries without a second success come once in 30 times."""
+FIRST_BATCH = 32
+"""Proposals after which a run in which nothing was accepted stops and names the check."""

@@ -1,0 +1,255 @@
+"""The whole way from passages to verified rows, least covered first, until a budget is spent."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from metier.dataset.generate.checker import Known, QuoteChecker, measure
+from metier.dataset.generate.coverage import coverage
+from metier.dataset.generate.duplicates import Asked
+from metier.dataset.generate.ledger import Ledger, MemoryLedger
+from metier.dataset.generate.menu import Queue, orders
+from metier.dataset.generate.passage import Passage, passages
+from metier.dataset.generate.patterns import found_facts, unanswerable
+from metier.dataset.generate.plan import FIRST_BATCH, GIVE_UP_AFTER, SPANS, GenerationPlan
+from metier.dataset.generate.proposal import Proposal
+from metier.dataset.generate.reader import ModelReader, Reader, SpanReader
+from metier.dataset.generate.sentences import one_line
+from metier.dataset.generate.teacher import Teacher
+from metier.dataset.generate.verify import Checks, verify
+from metier.dataset.generate.writing import Writers, write
+from metier.errors import EmptyStageError
+from metier.protocols import Corpus, Models, Progress, SupportChecker, silent
+from metier.stats import proportion
+from metier.types import GeneratedRow, GenerationReport, QuestionKind, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """What a generation made; rejected rows keep their reason."""
+
+    accepted: tuple[GeneratedRow, ...]
+    rejected: tuple[GeneratedRow, ...]
+    report: GenerationReport
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the run is done with."""
+
+    models: Models
+    ledger: Ledger | None = None
+    """Where answers are kept; None forgets them with the process."""
+    checker: SupportChecker | None = None
+    """Judges whether the evidence says the answer; None counts words."""
+    progress: Progress = silent
+
+
+def generate(corpus: Corpus, plan: GenerationPlan, parts: Parts) -> Generated:
+    """Questions and answers about a corpus, each verified.
+
+    Raises ``EmptyStageError`` that names the checks when nothing was accepted of the first
+    proposals, and ``EndpointError`` when a remote model is down; what was answered is kept.
+    """
+    run = _Run(list(passages(corpus, plan.subject)), plan, parts)
+    run.by_patterns()
+    run.by_models()
+    return run.result()
+
+
+class _Run:
+    """The state of one generation."""
+
+    def __init__(self, read: Sequence[Passage], plan: GenerationPlan, parts: Parts) -> None:
+        if not read:
+            raise EmptyStageError("generate", {"no passage": 0})
+        self.passages = read
+        self.plan = plan
+        self.progress = parts.progress
+        self.started = time.monotonic()
+        self._ledger = parts.ledger or MemoryLedger()
+        self._models = parts.models
+        self._teachers: dict[str, Teacher] = {}
+        self.checks = Checks(plan, self._reader(), parts.checker or QuoteChecker(), Asked())
+        self.judged: list[Proposal] = []
+        self.found: dict[str, list[Proposal]] = defaultdict(list)
+        """The facts of each passage, by its chunk's id."""
+        self.tally: dict[QuestionKind, Counter[bool]] = defaultdict(Counter)
+        self.accepted = 0
+        self.stopped: str | None = None
+
+    def by_patterns(self) -> None:
+        """Rows about facts that are found by their form; no model writes them."""
+        seen: set[str] = set()
+        for passage in self.passages:
+            for fact in found_facts(passage, self.plan.rules):
+                if fact.fact_id not in seen:
+                    seen.add(fact.fact_id)
+                    self.found[passage.chunk.id].append(fact)
+        if self.plan.patterns:
+            self._take_in_blocks(list(self._pattern_proposals()))
+
+    def by_models(self) -> None:
+        """Rows that the asker and the answerer write, the least covered passages first."""
+        queue = Queue(self.passages, self.plan)
+        queue.start_with(self._accepted_by_passage())
+        width = max(1, self.plan.batch // max(1, len(self.plan.menu)))
+        rounds = 0
+        while self._may_go_on() and (turns := queue.take(width)):
+            given_up = frozenset(self.given_up())
+            wanted = [
+                order
+                for number, turn in turns
+                for order in orders(self.passages[number], turn, self.plan, given_up)
+            ]
+            if wanted:
+                self._take([self._with_fact(p) for p in write(wanted, self._writers(), self.plan)])
+            counts = self._accepted_by_passage()
+            for number, turn in turns:
+                queue.put_back(number, turn, counts[number])
+            rounds += len(turns)
+            self.progress(rounds, None, f"passages asked about ({self.accepted} accepted)")
+
+    def given_up(self) -> list[QuestionKind]:
+        """Kinds of which too few of the model's rows passed."""
+        return [
+            kind
+            for kind, tally in self.tally.items()
+            if tally.total() >= GIVE_UP_AFTER and tally[True] < self.plan.give_up * tally.total()
+        ]
+
+    def result(self) -> Generated:
+        """All rows and how they came about."""
+        if not self.accepted:
+            raise EmptyStageError("generate", self._reasons() or {"no fact and no menu": 0})
+        accepted = [p for p in self.judged if p.dropped is None]
+        rejected = [p for p in self.judged if p.dropped is not None]
+        return Generated(
+            tuple(p.row() for p in accepted),
+            tuple(p.row() for p in rejected),
+            self._report(accepted),
+        )
+
+    # --- parts ----------------------------------------------------------------------------------
+
+    def _pattern_proposals(self) -> Iterator[Proposal]:
+        with_facts = [p for p in self.passages if self.found[p.chunk.id]]
+        for place, passage in enumerate(with_facts):
+            yield from self.found[passage.chunk.id][: self.plan.patterns]
+            if self.plan.menu.get("unanswerable"):
+                # The next documents' facts, in a fixed order: nothing random to repeat.
+                others = (with_facts[(place + step) % len(with_facts)] for step in range(1, 30))
+                made = (unanswerable(passage, self.found[o.chunk.id][0]) for o in others)
+                yield from (one for one in islice(filter(None, made), 1))
+
+    def _take_in_blocks(self, proposals: Sequence[Proposal]) -> None:
+        for start in range(0, len(proposals), self.plan.batch):
+            if not self._may_go_on():
+                return
+            self._take(proposals[start : start + self.plan.batch])
+            self.progress(
+                min(start + self.plan.batch, len(proposals)), len(proposals), "facts asked"
+            )
+
+    def _take(self, proposals: Sequence[Proposal]) -> None:
+        for proposal in verify(proposals, self.checks):
+            if self.plan.questions is not None and self.accepted >= self.plan.questions:
+                return
+            self.judged.append(proposal)
+            self.accepted += proposal.dropped is None
+            if proposal.generator != "pattern":
+                self.tally[proposal.kind][proposal.dropped is None] += 1
+        if not self.accepted and len(self.judged) >= FIRST_BATCH:
+            raise EmptyStageError("generate", self._reasons())
+
+    def _with_fact(self, proposal: Proposal) -> Proposal:
+        """The known fact that a model's row is about, else a fact of its own."""
+        answer = one_line(proposal.answer).casefold()
+        for fact in self.found[proposal.passage.chunk.id]:
+            if (
+                answer
+                and fact.answer.casefold() in answer
+                and len(answer) < 3 * len(fact.answer) + 20
+            ):
+                return replace(proposal, fact=fact.fact)
+        return replace(proposal, fact=f"{proposal.passage.chunk.start}:{answer[:80]}")
+
+    def _may_go_on(self) -> bool:
+        plan, minutes = self.plan, (time.monotonic() - self.started) / 60
+        if plan.questions is not None and self.accepted >= plan.questions:
+            self.stopped = "questions"
+        elif plan.minutes is not None and minutes >= plan.minutes:
+            self.stopped = "minutes"
+        elif plan.dollars is not None and self._dollars() >= plan.dollars:
+            self.stopped = "dollars"
+        return self.stopped is None
+
+    def _dollars(self) -> float:
+        return 0.0 if self.plan.prices is None else self.plan.prices.of(self._usage())
+
+    def _usage(self) -> Usage:
+        return sum((teacher.usage for teacher in self._teachers.values()), Usage())
+
+    def _accepted_by_passage(self) -> list[int]:
+        counts = Counter(p.passage.chunk.id for p in self.judged if p.dropped is None)
+        return [counts[passage.chunk.id] for passage in self.passages]
+
+    def _writers(self) -> Writers:
+        return Writers(self._teacher(self.plan.asker), self._teacher(self.plan.answerer))
+
+    def _teacher(self, name: str) -> Teacher:
+        if name not in self._teachers:
+            model = self._models.language_model(name)
+            self._teachers[name] = Teacher(model, self._ledger)
+        return self._teachers[name]
+
+    def _reader(self) -> Reader:
+        if self.plan.reader == SPANS:
+            return SpanReader(self._models.embedder(self.plan.embedder))
+        return ModelReader(self._teacher(self.plan.reader))
+
+    def _reasons(self) -> dict[str, int]:
+        return dict(Counter(p.dropped for p in self.judged if p.dropped is not None))
+
+    def _report(self, accepted: Sequence[Proposal]) -> GenerationReport:
+        tried: dict[str, Counter[bool]] = defaultdict(Counter)
+        for p in self.judged:
+            tried[f"{p.generator} {p.kind}"][p.dropped is None] += 1
+        known = [
+            Known(
+                p.question.removeprefix(f"According to {p.passage.subject}, "),
+                p.answer,
+                one_line(q),
+                p.kind,
+            )
+            for p in accepted
+            if p.generator == "pattern"
+            for q in p.quotes[:1]
+        ]
+        facts = frozenset(f.fact_id for found in self.found.values() for f in found)
+        teachers = self._teachers.values()
+        return GenerationReport(
+            accepted=len(accepted),
+            rejected=self._reasons(),
+            acceptance={k: proportion(t[True], t.total()) for k, t in sorted(tried.items())},
+            coverage=coverage(
+                accepted,
+                chunks=[p.chunk.id for p in self.passages],
+                facts=facts,
+                least=self.plan.least,
+            ),
+            checker=measure(
+                self.checks.checker, known, threshold=self.plan.support, seed=self.plan.seed
+            ),
+            stopped=self.stopped or "menu",
+            given_up=tuple(self.given_up()),
+            asked=sum(t.asked for t in teachers),
+            remembered=sum(t.remembered for t in teachers),
+            failed=sum(t.failed for t in teachers),
+            usage=self._usage(),
+            seconds=time.monotonic() - self.started,
+        )

@@ -1,0 +1,92 @@
+"""A model in a role: asked in batches, each answer kept as it arrives, faults as values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from metier.dataset.generate.ledger import Ledger, request_key
+from metier.errors import EndpointError
+from metier.protocols import LanguageModel
+from metier.types import Completion, Conversation, GenerateConfig, Usage
+
+FAILURES_IN_A_ROW = 12
+"""Requests without an answer, after the client's own retries, from which an endpoint is down."""
+
+
+@runtime_checkable
+class AnswersOneByOne(Protocol):
+    """A model that gives each answer as it comes, and a request's fault as a value."""
+
+    def generate_each(
+        self, batch: Sequence[Conversation], config: GenerateConfig
+    ) -> Iterator[tuple[int, Completion | EndpointError]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back for one request."""
+
+    text: str | None
+    """None when no answer came; the request is asked again by the next run."""
+    key: str
+    """The request's address."""
+    cut: bool = False
+    """Whether the answer ran into its length."""
+
+
+class Teacher:
+    """One model, with what was asked of it and what that used."""
+
+    def __init__(self, model: LanguageModel, ledger: Ledger) -> None:
+        self.name = model.name
+        self.asked = self.remembered = self.failed = 0
+        self.usage = Usage()
+        self._model = model
+        self._ledger = ledger
+        self._down = 0
+
+    def ask(self, batch: Sequence[Conversation], config: GenerateConfig) -> list[Reply]:
+        """One reply for each conversation; raises EndpointError when the endpoint is down."""
+        keys = [request_key(self.name, conversation, config) for conversation in batch]
+        open_places: dict[str, int] = {}
+        for place, key in enumerate(keys):
+            if self._ledger.recall(key) is None:
+                open_places.setdefault(key, place)
+        self.remembered += len(set(keys)) - len(open_places)
+        places = list(open_places.values())
+        for place, completion in self._answers([batch[place] for place in places], config):
+            self._note(keys[places[place]], completion)
+        return [self._reply(key) for key in keys]
+
+    def _reply(self, key: str) -> Reply:
+        kept = self._ledger.recall(key)
+        if kept is None:
+            return Reply(None, key)
+        return Reply(kept.text, key, kept.finish_reason == "length")
+
+    def _answers(
+        self, batch: Sequence[Conversation], config: GenerateConfig
+    ) -> Iterator[tuple[int, Completion | EndpointError]]:
+        if not batch:
+            return
+        if isinstance(self._model, AnswersOneByOne):
+            yield from self._model.generate_each(batch, config)
+        else:
+            yield from enumerate(self._model.generate(batch, config))
+
+    def _note(self, key: str, completion: Completion | EndpointError) -> None:
+        if isinstance(completion, EndpointError):
+            self.failed += 1
+            self._down += 1
+            if self._down >= FAILURES_IN_A_ROW:
+                raise EndpointError(
+                    f"{completion}; {self._down} requests in a row went unanswered. What was "
+                    "answered is kept: run again when the endpoint is back"
+                )
+            return
+        self._down = 0
+        self.asked += 1
+        self.usage += completion.usage
+        self._ledger.keep(key, completion)

@@ -1,0 +1,179 @@
+"""The checks that a row must pass, the cheap ones first; the first that fails gives the reason."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from metier.dataset.generate.answer import is_not_said
+from metier.dataset.generate.checker import claim
+from metier.dataset.generate.duplicates import Asked
+from metier.dataset.generate.evidence import Place, locate, sentence_around
+from metier.dataset.generate.menu import WRITTEN_IN_FULL
+from metier.dataset.generate.passage import names
+from metier.dataset.generate.plan import GenerationPlan
+from metier.dataset.generate.proposal import Proposal
+from metier.dataset.generate.reader import Reader
+from metier.dataset.generate.sentences import one_line, words
+from metier.protocols import SupportChecker
+from metier.types import Verdict
+
+_POINTS_AT_TEXT = re.compile(
+    r"\b(?:the|this|that|these|above|given|following|preceding|quoted|provided) "
+    r"(?:above |given |following |first |last |second |previous |provided )?"
+    r"(?:text|passage|paragraph|excerpt|sentences?|article|document|section above|statement above|"
+    r"context|snippet|quote)\b|\b(?:mentioned|described|stated|discussed) (?:above|below|here)\b|"
+    r"\bthe author\b|\baccording to (?:the|this) (?:text|passage)\b",
+    re.IGNORECASE,
+)
+_PRONOUN = re.compile(
+    r"\b(?:he|she|it|they|him|them|his|her|hers|its|their|theirs)\b", re.IGNORECASE
+)
+_THIS = re.compile(r"\b(?:this|these|those|such) (?!year|month|date)\w+", re.IGNORECASE)
+_REPETITION = re.compile(r"\b(\w+(?: \w+){0,5})(?:[ ,.]+\1\b){3}", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """Who verifies, and against what was kept before."""
+
+    plan: GenerationPlan
+    reader: Reader
+    checker: SupportChecker
+    asked: Asked
+
+
+def verify(proposals: Sequence[Proposal], checks: Checks) -> list[Proposal]:
+    """Every proposal with the verdicts of its checks, up to the first that fails."""
+    judged = [_alone(p) for p in proposals]
+    judged = _supported(judged, checks)
+    judged = _read_again(judged, checks)
+    for place, proposal in enumerate(judged):
+        if proposal.dropped is None:
+            repeats = checks.asked.repeats(proposal)
+            reason = "asks what another question asks"
+            judged[place] = proposal.judged(_verdict("duplicate", not repeats, reason))
+            if not repeats:
+                checks.asked.add(proposal)
+    return judged
+
+
+def _alone(proposal: Proposal) -> Proposal:
+    """The checks that need no model."""
+    if proposal.dropped is not None:
+        return proposal
+    for check, problem in (
+        ("form", _form_problem(proposal)),
+        ("self-contained", _context_problem(proposal)),
+    ):
+        proposal = proposal.judged(_verdict(check, problem is None, problem or ""))
+        if problem is not None:
+            return proposal
+    return _absent(proposal) if proposal.kind == "unanswerable" else _with_evidence(proposal)
+
+
+def _form_problem(proposal: Proposal) -> str | None:
+    question, answer = proposal.question, proposal.answer
+    if not question.endswith(("?", "？")) or not 3 <= len(question.split()) <= 90:
+        return "the question is no question"
+    if not words(answer):
+        return "the answer is empty"
+    if _REPETITION.search(answer) or _REPETITION.search(question):
+        return "the model repeats itself"
+    if is_not_said(answer) != (proposal.kind == "unanswerable"):
+        said = "the answerer finds no answer", "the answerer finds an answer"
+        return said[proposal.kind == "unanswerable"]
+    bare = " ".join(words(_bare(proposal)))
+    if proposal.kind not in WRITTEN_IN_FULL and f" {' '.join(words(answer))} " in f" {bare} ":
+        return "the question gives its answer away"
+    return None
+
+
+def _context_problem(proposal: Proposal) -> str | None:
+    bare = _bare(proposal)
+    if _POINTS_AT_TEXT.search(bare):
+        return "the question points at a text"
+    subject = proposal.passage.subject
+    if subject and subject.casefold() not in proposal.question.casefold():
+        return "the question does not name what it is about"
+    if not subject and not names(bare[1:]):
+        return "the question does not name what it is about"
+    if proposal.kind == "rewrite":
+        return None  # it shows its sentence
+    pronoun = _PRONOUN.search(bare)
+    if pronoun and not any(w[:1].isupper() for w in bare[: pronoun.start()].split()[1:]):
+        return "a pronoun in the question has no name before it"
+    if _THIS.search(bare) and not names(bare[1:]):
+        return "the question points at a text"
+    return None
+
+
+def _absent(proposal: Proposal) -> Proposal:
+    """The document does not say: a name that the question asks about never occurs in it."""
+    text = one_line(proposal.passage.document.text).casefold()
+    about = [n for n in names(_bare(proposal)[1:]) if n.casefold() not in text]
+    reason = "everything that the question names is in the document"
+    return proposal.judged(_verdict("absent", bool(about), reason))
+
+
+def _with_evidence(proposal: Proposal) -> Proposal:
+    """Quotes to offsets; an answer without a quote is looked for itself."""
+    passage, text = proposal.passage, proposal.passage.chunk.text
+    if proposal.places:
+        found = [Place(*place) for place in proposal.places]
+    else:
+        found = [place for quote in proposal.quotes if (place := locate(quote, text))]
+        if not proposal.quotes and (place := locate(proposal.answer, text)):
+            found = [place]
+    reason = "the evidence is not in the source" if proposal.quotes else "no evidence is given"
+    if not found:
+        return proposal.judged(_verdict("evidence", False, reason))
+    places = tuple(dict.fromkeys(sentence_around(place, passage.sentences) for place in found))
+    return replace(
+        proposal,
+        places=tuple((place.start, place.end) for place in places),
+        evidence=tuple(passage.span(*place) for place in places),
+        quotes=tuple(text[place.start : place.end] for place in places),
+    ).judged(Verdict("evidence", True))
+
+
+def _supported(proposals: list[Proposal], checks: Checks) -> list[Proposal]:
+    places = [i for i, p in enumerate(proposals) if p.dropped is None and p.evidence]
+    pairs = [_claim(proposals[i]) for i in places]
+    scores = checks.checker.support(pairs) if pairs else []
+    for place, score in zip(places, scores, strict=True):
+        passed = score >= checks.plan.support
+        reason = "the evidence does not support the answer"
+        proposals[place] = proposals[place].judged(_verdict("support", passed, reason, score))
+    return proposals
+
+
+def _claim(proposal: Proposal) -> tuple[str, str]:
+    shown = " ".join(one_line(quote) for quote in proposal.quotes)
+    if proposal.kind in WRITTEN_IN_FULL:
+        return proposal.answer, one_line(proposal.passage.chunk.text)
+    return claim(_bare(proposal), proposal.answer), shown
+
+
+def _read_again(proposals: list[Proposal], checks: Checks) -> list[Proposal]:
+    places = [i for i, p in enumerate(proposals) if p.dropped is None and p.evidence]
+    asked = [(proposals[i].passage, proposals[i].question) for i in places]
+    scores = checks.reader.agrees(asked, [proposals[i].answer for i in places])
+    for place, score in zip(places, scores, strict=True):
+        passed = score >= checks.plan.agreement
+        reason = "asked again, another answer comes back"
+        proposals[place] = proposals[place].judged(_verdict("round trip", passed, reason, score))
+    return proposals
+
+
+def _bare(proposal: Proposal) -> str:
+    """The question without the name of its document."""
+    subject = proposal.passage.subject
+    return (
+        proposal.question.replace(f"According to {subject}, ", "") if subject else proposal.question
+    )
+
+
+def _verdict(check: str, passed: bool, reason: str, value: float | None = None) -> Verdict:
+    return Verdict(check, passed, "" if passed else reason, value)

@@ -1,0 +1,38 @@
+"""From the corpus to verified questions and answers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from metier import __version__
+from metier.dataset.generate.ledger import ProjectLedger
+from metier.dataset.generate.plan import GenerationPlan
+from metier.dataset.generate.rows import write_generated
+from metier.dataset.generate.run import Parts, generate
+from metier.protocols import Corpus, Models, Progress
+from metier.retrieval.support import TextChecker
+from metier.store import Project
+from metier.types import Json
+
+
+def generation_inputs(corpus: Corpus, plan: GenerationPlan) -> dict[str, Json]:
+    """All that a generation is made from."""
+    return {"metier": __version__, "corpus": corpus.version, "plan": asdict(plan)}
+
+
+def generation_step(
+    corpus: Corpus, plan: GenerationPlan, project: Project, models: Models, progress: Progress
+) -> Path:
+    """The directory of the step that generated rows from the corpus.
+
+    Answers of models are kept in the project's ledger as they come, outside of the step, so that
+    a changed document or plan asks only what was not asked before.
+    """
+
+    def build(directory: Path) -> None:
+        checker = TextChecker(models.embedder(plan.embedder))
+        parts = Parts(models, ProjectLedger(project), checker, progress)
+        write_generated(generate(corpus, plan, parts), directory)
+
+    return project.step("generate", generation_inputs(corpus, plan), build)

@@ -1,0 +1,109 @@
+"""`metier generate` and its verbs, on a small recipe."""
+
+import json
+
+import pytest
+
+from tests.cli.console import call
+
+RECIPE = """name = "papers"
+[[sources]]
+kind = "table"
+path = "papers.jsonl"
+id = "id"
+title = "title"
+[task]
+kind = "short_answer"
+instruction = "Answer."
+role = "You are a clerk."
+[generate]
+patterns = 20
+menu = { factual = 0, reverse = 0, multi_fact = 0, summary = 0, rewrite = 0, entity_pair = 0 }
+"""
+
+
+@pytest.fixture
+def papers(tmp_path, monkeypatch, fakes):
+    from tests.dataset.generate.texts import documents
+
+    rows = [{"id": d.id, "title": d.title, "text": d.text} for d in documents()]
+    (tmp_path / "papers.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "metier.toml").write_text(RECIPE)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def printed(*arguments):
+    done = call("generate", *arguments)
+    assert done.code == 0, done.err
+    return json.loads(done.out)
+
+
+def test_generate_runs_and_is_read_when_asked_again(papers):
+    first = printed(".", "--json")
+    assert first["accepted"] >= 10
+    assert printed(".", "--json") == first
+    assert printed("run", "--json") == first
+    told = call("generate").out
+    assert "checker text+" in told
+    assert "chunks with 1 or more" in told
+    again = printed(".", "--again", "--json")
+    assert again["accepted"] == first["accepted"]
+
+
+def test_the_estimate_asks_nothing_of_a_menu_without_models(papers):
+    told = printed(".", "--estimate", "--json")
+    assert told["dollars"] == 0
+
+
+def test_review_in_the_terminal_and_through_a_file(papers):
+    done = call("generate", "review", ".", given="r\ne\nWho asked?\nnobody\na\nq\n")
+    assert done.code == 0, done.err
+    assert "reviewed 3: accept 1, edit 1, reject 1" in done.out
+    assert call("generate", "review", ".", "--out", "form.jsonl").code == 0
+    lines = (papers / "form.jsonl").read_text().splitlines()
+    assert [json.loads(line)["verdict"] for line in lines][:3] == ["reject", "edit", "accept"]
+    assert json.loads(lines[1])["answer"] == "nobody"
+    assert call("generate", "review", ".", "--in", "form.jsonl").out.startswith("reviewed 3")
+    rejected = json.loads(lines[0])["question"]
+    assert call("generate", "export", "out.jsonl", ".", "--form", "chatml").code == 0
+    exported = (papers / "out.jsonl").read_text()
+    assert rejected not in exported
+    assert "nobody" in exported
+    assert "You are a clerk." in exported
+
+
+def test_audit_counts_and_goes_on(papers):
+    assert printed("audit", ".", "--json") is None
+    done = call("generate", "audit", ".", "--count", "4", given="y\nn\nwrong year\nq\n")
+    assert "error rate 0.500" in done.out
+    assert "wrong year" in done.out
+    done = call("generate", "audit", ".", "--count", "4", given="y\ns\n")
+    assert "(n=3)" in done.out
+
+
+def test_affected_lists_what_holds_a_document(papers):
+    first = printed(".", "--json")
+    found = printed("affected", "quarry", ".", "--json")
+    assert found["rows"] > 0
+    assert found["datasets"] == [first["directory"].rpartition("/")[2]]
+    assert printed("affected", "nobody", ".", "--json")["datasets"] == []
+
+
+def mistake(*arguments):
+    """The last line of a command that must end with exit code 2; progress stands before it."""
+    done = call("generate", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert "Traceback" not in done.err
+    return done.err.partition("error: ")[2]
+
+
+def test_mistakes_are_told(papers):
+    assert "sharegpt" in mistake("export", "x.jsonl", ".", "--form", "xml")
+    broken = RECIPE + "[[generate.rules]]\nfind = '('\nquestion = 'what'\n"
+    (papers / "metier.toml").write_text(broken)
+    assert "is no regular expression" in mistake(".")
+    (papers / "metier.toml").write_text(RECIPE.replace("[generate]", "[generate]\ndollars = 5.0"))
+    assert "no price" in mistake(".")
+    (papers / "metier.toml").write_text(RECIPE.replace("patterns", "paterns"))
+    assert "did you mean `patterns`" in mistake(".")

@@ -1,0 +1,148 @@
+"""Facts that are found by their form become questions that stand alone and answers that are so."""
+
+import itertools
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metier.corpus.in_memory import MemoryCorpus
+from metier.dataset.generate.facts import facts, stands_alone
+from metier.dataset.generate.passage import passages
+from metier.dataset.generate.patterns import found_facts, unanswerable
+from metier.dataset.generate.plan import PatternRule
+from metier.dataset.generate.sentences import sentences
+from metier.dataset.generate.verbs import clause
+from metier.dataset.generate.wording import question_for
+from metier.errors import DataError
+from metier.types import Document
+
+from .texts import documents
+
+
+def asked(text, subject="the record"):
+    return {question_for(f, subject): f.answer for f in facts(sentences(text))}
+
+
+@pytest.mark.parametrize(
+    ("sentence", "question", "answer"),
+    [
+        (
+            "Parliament amended the Harbour Act in 1934.",
+            "According to the record, in which year did Parliament amend the Harbour Act?",
+            "1934",
+        ),
+        (
+            "In 1911, the Harbour Act was passed by both houses.",
+            "According to the record, in which year was the Harbour Act passed by both houses?",
+            "1911",
+        ),
+        (
+            "The Harbour Board paid the owners $4.2 million for the pier.",
+            "According to the record, the Harbour Board paid the owners how much for the pier?",
+            "$4.2 million",
+        ),
+        (
+            "The bridge was designed by Thomas Bouch in his later years.",
+            "According to the record, the bridge was designed by whom in his later years?",
+            "Thomas Bouch",
+        ),
+        (
+            "The High Court dismissed the claim of the railway.",
+            "According to the record, which court dismissed the claim of the railway?",
+            "The High Court",
+        ),
+        (
+            "The High Court dismissed the claim of the railway.",
+            "According to the record, what did the High Court dismiss?",
+            "the claim of the railway",
+        ),
+        (
+            "The company operated the ferry because the bridge was closed in winter.",
+            "According to the record, why did the company operate the ferry?",
+            "because the bridge was closed in winter",
+        ),
+        (
+            "The term “face” means the side of a quarry.",
+            "According to the record, what does the term “face” mean?",
+            "the side of a quarry",
+        ),
+    ],
+)
+def test_a_fact_becomes_a_question(sentence, question, answer):
+    assert asked(sentence)[question] == answer
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "He moved to La Serena in 2002 with his wife.",
+        "See ante, at 12, where the Court rejected the claim in 1993.",
+        "This was paid in 1993 by the Harbour Board.",
+        "Between 1990 and 1993 in 1992 the Board met in 1993.",
+        "the board met in 1993 and rejected the claim",
+        "12 34 56 in 1993 78 90 11 22.",
+        "Der Rat beschloss in 1993 den Bau des neuen Hafens am Fluss.",
+    ],
+)
+def test_what_cannot_stand_alone_is_passed_over(sentence):
+    assert not asked(sentence)
+
+
+def test_no_question_gives_its_answer_away_and_each_answer_is_in_its_sentence():
+    for passage in passages(MemoryCorpus(documents()), "$title"):
+        found = found_facts(passage, ())
+        assert len(found) >= 5
+        for proposal in found:
+            assert proposal.answer.removeprefix("because ") in " ".join(proposal.quotes[0].split())
+            assert passage.subject in proposal.question
+
+
+def test_only_english_is_read_by_patterns():
+    text = (
+        "Der Hafen wurde in 1911 gebaut. Die Kommission zahlte den Eigentümern $500 für das Ufer."
+    )
+    (passage,) = passages(MemoryCorpus([Document("d", text, title="Hafen")]), "$title")
+    assert found_facts(passage, ()) == []
+
+
+def test_a_recipes_rule_finds_its_fact():
+    rule = PatternRule(r"\[(?P<answer>\w+ \d+, \d{4})\]", "when was $subject decided")
+    text = "No. 12\n[May 17, 2010]\nThe Court sat."
+    (passage,) = passages(MemoryCorpus([Document("d", text, title="Abel v. Bond")]), "$title")
+    (found,) = (p for p in found_facts(passage, [rule]) if p.answer == "May 17, 2010")
+    assert found.question == "When was Abel v. Bond decided?"
+
+
+@pytest.mark.parametrize("find", ["(", "no group"])
+def test_a_rule_that_cannot_work_is_refused(find):
+    with pytest.raises(DataError, match="pattern"):
+        PatternRule(find, "what")
+
+
+def test_what_another_document_says_is_not_answered_here():
+    harbour, quarry = passages(MemoryCorpus(documents()), "$title")
+    other = next(p for p in found_facts(quarry, ()) if "Upland Railway" in p.question)
+    made = unanswerable(harbour, other)
+    assert made.kind == "unanswerable"
+    assert "The Harbour Papers" in made.question
+    assert "Quarry Papers" not in made.question
+    same = next(p for p in found_facts(harbour, ()))
+    assert unanswerable(harbour, same) is None
+
+
+@given(st.text(alphabet=st.sampled_from("aB.!? \n“”v1é。"), max_size=80))
+def test_sentences_are_stretches_of_the_text_in_order(text):
+    found = sentences(text)
+    assert all(text[s.start : s.end] == s.text and s.text.strip() == s.text for s in found)
+    assert all(a.end <= b.start for a, b in itertools.pairwise(found))
+    kept = "".join(s.text for s in found)
+    assert re.sub(r"\s", "", text) == re.sub(r"\s", "", kept)
+
+
+@given(st.text(max_size=200))
+def test_any_text_can_be_read(text):
+    facts(sentences(text))
+    stands_alone(text)
+    clause(text)

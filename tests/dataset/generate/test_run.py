@@ -1,0 +1,151 @@
+"""From documents to verified rows: every row proves itself, every reject says why."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+import metier
+from metier.corpus.in_memory import MemoryCorpus
+from metier.dataset.generate.checker import Known, QuoteChecker, measure
+from metier.dataset.generate.estimate import estimate
+from metier.dataset.generate.plan import GenerationPlan, Prices
+from metier.dataset.generate.rows import examples
+from metier.dataset.generate.run import Parts, generate
+from metier.errors import EmptyStageError
+from metier.types import ABSTENTION, Document
+
+from .texts import HARBOUR, QUARRY, documents
+
+
+@pytest.fixture
+def made(plan, models):
+    return metier.docs_to_qa(documents(), plan, models=models)
+
+
+def test_accepted_rows_are_true_to_their_source(made):
+    texts = {"harbour": HARBOUR, "quarry": QUARRY}
+    assert len(made.accepted) >= 10
+    for row in made.accepted:
+        assert row.dropped is None
+        assert all(v.passed for v in row.verdicts)
+        for span, quote in zip(row.evidence, row.quotes, strict=True):
+            assert texts[span.document][span.start : span.end] == quote
+        assert row.provenance.generator == "pattern"
+        assert row.provenance.document == row.evidence[0].document
+
+
+def test_rejects_keep_their_reason(made):
+    assert made.report.rejected == dict(Counter(row.dropped for row in made.rejected))
+
+
+def test_the_report_says_coverage_and_the_checkers_error(made):
+    report = made.report
+    assert report.accepted == len(made.accepted)
+    assert report.coverage.chunks.n == len(list(MemoryCorpus(documents()).chunks()))
+    assert report.coverage.facts.value > 0.5
+    assert report.checker.checker.startswith("text+")
+    assert report.checker.lets_through.n > 0
+    assert report.checker.refuses.n > 0
+
+
+def test_rows_do_not_depend_on_other_documents(made, plan, models):
+    alone = metier.docs_to_qa(documents()[:1], plan, models=models)
+    ids = {row.id for row in made.accepted if row.provenance.document == "harbour"}
+    assert {row.id for row in alone.accepted} == ids
+
+
+def test_only_a_changed_documents_rows_change(made, plan, models):
+    changed = replace(documents()[1], text=QUARRY.replace("1875", "1876"))
+    after = metier.docs_to_qa([documents()[0], changed], plan, models=models)
+    new = {row.id for row in after.accepted} - {row.id for row in made.accepted}
+    assert new
+    assert {r.provenance.document for r in after.accepted if r.id in new} == {"quarry"}
+
+
+def test_unanswerable_rows_say_so(plan, models):
+    made = metier.docs_to_qa(
+        documents(), replace(plan, menu={"unanswerable": 1}, give_up=0.0), models=models
+    )
+    rows = [row for row in made.accepted if row.kind == "unanswerable"]
+    assert rows
+    assert {row.answer for row in rows} == {ABSTENTION}
+    assert not any(row.evidence for row in rows)
+
+
+def test_the_examples_of_a_document_are_one_group(made):
+    rows = examples(made.accepted)
+    assert {row.group for row in rows} == {"harbour", "quarry"}
+    assert all(row.evidence and row.origin == row.group and row.kind for row in rows)
+
+
+def test_budgets_stop_and_the_report_says_which(plan, models):
+    made = metier.docs_to_qa(documents(), replace(plan, questions=3), models=models)
+    assert (len(made.accepted), made.report.stopped) == (3, "questions")
+    with pytest.raises(EmptyStageError):
+        metier.docs_to_qa(documents(), replace(plan, minutes=1e-9), models=models)
+
+
+def test_a_weak_teacher_is_given_up(models):
+    plan = GenerationPlan("fake", "fake", menu={"factual": 40})
+    report = metier.docs_to_qa(documents(), plan, models=models).report
+    assert report.given_up == ("factual",)
+    assert 24 <= report.acceptance["fake factual"].n < 80
+    assert sum(report.rejected.values()) + report.accepted == sum(
+        e.n for e in report.acceptance.values()
+    )
+
+
+def test_nothing_accepted_stops_early_and_names_the_check(models):
+    plan = GenerationPlan("fake", "fake", menu={"factual": 40}, patterns=0, give_up=0.0)
+    with pytest.raises(EmptyStageError, match="the asker wrote no question"):
+        metier.docs_to_qa(documents(), plan, models=models)
+
+
+@pytest.mark.parametrize(
+    "documents",
+    [
+        [Document("one", "word")],
+        [Document("table", "a | b | c\n1 | 2 | 3\n" * 20)],
+        [Document("german", "Der Hafen wurde 1911 gebaut. Er ist sehr groß und alt. " * 4)],
+        [Document("noise", "T#e C0urt h~ld ;; th@t l1 |I !! 19 9 3 " * 30)],
+        [Document("cjk", "港口法于1911年通过。议会于1934年修订。" * 5)],
+    ],
+)
+def test_documents_that_hold_no_plain_fact_give_no_row(documents, plan, models):
+    with pytest.raises(EmptyStageError):
+        metier.docs_to_qa(documents, plan, models=models)
+
+
+def test_a_very_long_document_is_read_to_its_end(plan, models):
+    filler = "The weather of the district was described in some detail by the local gazette. "
+    text = filler * 10_000 + "\n\nThe Quarry Commission opened the Slate Quarry in 1875."
+    made = metier.docs_to_qa([Document("long", text, title="Gazette")], plan, models=models)
+    years = [row for row in made.accepted if row.answer == "1875"]
+    assert years[0].evidence[0].end == len(text)
+
+
+def test_the_estimate_bounds_what_is_asked(models):
+    corpus = MemoryCorpus(documents())
+    plan = GenerationPlan("fake", "fake", menu={"factual": 2, "summary": 1}, prices=Prices(1, 2))
+    told = estimate(corpus, plan, models)
+    report = generate(corpus, replace(plan, give_up=0.0), Parts(models)).report
+    assert report.asked <= told.requests
+    assert told.prompt_tokens > 0
+    assert told.dollars == pytest.approx((told.prompt_tokens + 2 * told.completion_tokens) / 1e6)
+    assert estimate(corpus, replace(plan, menu={}), models).requests == 0
+
+
+def test_a_checkers_error_is_measured_on_swapped_answers():
+    known = [
+        Known(f"When did ship {i} sail?", str(1900 + i), f"Ship {i} sailed in {1900 + i}.", "y")
+        for i in range(20)
+    ]
+    found = measure(QuoteChecker(), known, threshold=0.5, seed=0)
+    assert found.refuses.value == 0
+    assert found.lets_through.value == 0
+    blind = type(
+        "Blind", (), {"name": "blind", "support": lambda self, batch: [1.0] * len(batch)}
+    )()
+    assert measure(blind, known, threshold=0.5, seed=0).lets_through.value == 1
+    assert measure(blind, [], threshold=0.5, seed=0) is None
