@@ -14,6 +14,8 @@ from metier.errors import DataError
 from metier.stats import proportion
 from metier.types import Estimate
 
+_CHAINS = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Promise:
@@ -65,9 +67,11 @@ def set_threshold(
 ) -> Threshold:
     """The lowest threshold whose error among the answered is surely within the promise.
 
-    Learn then Test (Angelopoulos et al. 2021) with fixed-sequence testing: thresholds are tested
-    from the highest down, each with the exact binomial (Clopper-Pearson) test of "the error among
-    the answered is above the promised one" at level ``doubt``, until one fails. So with probability
+    Learn then Test (Angelopoulos et al. 2021) with fixed sequences from several starts: thresholds
+    are tested from the start down, each with the exact binomial (Clopper-Pearson) test of "the
+    error among the answered is above the promised one", until one fails. A strict threshold leaves
+    few items, and a single unlucky one must not end it all: hence four starts, each at a quarter of
+    ``doubt``. So with probability
     1 - ``doubt`` over the calibration items, P(wrong | answered) <= ``error`` for new items of the
     same kind; a change of documents or askers breaks it. The order of the tests is fixed before the
     labels are seen: ``steps`` of the calibration scores at equal distances in rank. Only items
@@ -83,16 +87,20 @@ def set_threshold(
     promise = promise or Promise()
     sure, bad = _checked(scores, wrong)
     codes = None if groups is None else _codes(groups, len(sure))
-    order = np.sort(sure)[::-1]
-    best: Threshold = Threshold(None, promise, len(sure), 0, 0)
-    for score in _sequence(order, promise, steps):
-        answered = sure > score
-        count, errors = int(answered.sum()), int(bad[answered].sum())
-        share = 1.0 if codes is None else 1 / _crowding(bad[answered], codes[answered])
-        if _chance(share * errors, share * count, promise.error) > promise.doubt:
-            break
-        best = Threshold(float(score), promise, len(sure), count, errors)
-    return best
+    sequence = _sequence(np.sort(sure)[::-1], promise, steps)
+    proved: int | None = None
+    for start in sorted({len(sequence) * chain // _CHAINS for chain in range(_CHAINS)}):
+        for place in range(start, len(sequence)):
+            answered = sure > sequence[place]
+            group = None if codes is None else codes[answered]
+            if _chance(bad[answered], group, promise.error) > promise.doubt / _CHAINS:
+                break
+            proved = place if proved is None else max(proved, place)
+    if proved is None:
+        return Threshold(None, promise, len(sure), 0, 0)
+    answered = sure > sequence[proved]
+    count, errors = int(answered.sum()), int(bad[answered].sum())
+    return Threshold(sequence[proved], promise, len(sure), count, errors)
 
 
 def risk_curve(scores: ArrayLike, wrong: ArrayLike, *, points: int = 20) -> list[RiskPoint]:
@@ -165,11 +173,11 @@ def _checked(scores: ArrayLike, wrong: ArrayLike) -> tuple[NDArray[np.float64], 
 
 def _sequence(order: NDArray[np.float64], promise: Promise, steps: int) -> list[float]:
     """Thresholds to test, the strictest first; fixed by the scores alone."""
-    fewest = math.ceil(math.log(promise.doubt) / math.log1p(-promise.error))
+    fewest = math.ceil(math.log(promise.doubt / _CHAINS) / math.log1p(-promise.error))
     if fewest >= len(order):
         return []  # not even a flawless record would be proof
     # Room for some errors at the first test: a few wrong answers at the top must not end it.
-    first = min(len(order) - 1, max(4 * fewest, len(order) // 5))
+    first = min(len(order) - 1, 2 * fewest)
     counts = np.unique(np.linspace(first, len(order) - 1, steps).round().astype(int))
     return [float(order[count]) for count in counts]
 
@@ -192,6 +200,11 @@ def _crowding(bad: NDArray[np.bool_], codes: NDArray[np.int64]) -> float:
     return max(1.0, float((strayed**2).sum()) * total / (total - 1) / (count * share * (1 - share)))
 
 
-def _chance(errors: float, count: float, error: float) -> float:
-    """Binomial probability of so few errors; ``binom.cdf`` for numbers that need not be whole."""
+def _chance(bad: NDArray[np.bool_], groups: NDArray[np.int64] | None, error: float) -> float:
+    """Binomial probability of so few errors at that rate, on the effective number of items."""
+    if not len(bad):
+        return 1.0
+    share = 1.0 if groups is None else 1 / _crowding(bad, groups)
+    count, errors = share * len(bad), share * int(bad.sum())
+    # ``binom.cdf``, for numbers that need not be whole.
     return float(special.betainc(count - errors, errors + 1, 1 - error)) if errors < count else 1.0
