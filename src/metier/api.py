@@ -100,8 +100,7 @@ def docs_to_qa(
     models, plan = models or LocalModels(), plan or GenerationPlan(EMBEDDED_MODEL, EMBEDDED_MODEL)
     corpus = documents if isinstance(documents, Corpus) else MemoryCorpus(_as_documents(documents))
     ledger = MemoryLedger() if project is None else ProjectLedger(Project(Path(project)))
-    checker = checker or TextChecker(models.embedder(plan.embedder))
-    return generate(corpus, plan, Parts(models, ledger, checker, progress))
+    return generate(corpus, plan, Parts(models, ledger, checker or TextChecker(), progress))
 
 
 def _as_documents(given: Iterable[Document | str]) -> list[Document]:

@@ -8,8 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from metier.cli import keys, models, recipe
-from metier.cli import generate, models, recipe
+from metier.cli import generate, keys, models, recipe
 from metier.cli.ask import ask
 from metier.cli.new import new
 from metier.cli.report import report

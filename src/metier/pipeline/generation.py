@@ -31,8 +31,7 @@ def generation_step(
     """
 
     def build(directory: Path) -> None:
-        checker = TextChecker(models.embedder(plan.embedder))
-        parts = Parts(models, ProjectLedger(project), checker, progress)
+        parts = Parts(models, ProjectLedger(project), TextChecker(), progress)
         write_generated(generate(corpus, plan, parts), directory)
 
     return project.step("generate", generation_inputs(corpus, plan), build)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from metier.dataset.generate.sentences import one_line, words
 from metier.protocols import SupportChecker
+from metier.retrieval.claims import as_claim
 from metier.stats import proportion
 from metier.types import CheckerError
 
@@ -47,11 +48,6 @@ class Known(NamedTuple):
     kind: str
 
 
-def claim(question: str, answer: str) -> str:
-    """What a row says, as one text for a checker."""
-    return f"{question} {answer}"
-
-
 def measure(
     checker: SupportChecker, known: Sequence[Known], *, threshold: float, seed: int
 ) -> CheckerError | None:
@@ -64,8 +60,8 @@ def measure(
     wrong = _swapped(drawn, seed)
     if not drawn or not wrong:
         return None
-    right_scores = checker.support([(claim(k.question, k.answer), k.evidence) for k in drawn])
-    wrong_scores = checker.support([(claim(k.question, k.answer), k.evidence) for k in wrong])
+    right_scores = checker.support([(as_claim(k.question, k.answer), k.evidence) for k in drawn])
+    wrong_scores = checker.support([(as_claim(k.question, k.answer), k.evidence) for k in wrong])
     return CheckerError(
         checker.name,
         lets_through=proportion(sum(s >= threshold for s in wrong_scores), len(wrong_scores)),

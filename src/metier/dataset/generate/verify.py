@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from metier.dataset.generate.answer import is_not_said
-from metier.dataset.generate.checker import claim
 from metier.dataset.generate.duplicates import Asked
 from metier.dataset.generate.evidence import Place, locate, sentence_around
 from metier.dataset.generate.menu import WRITTEN_IN_FULL
@@ -17,6 +16,7 @@ from metier.dataset.generate.proposal import Proposal
 from metier.dataset.generate.reader import Reader
 from metier.dataset.generate.sentences import one_line, words
 from metier.protocols import SupportChecker
+from metier.retrieval.claims import as_claim
 from metier.types import Verdict
 
 _POINTS_AT_TEXT = re.compile(
@@ -153,7 +153,7 @@ def _claim(proposal: Proposal) -> tuple[str, str]:
     shown = " ".join(one_line(quote) for quote in proposal.quotes)
     if proposal.kind in WRITTEN_IN_FULL:
         return proposal.answer, one_line(proposal.passage.chunk.text)
-    return claim(_bare(proposal), proposal.answer), shown
+    return as_claim(_bare(proposal), proposal.answer), shown
 
 
 def _read_again(proposals: list[Proposal], checks: Checks) -> list[Proposal]:
