@@ -44,7 +44,7 @@ def test_hits_are_at_most_k_and_the_best_first(animals):
 def test_a_hit_has_all_that_was_put_in(tmp_path):
     box: Box = (1.0, 2.0, 3.5, 4.0)
     chunk = Chunk("d#7", "a red apple", 5, 16, Span("d", 6, 17, 3, box), "Fruit")
-    given = Passage(chunk, "Reds", "file:x.pdf", "book", "t", "red", "2020-01-01", None, {"a": [1]})
+    given = Passage(chunk, "Reds", "file:x.pdf", "book", "t", "2020-01-01", None, {"a": [1]}, "red")
     index = store(tmp_path / "index", given)
     hit = index.search(["apple"], scope=Scope(tenant="t", as_of="2020-01-01"))[0][0]
     assert hit.chunk == chunk
