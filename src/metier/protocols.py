@@ -137,6 +137,11 @@ class Models(Protocol):
     def embedder(self, name: str) -> Embedder: ...
 
 
+def same_text(example: Example, answer: Answer) -> float:
+    """1 when the answer is the target, white space around it aside."""
+    return float(answer.text.strip() == example.target.strip())
+
+
 @dataclass(frozen=True, slots=True)
 class FitContext:
     """All that a method may learn from. There is no field for the test split."""
@@ -158,6 +163,8 @@ class FitContext:
     names one."""
     corpus: Corpus | None = None
     """The documents, without those that the test items were made from."""
+    score: Callable[[Example, Answer], float] = same_text
+    """What the verdict will be about, from 0 to 1: choices on dev are made by it."""
     progress: Progress = silent
 
 

@@ -9,10 +9,21 @@ from metier.errors import DataError, EmptyStageError, ModelFileError
 from metier.methods import candidate as candidates
 from metier.methods.long_context import LongContext
 from metier.methods.retrieve import Retrieve
-from metier.models.fake import FakeModels
+from metier.models.fake import FakeModel, FakeModels
 from metier.protocols import FitContext, Method
 from metier.retrieval.known import Oracle
-from metier.types import Chunk, CleanDocument, Example, Message, Piece, Span, Task
+from metier.types import (
+    ABSTENTION,
+    Chunk,
+    CleanDocument,
+    Completion,
+    Example,
+    Message,
+    Piece,
+    Span,
+    Task,
+    Usage,
+)
 
 TASK = Task("short_answer", "Answer from the passages.", max_input_tokens=64, max_answer_tokens=16)
 TEXTS = {
@@ -205,3 +216,64 @@ def test_the_embedded_models_read_what_they_find(tmp_path):
     answerer = Retrieve().load(candidate, tmp_path, models)
     [answer] = answerer.answer(asked("What is the king of Belmar called?"))
     assert "Ostrin" in answer.text
+
+
+# --- what an answer rests on ------------------------------------------------------------------
+
+
+class Reader(FakeModels):
+    """Models whose language model answers by the question that stands last in its prompt."""
+
+    def __init__(self, answers):
+        super().__init__()
+        self.answers = answers
+
+    def language_model(self, name, *, adapter=None):
+        answers = self.answers
+
+        class Answering(FakeModel):
+            def generate(self, batch, config):
+                asked = [one[-1].content.rpartition("\n\n")[2] for one in batch]
+                return [Completion(answers[text], Usage(1, 1)) for text in asked]
+
+        return Answering(name=name)
+
+
+KING = "What is the king of the island of Belmar called?"
+
+
+def test_an_answer_cites_the_words_that_it_rests_on(tmp_path):
+    models = Reader({KING: "Ostrin"})
+    candidate = fitted(Retrieve(), tmp_path, models=models)
+    [answer] = Retrieve().load(candidate, tmp_path, models).answer(asked(KING))
+    [support] = answer.grounding.supports
+    assert answer.text[support.start : support.end] == "Ostrin"
+    assert [chunk.id for chunk in answer.cited] == ["king#0"]
+    assert "Ostrin" in TEXTS["king"][support.quotes[0].start : support.quotes[0].end]
+
+
+@pytest.mark.parametrize(("policy", "text"), [("flag", "Zebulon"), ("drop", ABSTENTION)])
+def test_an_unsupported_answer_is_flagged_or_dropped(tmp_path, policy, text):
+    models = Reader({KING: "Zebulon"})
+    candidate = fitted(Retrieve(), tmp_path, models=models, settings={"unsupported": policy})
+    [answer] = Retrieve().load(candidate, tmp_path, models).answer(asked(KING))
+    assert (answer.text, answer.abstained, answer.cited) == (text, policy == "drop", ())
+
+
+def test_a_promised_error_rate_is_kept_by_abstaining(tmp_path):
+    questions = [
+        f"What is the king of the island of Belmar called, version {n}?" for n in range(90)
+    ]
+    models = Reader({text: "Ostrin" if n % 3 else "Zebulon" for n, text in enumerate(questions)})
+    dev = [Example(f"d{n}", text, "Ostrin") for n, text in enumerate(questions)]
+    settings = {"most_error": 0.2, "k": 1}
+    candidate = fitted(Retrieve(), tmp_path, models=models, dev=dev, settings=settings)
+    answers = Retrieve().load(candidate, tmp_path, models).answer(asked(*questions))
+    given = [answer for answer in answers if not answer.abstained]
+    assert given and all(answer.text == "Ostrin" for answer in given)
+    assert candidate.trials[0]["calibration"] == 90
+
+
+def test_a_promise_without_dev_questions_is_refused(tmp_path):
+    with pytest.raises(DataError, match="most_error needs"):
+        fitted(Retrieve(), tmp_path, settings={"most_error": 0.1})

@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from metier.cli.console import JSON_OPTION, show, show_json
+from metier.cli.console import JSON_OPTION, show_json, show_text
+
+if TYPE_CHECKING:
+    from metier.types import Answer, Json
 
 
 def ask(
@@ -21,9 +24,10 @@ def ask(
     ] = None,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
-    """Put questions to the released specialist; one line of answer for each."""
+    """Put questions to the released specialist; what an answer rests on stands in footnotes."""
     from metier.cli.project import specialist_folder
     from metier.errors import DataError
+    from metier.retrieval.render import to_markdown
     from metier.serving.specialist import load
 
     asked = texts or [line.rstrip("\n") for line in sys.stdin if line.strip()]
@@ -31,8 +35,20 @@ def ask(
         raise DataError("nothing to ask: give a text, or lines on standard input")
     answers = load(specialist_folder(specialist)).ask_all(asked)
     if as_json:
-        show_json([{"asked": text, **asdict(a)} for text, a in zip(asked, answers, strict=True)])
+        show_json([_told(*one) for one in zip(asked, answers, strict=True)])
         return
     for answer in answers:
         sure = max(answer.probabilities.values()) if answer.probabilities else None
-        show(answer.text if sure is None else f"{answer.text}  ({sure:.0%} sure)")
+        shown = answer.grounding if answer.cited else None
+        text = to_markdown(answer.text, shown) if shown else answer.text
+        show_text(text if sure is None else f"{text}  ({sure:.0%} sure)")
+
+
+def _told(text: str, answer: Answer) -> dict[str, Json]:
+    """The answer as plain JSON; what it rests on stands in Gemini's shape too."""
+    from metier.retrieval.gemini import as_gemini
+
+    told = {"asked": text, **asdict(answer)}
+    if answer.grounding is not None:
+        told["groundingMetadata"] = as_gemini(answer.text, answer.grounding)
+    return told

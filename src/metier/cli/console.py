@@ -33,6 +33,11 @@ def show(renderable: RenderableType) -> None:
     console().print(renderable)
 
 
+def show_text(text: str) -> None:
+    """Print text that others wrote: no markup, no wrapping."""
+    sys.stdout.write(f"{text}\n")
+
+
 def show_json(value: Json) -> None:
     """Print a result for a program."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")

@@ -11,14 +11,16 @@ from metier.methods.lora import conversation
 from metier.methods.open_book import open_book
 from metier.methods.prompt import prompt_for
 from metier.protocols import LanguageModel, Retriever
-from metier.types import Answer, Candidate, Chunk, Conversation, Grounding, GroundingChunk, Hit
+from metier.retrieval.ground import ground
+from metier.types import ABSTENTION, Answer, Candidate, Chunk, Conversation, GroundSettings, Hit
 
 
 class GroundedAnswerer:
     """Finds passages, shows them before the question, and answers with one model.
 
-    The candidate's settings ``k``, ``passage_tokens``, ``label_list``, ``role``, ``constrained``
-    and ``adapter`` say how; ``shots`` are solved examples to show before the passages.
+    The candidate's settings ``k``, ``passage_tokens``, ``label_list``, ``role``, ``constrained``,
+    ``adapter``, ``unsupported`` and ``least_confidence`` say how; ``shots`` are solved examples to
+    show before the passages.
     """
 
     def __init__(
@@ -50,9 +52,26 @@ class GroundedAnswerer:
 
         answers = ModelAnswerer(self._model, self._candidate, lay_out).answer(batch)
         return [
-            grounded(answer, asked, hits)
+            self._checked(answer, asked, hits)
             for answer, asked, hits in zip(answers, questions, found, strict=True)
         ]
+
+    def _checked(self, answer: Answer, asked: str, hits: Sequence[Hit]) -> Answer:
+        """The answer with what it rests on; one that is not sure enough becomes an abstention.
+
+        A label is no claim: a classification keeps the passages that it was made behind.
+        """
+        found = dataclasses.replace(answer, grounding=ground(asked, "", hits=hits).grounding)
+        if answer.abstained or self._candidate.task.kind == "classification":
+            return found
+        settings = self._candidate.settings
+        policy = GroundSettings(policy=settings["unsupported"])
+        given = ground(asked, answer.text, hits=hits, settings=policy)
+        checked = dataclasses.replace(answer, text=given.text, grounding=given.grounding)
+        least = settings.get("least_confidence")
+        if not given.text or (least is not None and confidence(checked) <= least):
+            return dataclasses.replace(found, text=ABSTENTION, abstained=True)
+        return checked
 
     def _cut(self, chunk: Chunk) -> Chunk:
         room = int(self._candidate.settings["passage_tokens"])
@@ -72,20 +91,7 @@ class GroundedAnswerer:
         )
 
 
-def grounded(answer: Answer, asked: str, hits: Sequence[Hit]) -> Answer:
-    """The answer with what was asked of the store and what it gave.
-
-    Supports (which segment rests on which chunk) are made from exactly these parts.
-    """
-    chunks = tuple(
-        GroundingChunk(
-            id=hit.chunk.id,
-            text=hit.chunk.text,
-            span=hit.chunk.source,
-            title=hit.chunk.title,
-            uri=hit.uri,
-            tier=hit.tier,
-        )
-        for hit in hits
-    )
-    return dataclasses.replace(answer, grounding=Grounding((asked,), chunks))
+def confidence(answer: Answer) -> float:
+    """How sure the checker is of the answer's least supported sentence; 0 where it has none."""
+    supports = answer.grounding.supports if answer.grounding else ()
+    return min((support.confidence for support in supports), default=0.0)

@@ -35,6 +35,7 @@ class LongContext:
         "label_list": True,
         "role": True,
         "constrained": True,
+        "unsupported": "flag",
     }
 
     def fit(self, rung: str, context: FitContext) -> Candidate:

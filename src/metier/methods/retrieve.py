@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from metier import serial
@@ -14,15 +14,17 @@ from metier.methods import candidate as candidates
 from metier.methods.asking import base_of
 from metier.methods.few_shot import SHOTS, Shot, balanced
 from metier.methods.files import read_json, write_json
-from metier.methods.grounded import GroundedAnswerer
+from metier.methods.grounded import GroundedAnswerer, confidence
 from metier.methods.lora import ADAPTER
 from metier.protocols import Corpus, FitContext, LanguageModel, Models
+from metier.retrieval.abstain import Promise, set_threshold
 from metier.retrieval.build import build_index
 from metier.retrieval.guided import guide_of, guided
 from metier.retrieval.index import Index
 from metier.store import write_text
-from metier.types import Candidate, Guide, Json
+from metier.types import Candidate, Guide, Json, Message
 
+POLICIES = ("flag", "drop", "keep")
 INDEX, GUIDE = "index", "guide.json"
 _SHOT_TOKENS = 128
 
@@ -38,6 +40,11 @@ class Retrieve:
     ``name_columns`` hold the names of the entity that a document is about: a question that uses
     one finds what is about that entity, as of the day it names. ``tiers`` are asked in this
     order; on one entity their passages must agree in ``agree_in``, or the higher's is taken.
+
+    Every written answer is checked against the passages: ``unsupported`` says what becomes of a
+    sentence that none supports (``flag``, ``drop`` or ``keep``). ``most_error`` above 0 promises
+    that at most this share of the given answers is wrong: the dev questions set the confidence
+    below which it abstains (see ``metier.retrieval.abstain``).
     """
 
     name = "retrieve"
@@ -52,6 +59,8 @@ class Retrieve:
         "name_columns": [],
         "tiers": [],
         "agree_in": [],
+        "unsupported": "flag",
+        "most_error": 0.0,
     }
 
     def fit(self, rung: str, context: FitContext) -> Candidate:
@@ -91,9 +100,31 @@ class Retrieve:
             train_examples=tuple(row.id for row in rows),
             seed=context.seed,
         )
+        if context.settings["most_error"] > 0:
+            fitted = self._promising(fitted, context)
         fitted = candidates.timed(fitted, started)
         candidates.save(fitted, context.workdir)
         return fitted
+
+    def _promising(self, fitted: Candidate, context: FitContext) -> Candidate:
+        """With the confidence below which it abstains, set on the dev questions."""
+        promise = Promise(error=float(context.settings["most_error"]))
+        reader = self.load(fitted, context.workdir, context.models)
+        given = reader.answer([(Message("user", row.input),) for row in context.dev])
+        threshold = set_threshold(
+            [confidence(answer) for answer in given],
+            [
+                context.score(row, answer) < 1
+                for row, answer in zip(context.dev, given, strict=True)
+            ],
+            promise=promise,
+            groups=[row.group or row.id for row in context.dev],
+        )
+        kept: dict[str, Json] = asdict(threshold)
+        # Nothing is surer than 1: where no threshold keeps the promise, it never answers.
+        least = 1.0 if threshold.score is None else threshold.score
+        settings = {**fitted.settings, "least_confidence": least}
+        return replace(fitted, settings=settings, trials=(kept,))
 
     def load(self, candidate: Candidate, directory: Path, models: Models) -> GroundedAnswerer:
         """The reader over the candidate's own store."""
@@ -127,6 +158,16 @@ def _check(rung: str, context: FitContext) -> None:
         raise DataError(
             f"rung {rung!r}: shots = {settings['shots']}, but there are {len(context.train)} "
             "training rows to show; lower it, or add rows"
+        )
+    if settings["unsupported"] not in POLICIES:
+        raise DataError(
+            f"rung {rung!r}: unsupported = {settings['unsupported']!r} is none of "
+            f"{', '.join(POLICIES)}"
+        )
+    if settings["most_error"] > 0 and (not context.dev or context.task.kind == "classification"):
+        raise DataError(
+            f"rung {rung!r}: most_error needs written answers and dev questions to set the "
+            "threshold on; set it to 0"
         )
     adapter = settings["adapter"]
     if adapter and adapter not in context.fitted:

@@ -221,6 +221,8 @@ class Pipeline:
             "seed": recipe.seed,
         }
 
+        scorer = scorers_for(dataset.task)[0]
+
         def build(directory: Path) -> None:
             context = FitContext(
                 task=dataset.task,
@@ -234,6 +236,7 @@ class Pipeline:
                 seed=recipe.seed,
                 fitted={name: (b.candidate, b.directory) for name, b in seen.items()},
                 corpus=self._learnable,
+                score=lambda row, answer: scorer.score(row, answer).value or 0.0,
                 progress=lambda done, of, what: self.progress(done, of, f"fit {rung.rung}: {what}"),
             )
             method(rung.method).fit(rung.rung, context)

@@ -11,6 +11,7 @@ from metier.protocols import SupportChecker
 from metier.retrieval.claims import Claim, as_claim, is_sentence, parse_claim
 from metier.retrieval.features import compare
 from metier.retrieval.sentences import sentences
+from metier.retrieval.support import TextChecker
 from metier.types import Grounding, GroundingChunk, GroundSettings, Hit, Support
 
 _RANK = 0.01
@@ -30,15 +31,16 @@ def ground(
     answer: str,
     *,
     hits: Sequence[Hit],
-    checker: SupportChecker,
+    checker: SupportChecker | None = None,
     settings: GroundSettings | None = None,
 ) -> Grounded:
     """Check every sentence of the answer against every passage; cite where it is said.
 
-    A short answer is checked as the answer to its question. What the model or a passage says about
+    ``checker`` is ``TextChecker`` unless another is given. A short answer is checked as the answer
+    to its question. What the model or a passage says about
     sources counts for nothing: a passage is cited for what it says on the matter alone.
     """
-    settings = settings or GroundSettings()
+    settings, checker = settings or GroundSettings(), checker or TextChecker()
     segments = _segments(question, answer)
     scores = _scores(segments, hits, checker)
     supports = tuple(

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Literal, Protocol
 
 from metier.protocols import LanguageModel
-from metier.serial import to_json
+from metier.retrieval.gemini import as_gemini
 from metier.serving.batcher import Batcher
 from metier.serving.refusal import Refusal
 from metier.serving.specialist import Specialist
@@ -206,7 +206,7 @@ def _tell_answer(writing: Writing, done: Future[Answer]) -> None:
     if answer.probabilities is not None:
         extras["probabilities"] = dict(answer.probabilities)
     if answer.grounding is not None:
-        extras["grounding"] = to_json(answer.grounding)
+        extras["grounding"] = as_gemini(answer.text, answer.grounding)
     writing.tell(Piece(answer.text))
     writing.tell(End("stop", answer.usage, extras))
 

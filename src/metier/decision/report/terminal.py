@@ -202,6 +202,7 @@ def _notes(view: View) -> Text:
         + f", {fmt.count(corpus.malformed_count)} malformed; {fmt.count(len(data.train))} train,"
         f" {fmt.count(len(data.dev))} dev, {fmt.count(len(data.test))} test."
     )
+    lines += [f"Left out: {name}: {reason}." for name, reason in report.left_out.items()]
     if report.leak_probe:
         chance = report.leak_probe.chance
         told = "; ".join(
