@@ -46,6 +46,26 @@ FIGURES: Mapping[str, tuple[Figure, ...]] = {
         Figure("1 GB of CSV: whole ingest, as a multiple of pandas' reading", "ratio_pandas"),
         Figure("1 GB of CSV: reading alone, the same", "source.ratio_pandas"),
     ),
+    "retrieval": tuple(
+        Figure(f"{name}: {how}, right passage first", f"{key}.{part}.recall_at_1", "{:.1%}")
+        for name, key in (("SQuAD questions", "squad_en"), ("MedQuAD questions", "medquad"))
+        for how, part in (
+            ("BM25", "bm25"),
+            ("vectors", "vector"),
+            ("both", "hybrid"),
+            ("both with token vectors and titles", "tuned"),
+        )
+    ),
+    "citations": tuple(
+        Figure(f"citations on {name}: {what}", f"{key}.{part}.value", "{:.1%}")
+        for name, key in (("SQuAD", "squad"), ("PubMedQA", "pubmedqa"))
+        for what, part in (("precision", "precision"), ("recall", "recall"))
+    ),
+    "abstain": (
+        Figure("promised error of 10 % held, resplits of 100", "held_of_100", "{}"),
+        Figure("share answered at that promise", "coverage_at_bound", "{:.1%}"),
+    ),
+    "parity": (Figure("answers over HTTP that are those measured", "identical", "{:.1%}"),),
     "timeline": (
         Figure("as-of questions: the right version first", "retrieval_as_of", "{:.1%}"),
         Figure("the same without linking names", "retrieval_day_without_linking", "{:.1%}"),
@@ -59,7 +79,7 @@ FIGURES: Mapping[str, tuple[Figure, ...]] = {
     ),
 }
 """By benchmark, in the README's order; a result that is not there is left out."""
-COUNTS = {"n": "items", "draws": "draws", "runs": "runs", "rows": "rows"}
+COUNTS = {"n": "items", "items": "items", "draws": "draws", "runs": "runs", "rows": "rows"}
 """Keys that say how much stands behind a figure, its own or the file's."""
 
 
@@ -79,7 +99,9 @@ def _rows(name: str, results: Path, link: str) -> Iterator[str]:
     for figure in FIGURES[name]:
         if figure.key not in values:
             continue
-        stem = figure.key.removesuffix(".mean")
+        stem = figure.key
+        for part in (".mean", ".value", ".recall_at_1"):
+            stem = stem.removesuffix(part)
         bounds = [values.get(f"{stem}.{end}") for end in ("low", "high")]
         written = [figure.form.format(bound) for bound in bounds if bound is not None]
         value = figure.form.format(values[figure.key])
@@ -90,10 +112,12 @@ def _rows(name: str, results: Path, link: str) -> Iterator[str]:
 
 
 def _counts(stem: str, values: Mapping[str, Any]) -> str:
-    own = {word: values.get(f"{stem}.{key}") for key, word in COUNTS.items()}
-    whole = {word: values.get(key) for key, word in COUNTS.items()}
-    known = own if any(own.values()) else whole
-    return ", ".join(f"{count:,} {word}" for word, count in known.items() if count is not None)
+    for prefix in (f"{stem}.", f"{stem.partition('.')[0]}.", ""):
+        known = [(values.get(f"{prefix}{key}"), word) for key, word in COUNTS.items()]
+        told = [f"{count:,.0f} {word}" for count, word in known if count is not None]
+        if told:
+            return ", ".join(told)
+    return ""
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
