@@ -107,3 +107,15 @@ def test_mistakes_are_told(papers):
     assert "no price" in mistake(".")
     (papers / "metier.toml").write_text(RECIPE.replace("patterns", "paterns"))
     assert "did you mean `patterns`" in mistake(".")
+
+
+def test_run_goes_from_documents_to_a_verdict_on_generated_questions(papers):
+    rungs = '[[rungs]]\nname = "closed-book"\nmethod = "prompt"\n[[rungs]]\nmethod = "retrieve"\n'
+    with (papers / "metier.toml").open("a") as recipe:
+        recipe.write(f'[split]\nby = "entity"\ncolumn = "fact"\n[retention]\nsuites = []\n{rungs}')
+    done = call("run", "--json")
+    assert done.code == 0, done.err
+    told = json.loads(done.out)
+    assert {one["rung"] for one in told["ladder"]} == {"closed-book", "retrieve"}
+    row = json.loads((papers / ".metier/report.json").read_text())["dataset"]["train"][0]
+    assert row["evidence"] and row["origin"]

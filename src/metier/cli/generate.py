@@ -80,10 +80,16 @@ def review(
 ) -> None:
     """Accept, edit or reject rows, here or in a file; a rejected row never trains."""
     from metier.cli.generate_view import reviewed_here
-    from metier.dataset.generate.review import keep_reviews, read_form, read_reviews, write_form
+    from metier.dataset.generate.review import (
+        REVIEWS,
+        keep_reviews,
+        read_form,
+        read_reviews,
+        write_form,
+    )
 
     with _pipeline(recipe, project) as pipeline:
-        rows, file = _rows(pipeline), pipeline.project.path / "reviews.jsonl"
+        rows, file = _rows(pipeline), pipeline.project.path / REVIEWS
     earlier = read_reviews(file)
     if out is not None:
         write_form(out, rows, earlier)
@@ -136,12 +142,12 @@ def export(
 ) -> None:
     """Write the rows that may train in a form that trainers read."""
     from metier.dataset.generate.export import export as export_rows
-    from metier.dataset.generate.review import read_reviews
+    from metier.dataset.generate.review import REVIEWS, read_reviews
     from metier.dataset.generate.rows import reviewed
 
     with _pipeline(recipe, project) as pipeline:
         rows, role = _rows(pipeline), pipeline.recipe.task.role
-        reviews = read_reviews(pipeline.project.path / "reviews.jsonl")
+        reviews = read_reviews(pipeline.project.path / REVIEWS)
     kept = reviewed(rows, reviews)
     export_rows(kept, target, form, role=role)
     show(f"{len(kept)} rows: {target}")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from metier import __version__
+from metier import __version__, serial
 from metier.corpus.chunk import Chunking
 from metier.corpus.clean import make_step
 from metier.corpus.ingest import ingest
+from metier.corpus.leak_probe import probe
 from metier.corpus.table import LanceCorpus
 from metier.dataset.examples import examples_from
 from metier.dataset.questions import QuestionColumns, questions_from
@@ -21,7 +23,7 @@ from metier.sources import open_source
 from metier.sources.fingerprint import fingerprint
 from metier.sources.join import join
 from metier.store import Project, write_text
-from metier.types import Dataset, Document, Example, Json, Malformed
+from metier.types import Dataset, Document, Example, Json, LeakProbe, Malformed
 
 
 def corpus_step(
@@ -51,6 +53,18 @@ def corpus_step(
     return project.step("corpus", inputs, build)
 
 
+def found_leak(recipe: Recipe, corpus: LanceCorpus, project: Project) -> LeakProbe:
+    """Whether the label could be read off what cleaning took out."""
+    label, seed = recipe.task.label, recipe.seed
+
+    def build(directory: Path) -> None:
+        found = probe(corpus.documents(), label, seed=seed)
+        write_text(directory / "probe.json", serial.dump(found))
+
+    step = project.step("leak-probe", [corpus.version, label, seed], build)
+    return serial.read(LeakProbe, step / "probe.json")
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """The recipe's examples, before anything is checked against the test split."""
@@ -58,6 +72,8 @@ class Rows:
     recipe: Recipe
     corpus: LanceCorpus
     folder: Path
+    generated: Sequence[Example] = ()
+    """What ``[generate]`` wrote: all examples, or more to train on beside ``[questions]``."""
 
     @property
     def inputs(self) -> dict[str, Json]:
@@ -68,6 +84,7 @@ class Rows:
             "task": recipe.task.model_dump(),
             "split": recipe.split.model_dump(),
             "seed": recipe.seed,
+            "generated": [(row.id, row.input, row.target) for row in self.generated],
         }
         if recipe.questions is not None:
             found["questions"] = recipe.questions.model_dump()
@@ -79,10 +96,15 @@ class Rows:
         recipe, rows = self.recipe, self._examples()
         labels = sorted({row.target for row in rows})
         task = recipe.task.task(labels)
-        return split(rows, task, plan=split_plan(recipe.split), seed=recipe.seed)
+        drawn = split(rows, task, plan=split_plan(recipe.split), seed=recipe.seed)
+        if recipe.questions is None:
+            return drawn
+        return replace(drawn, train=(*drawn.train, *self.generated))
 
     def _examples(self) -> list[Example]:
         recipe, group = self.recipe, self.recipe.task.group
+        if recipe.questions is None and not recipe.task.label:
+            return list(self.generated)
         if recipe.questions is None:
             return examples_from(self.corpus, label=recipe.task.label, group=group or None)
         asked = recipe.questions

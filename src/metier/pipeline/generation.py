@@ -8,12 +8,13 @@ from pathlib import Path
 from metier import __version__
 from metier.dataset.generate.ledger import ProjectLedger
 from metier.dataset.generate.plan import GenerationPlan
-from metier.dataset.generate.rows import write_generated
+from metier.dataset.generate.review import REVIEWS, read_reviews
+from metier.dataset.generate.rows import examples, read_generated, write_generated
 from metier.dataset.generate.run import Parts, generate
 from metier.protocols import Corpus, Models, Progress
 from metier.retrieval.support import TextChecker
 from metier.store import Project
-from metier.types import Json
+from metier.types import Example, Json
 
 
 def generation_inputs(corpus: Corpus, plan: GenerationPlan) -> dict[str, Json]:
@@ -35,3 +36,9 @@ def generation_step(
         write_generated(generate(corpus, plan, parts), directory)
 
     return project.step("generate", generation_inputs(corpus, plan), build)
+
+
+def generated_examples(step: Path, project: Project) -> list[Example]:
+    """The generated rows that may train: those that no person rejected, as edited."""
+    rows = read_generated(step).accepted
+    return examples(rows, read_reviews(project.path / REVIEWS))

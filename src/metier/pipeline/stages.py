@@ -15,7 +15,6 @@ from functools import cached_property
 from pathlib import Path
 
 from metier import __version__, serial
-from metier.corpus.leak_probe import probe
 from metier.corpus.table import LanceCorpus
 from metier.corpus.without import CorpusWithout
 from metier.dataset.decontaminate import drop_overlapping, overlap
@@ -32,8 +31,8 @@ from metier.hardware import hardware
 from metier.methods import method
 from metier.methods.candidate import Built
 from metier.methods.candidate import read as read_candidate
-from metier.pipeline.data import Rows, corpus_step
-from metier.pipeline.generation import generation_inputs, generation_step
+from metier.pipeline.data import Rows, corpus_step, found_leak
+from metier.pipeline.generation import generated_examples, generation_inputs, generation_step
 from metier.protocols import Answerer, Corpus, FitContext, Models, Progress, silent
 from metier.recipe import Recipe, RungSettings
 from metier.settings import (
@@ -125,15 +124,7 @@ class Pipeline:
         """Whether the label could be read off what cleaning took out."""
         if self.recipe.task.kind != "classification" or not self.recipe.cleaning.steps:
             return None
-        inputs = [self.corpus.version, self.recipe.task.label, self.recipe.seed]
-
-        def build(directory: Path) -> None:
-            label = self.recipe.task.label
-            found = probe(self.corpus.documents(), label, seed=self.recipe.seed)
-            write_text(directory / "probe.json", serial.dump(found))
-
-        step = self.project.step("leak-probe", inputs, build)
-        return serial.read(LeakProbe, step / "probe.json")
+        return found_leak(self.recipe, self.corpus, self.project)
 
     @cached_property
     def _corpus_step(self) -> Path:
@@ -146,6 +137,13 @@ class Pipeline:
         """The directory with the questions and answers that ``[generate]`` asks for."""
         plan = generation_plan(self.recipe)
         return generation_step(self.corpus, plan, self.project, self.models, self.progress)
+
+    @property
+    def _generated(self) -> list[Example]:
+        """The generated rows that may train: those that no person rejected, as edited."""
+        if self.recipe.generate is None or self.recipe.task.label:
+            return []
+        return generated_examples(self.generation, self.project)
 
     def forget_generation(self) -> None:
         """Let ``generation`` go over everything again; answers of models stay known."""
@@ -161,7 +159,8 @@ class Pipeline:
 
     @cached_property
     def _dataset_step(self) -> Path:
-        recipe, rows = self.recipe, Rows(self.recipe, self.corpus, self._folder)
+        recipe = self.recipe
+        rows = Rows(recipe, self.corpus, self._folder, self._generated)
 
         def build(directory: Path) -> None:
             drawn = rows.split()
@@ -247,7 +246,7 @@ class Pipeline:
     @cached_property
     def _learnable(self) -> Corpus:
         """The documents without those that are test items; what questions are about stays."""
-        if self.recipe.questions is not None:
+        if not self.recipe.task.label:
             return self.corpus
         return CorpusWithout(self.corpus, {row.origin for row in self.dataset.test})
 

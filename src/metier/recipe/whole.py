@@ -62,7 +62,10 @@ class Recipe(Section):
             return value
         if value["task"].get("kind") == "classification":
             return value
-        return {**value, "rungs": KNOWLEDGE_RUNGS if "questions" in value else WRITTEN_RUNGS}
+        return {
+            **value,
+            "rungs": KNOWLEDGE_RUNGS if {"questions", "generate"} & set(value) else WRITTEN_RUNGS,
+        }
 
     @model_validator(mode="after")
     def _rung_names_differ(self) -> Recipe:

@@ -13,6 +13,9 @@ from metier.errors import DataError
 from metier.store import write_text
 from metier.types import GeneratedRow, Review
 
+REVIEWS = "reviews.jsonl"
+"""In the project folder: what people said of generated rows."""
+
 
 def read_reviews(path: Path) -> dict[str, Review]:
     """The latest review of each row, by the row's id; none where there is no file yet."""

@@ -13,7 +13,7 @@ from metier import serial
 from metier.dataset.generate.run import Generated
 from metier.errors import DataError, EmptyStageError
 from metier.store import write_text
-from metier.types import Example, GeneratedRow, GenerationReport, Review
+from metier.types import ABSTENTION, Example, GeneratedRow, GenerationReport, Review
 
 ACCEPTED, REJECTED, REPORT = "accepted.jsonl", "rejected.jsonl", "report.json"
 
@@ -84,7 +84,7 @@ def examples(
         Example(
             id=row.id,
             input=row.question,
-            target=row.answer,
+            target=ABSTENTION if row.kind == "unanswerable" else row.answer,
             group=row.provenance.document,
             evidence=row.evidence,
             origin=row.provenance.document,
