@@ -51,13 +51,16 @@ def main() -> None:
         pipeline = Pipeline(
             read_recipe(recipe), store, file=str(recipe), progress=lambda *told: print(*told)
         )
+        before = time.monotonic() - began
         generated = read_generated(pipeline.generation)
+        after = time.monotonic()
         figures = _figures(generated)
         figures |= {name: arm(pipeline) for name, arm in ARMS.items()}
     audit_file = options.audit or store.path / "audit.jsonl"
     audited = result(draw(generated.accepted, seed=SEED), read_verdicts(audit_file))
     figures["audit_error"] = round(audited.error.value, 4) if audited else None
-    figures["minutes"] = round((time.monotonic() - began + _spent(generated)) / 60, 2)
+    spent = before + generated.report.seconds + time.monotonic() - after
+    figures["minutes"] = round(spent / 60, 2)
     notes = _notes(generated) | {"audit": str(audited.error) if audited else "not judged yet"}
     record("caselaw", figures, notes=notes)
 
@@ -71,11 +74,6 @@ def _figures(generated: Generated) -> dict[str, Json]:
         "coverage": round(report.coverage.chunks.value, 4),
         "coverage.facts": round(facts.value, 4) if facts else None,
     }
-
-
-def _spent(generated: Generated) -> float:
-    """Seconds of the generation when it was read back and not made now."""
-    return generated.report.seconds if generated.report.remembered else 0.0
 
 
 def _notes(generated: Generated) -> dict[str, Json]:

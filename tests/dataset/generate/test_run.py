@@ -9,10 +9,10 @@ import metier
 from metier.corpus.in_memory import MemoryCorpus
 from metier.dataset.generate.checker import Known, QuoteChecker, measure
 from metier.dataset.generate.estimate import estimate
-from metier.dataset.generate.plan import GenerationPlan, Prices
+from metier.dataset.generate.plan import GenerationPlan, PatternRule, Prices
 from metier.dataset.generate.rows import examples
 from metier.dataset.generate.run import Parts, generate
-from metier.errors import EmptyStageError
+from metier.errors import DataError, EmptyStageError
 from metier.types import ABSTENTION, Document
 
 from .texts import HARBOUR, QUARRY, documents
@@ -149,3 +149,19 @@ def test_a_checkers_error_is_measured_on_swapped_answers():
     )()
     assert measure(blind, known, threshold=0.5, seed=0).lets_through.value == 1
     assert measure(blind, [], threshold=0.5, seed=0) is None
+
+
+def test_a_subject_that_names_no_column_is_refused(plan, models):
+    with pytest.raises(DataError, match=r"may use \$id, \$title"):
+        metier.docs_to_qa(documents(), replace(plan, subject="$part in $case"), models=models)
+
+
+def test_a_rules_row_is_kept_on_its_authors_word(plan, models):
+    rule = PatternRule(r"opened the (?P<what>\w+) Quarry in (?P<answer>\d{4})", "how old is $what")
+    made = metier.docs_to_qa(documents(), replace(plan, rules=(rule,)), models=models)
+    (row,) = (row for row in made.accepted if row.provenance.generator == "rule")
+    assert (row.question, row.answer) == (
+        "According to The Quarry Papers, how old is Slate?",
+        "1875",
+    )
+    assert [v.check for v in row.verdicts] == ["form", "self-contained", "evidence", "duplicate"]

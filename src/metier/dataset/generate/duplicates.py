@@ -29,7 +29,7 @@ class Asked:
     def add(self, proposal: Proposal) -> None:
         """Keep a question."""
         self._kept[_document(proposal)].append((_words(proposal), _answer(proposal)))
-        if proposal.generator == "pattern" and proposal.fact:
+        if not proposal.prompt and proposal.fact:
             self._facts.add(_fact(proposal))
 
 

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from string import Template
 
 from metier.dataset.generate.sentences import Sentence, one_line, sentences
+from metier.errors import DataError
 from metier.origin import to_source
 from metier.protocols import Corpus
 from metier.types import Chunk, CleanDocument, Span, content_hash
@@ -68,8 +69,14 @@ def subject_of(document: CleanDocument, template: str) -> str:
     """What questions call a document: the template filled, with the file's name for a title."""
     title = document.title or PurePosixPath(document.uri).stem
     entries: Mapping[str, object] = {**document.metadata, "title": title, "id": document.id}
-    filled = Template(template).safe_substitute({k: v for k, v in entries.items() if v})
-    return one_line(filled)
+    shown = {key: "" if value is None else value for key, value in entries.items()}
+    try:
+        return one_line(Template(template).substitute(shown))
+    except (KeyError, ValueError) as error:
+        raise DataError(
+            f"the subject {template!r} does not fit document {document.id!r}: {error}; it may use "
+            f"{', '.join('$' + key for key in sorted(shown))}"
+        ) from None
 
 
 def names(text: str) -> list[str]:

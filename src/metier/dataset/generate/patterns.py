@@ -15,6 +15,8 @@ from metier.dataset.generate.wording import called, question_for
 from metier.types import ABSTENTION, QuestionKind
 
 GENERATOR = "pattern"
+BY_RULE = "rule"
+"""The writer of rows that a rule of the recipe made; who wrote the rule vouches for its meaning."""
 
 
 def found_facts(passage: Passage, rules: Sequence[PatternRule]) -> list[Proposal]:
@@ -78,7 +80,7 @@ def _by_rules(passage: Passage, rules: Sequence[PatternRule]) -> Iterator[Propos
             kind=rule.kind,
             question=called(asked, passage.subject),
             answer=answer,
-            generator=GENERATOR,
+            generator=BY_RULE,
             quotes=(match.group(),),
             fact=f"{passage.chunk.start + match.start('answer')}:{answer}",
         )

@@ -14,7 +14,7 @@ from metier.dataset.generate.duplicates import Asked
 from metier.dataset.generate.ledger import Ledger, MemoryLedger
 from metier.dataset.generate.menu import Queue, orders
 from metier.dataset.generate.passage import Passage, passages
-from metier.dataset.generate.patterns import found_facts, unanswerable
+from metier.dataset.generate.patterns import GENERATOR, found_facts, unanswerable
 from metier.dataset.generate.plan import FIRST_BATCH, GIVE_UP_AFTER, SPANS, GenerationPlan
 from metier.dataset.generate.proposal import Proposal
 from metier.dataset.generate.reader import ModelReader, Reader, SpanReader
@@ -112,7 +112,7 @@ class _Run:
             for number, turn in turns:
                 queue.put_back(number, turn, counts[number])
             rounds += len(turns)
-            self.progress(rounds, None, f"passages asked about ({self.accepted} accepted)")
+            self.progress(rounds, None, "passages that the model was asked about")
 
     def given_up(self) -> list[QuestionKind]:
         """Kinds of which too few of the model's rows passed."""
@@ -142,8 +142,9 @@ class _Run:
             yield from self.found[passage.chunk.id][: self.plan.patterns]
             if self.plan.menu.get("unanswerable"):
                 # The next documents' facts, in a fixed order: nothing random to repeat.
-                others = (with_facts[(place + step) % len(with_facts)] for step in range(1, 30))
-                made = (unanswerable(passage, self.found[o.chunk.id][0]) for o in others)
+                # Each passage begins elsewhere, or all of a document would ask the same.
+                others = (with_facts[(7 * place + step) % len(with_facts)] for step in range(1, 30))
+                made = (unanswerable(passage, self.found[o.chunk.id][-1]) for o in others)
                 yield from (one for one in islice(filter(None, made), 1))
 
     def _take_in_blocks(self, proposals: Sequence[Proposal]) -> None:
@@ -161,7 +162,7 @@ class _Run:
                 return
             self.judged.append(proposal)
             self.accepted += proposal.dropped is None
-            if proposal.generator != "pattern":
+            if proposal.answerer:
                 self.tally[proposal.kind][proposal.dropped is None] += 1
         if not self.accepted and len(self.judged) >= FIRST_BATCH:
             raise EmptyStageError("generate", self._reasons())
@@ -219,16 +220,16 @@ class _Run:
         tried: dict[str, Counter[bool]] = defaultdict(Counter)
         for p in self.judged:
             tried[f"{p.generator} {p.kind}"][p.dropped is None] += 1
+        # Of all facts that were found, not of the accepted ones: those have passed this checker.
         known = [
             Known(
                 p.question.removeprefix(f"According to {p.passage.subject}, "),
                 p.answer,
-                one_line(q),
+                one_line(p.quotes[0]),
                 p.kind,
             )
-            for p in accepted
-            if p.generator == "pattern"
-            for q in p.quotes[:1]
+            for p in self.judged
+            if p.generator == GENERATOR and p.evidence
         ]
         facts = frozenset(f.fact_id for found in self.found.values() for f in found)
         teachers = self._teachers.values()

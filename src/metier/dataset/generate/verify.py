@@ -11,6 +11,7 @@ from metier.dataset.generate.duplicates import Asked
 from metier.dataset.generate.evidence import Place, locate, sentence_around
 from metier.dataset.generate.menu import WRITTEN_IN_FULL
 from metier.dataset.generate.passage import names
+from metier.dataset.generate.patterns import BY_RULE
 from metier.dataset.generate.plan import GenerationPlan
 from metier.dataset.generate.proposal import Proposal
 from metier.dataset.generate.reader import Reader
@@ -139,7 +140,7 @@ def _with_evidence(proposal: Proposal) -> Proposal:
 
 
 def _supported(proposals: list[Proposal], checks: Checks) -> list[Proposal]:
-    places = [i for i, p in enumerate(proposals) if p.dropped is None and p.evidence]
+    places = [i for i, p in enumerate(proposals) if _has_to_be_judged(p)]
     pairs = [_claim(proposals[i]) for i in places]
     scores = checks.checker.support(pairs) if pairs else []
     for place, score in zip(places, scores, strict=True):
@@ -147,6 +148,12 @@ def _supported(proposals: list[Proposal], checks: Checks) -> list[Proposal]:
         reason = "the evidence does not support the answer"
         proposals[place] = proposals[place].judged(_verdict("support", passed, reason, score))
     return proposals
+
+
+def _has_to_be_judged(proposal: Proposal) -> bool:
+    """A rule's row has its answer in its evidence by construction; "[May 17, 2010]" alone says to
+    no checker that it is a date of decision, but the rule's author does."""
+    return proposal.dropped is None and bool(proposal.evidence) and proposal.generator != BY_RULE
 
 
 def _claim(proposal: Proposal) -> tuple[str, str]:
@@ -157,7 +164,7 @@ def _claim(proposal: Proposal) -> tuple[str, str]:
 
 
 def _read_again(proposals: list[Proposal], checks: Checks) -> list[Proposal]:
-    places = [i for i, p in enumerate(proposals) if p.dropped is None and p.evidence]
+    places = [i for i, p in enumerate(proposals) if _has_to_be_judged(p)]
     asked = [(proposals[i].passage, proposals[i].question) for i in places]
     scores = checks.reader.agrees(asked, [proposals[i].answer for i in places])
     for place, score in zip(places, scores, strict=True):
