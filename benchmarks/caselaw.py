@@ -5,7 +5,9 @@ them in ``build/caselaw`` (resumable: nothing is asked twice), and shows 20 rand
 and 20 random rejects with their reasons. The arms that learn from the pairs are added to
 ``ARMS``; each gives an accuracy and is recorded under its own key.
 
-``--audit FILE`` takes a person's verdicts on the seeded sample (``metier generate audit``).
+``caselaw_audit.jsonl`` holds one reader's verdicts on the 100 rows drawn by seed; wording that is
+broken or does not stand alone counts as wrong. Where rows changed since, only those count that
+are still in the sample.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from metier.store import Project
 from metier.types import GeneratedRow, Json
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "caselaw" / "metier.toml"
+AUDIT = Path(__file__).with_name("caselaw_audit.jsonl")
 SHOWN = 20
 ARMS: dict[str, Callable[[Pipeline], float]] = {}
 """Accuracy of each rung on the held-out questions, by the key it is recorded under."""
@@ -40,7 +43,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--folder", type=Path, default=Path("build/caselaw"))
     parser.add_argument("--opinions", type=int, default=OPINIONS)
-    parser.add_argument("--audit", type=Path)
+    parser.add_argument("--audit", type=Path, default=AUDIT)
     options = parser.parse_args()
     began = time.monotonic()
     options.folder.mkdir(parents=True, exist_ok=True)
@@ -56,8 +59,7 @@ def main() -> None:
         after = time.monotonic()
         figures = _figures(generated)
         figures |= {name: arm(pipeline) for name, arm in ARMS.items()}
-    audit_file = options.audit or store.path / "audit.jsonl"
-    audited = result(draw(generated.accepted, seed=SEED), read_verdicts(audit_file))
+    audited = result(draw(generated.accepted, seed=SEED), read_verdicts(options.audit))
     figures["audit_error"] = round(audited.error.value, 4) if audited else None
     spent = before + generated.report.seconds + time.monotonic() - after
     figures["minutes"] = round(spent / 60, 2)

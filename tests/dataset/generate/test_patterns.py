@@ -146,3 +146,20 @@ def test_any_text_can_be_read(text):
     facts(sentences(text))
     stands_alone(text)
     clause(text)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The two officers of the county appealed to the court of the circuit.",
+        "The parties selected a panel and stipulated that the clause was silent.",
+        "The District Court held that because the fees were late, the claim was barred.",
+        "Argued March 30, 2010—Decided June 17, 2010 The claim was made in 1993 by the owner.",
+    ],
+)
+def test_wordings_that_an_audit_found_wrong_are_not_written(sentence):
+    for question, answer in asked(sentence).items():
+        assert "the how many" not in question
+        assert " why " not in question
+        assert "Argued" not in question
+        assert "stipulated" not in answer

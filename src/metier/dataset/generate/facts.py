@@ -20,12 +20,13 @@ from metier.dataset.generate.forms import (
     LEANS,
     OBJECT,
     PRONOUN,
+    SECOND_VERB,
     TERM,
     TITLE,
     FactKind,
 )
 from metier.dataset.generate.sentences import Sentence, one_line
-from metier.dataset.generate.verbs import Clause, clause, first_verb
+from metier.dataset.generate.verbs import PAST, Clause, clause, first_verb
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,17 +128,27 @@ def _definition(sentence: Sentence, text: str) -> Iterator[Fact]:
 def _object(sentence: Sentence, text: str, cut: Clause) -> Iterator[Fact]:
     """``The court granted the motion``: what did it grant; ``because it was late``: why."""
     before, because, reason = cut.rest.partition(" because ")
-    if because and 4 <= len(reason.split()) <= 30 and " because " not in reason:
+    if (
+        because
+        and not before.endswith(" that")
+        and 4 <= len(reason.split()) <= 30
+        and " because " not in reason
+    ):
         asked = cut._replace(rest=before.rstrip(",")).asked("why")
         yield Fact("reason", asked, sentence, text, 0, 0, f"because {reason}")
         return
     words = cut.rest.split()
     if cut.lemma is None or not 3 <= len(words) <= 30 or not OBJECT.match(cut.rest):
         return
-    if re.search(r", (?:and|but|or|so) ", cut.rest):
-        return  # a second clause, which is no object
+    if re.search(r", (?:and|but|or|so) ", cut.rest) or _goes_on(cut.rest):
+        return  # a second clause or verb, which is no object
     asked = cut._replace(rest="").asked("what")
     yield Fact("object", asked, sentence, text, 0, 0, cut.rest.strip())
+
+
+def _goes_on(rest: str) -> bool:
+    """Whether the subject does a second thing: ``selected a panel and stipulated ...``."""
+    return any(match["verb"] in PAST for match in SECOND_VERB.finditer(rest))
 
 
 def _doer(sentence: Sentence, text: str, cut: Clause) -> Iterator[Fact]:

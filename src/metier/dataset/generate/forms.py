@@ -19,7 +19,7 @@ _COUNTED = (
     "characters|arguments|parties|defendants|plaintiffs|officers|inmates|students|voters|acres|"
     "copies|companies|studies)"
 )
-_UNCOUNTED = "the these those next last past first to No. at page section Section Rule"
+_UNCOUNTED = "the The these those next last past first to No. at page section Section Rule"
 _NO_COUNT = "".join(rf"(?<!{before} )" for before in _UNCOUNTED.split())
 _PARTICIPLE = r"(?:\w+ed|written|given|made|built|drawn|begun|won|sold|taken|known|shown)"
 _HONORIFIC = r"(?:(?:Mr|Mrs|Ms|Dr|Judge|Justice|President|Professor|Chief Justice)\.? )?"
@@ -82,6 +82,7 @@ LEANS = re.compile(
 BROKEN = re.compile(
     r"\b(?:[Ii]d\.|[Cc]f\.|App\. \d|at \d)|\b(?:supra|infra|ante|ibid|see|above|below|aforesaid|"
     r"respectively|latter|former|hereinafter|[Ww]e|[Oo]ur|I|[Mm]y|[Yy]ou)\b|"
+    r"\bArgued |\bDecided |\b\d+ (?:F|U|S|Cal|Stat)\.|\bas Amic|"
     r"[\[\]{}|<>=_]|\.\.\.|\. \. \.|…|--|——"
 )
 """Citations, first persons, ellipses and what is left of tables."""
@@ -90,6 +91,7 @@ PRONOUN = re.compile(
 )
 FOOTNOTE_NUMBER = re.compile(r"^\d{1,2} (?=[A-Z])")
 OBJECT = re.compile(r"^ (?:that|the|an?|its|his|her|their|no|any|all|both|each) ")
+SECOND_VERB = re.compile(r" and (?P<verb>[a-z]+)")
 TITLE = re.compile(
     r"^(?:the )?(?:Mr|Mrs|Ms|Dr|Prof|Justice|Judge|Chief Justice|Chief Judge|President|Senator|"
     r"Professor)\b",
