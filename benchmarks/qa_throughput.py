@@ -3,9 +3,9 @@
 ``python -m benchmarks.qa_throughput`` serves the embedded model once behind OpenAI's protocol
 (``benchmarks.batching_server``) and gives the same passages to three arms, one after the other:
 
-- ``metier``: the default menu, facts found by their form included.
-- ``loop``: metier's own requests for the same menu, one at a time, as a plain script would, and
-  no facts found by their form.
+- ``metier``: the default plan, facts found by their form first, for ``SECONDS``.
+- ``loop``: metier's own requests for the same menu, one at a time, as a plain script would, for
+  ``SECONDS``, and no facts found by their form.
 - ``synthetic_data_kit``: its command line (``create --type qa``), from a virtual environment of
   its own in ``build/sdk``, with its own prompts.
 
@@ -27,11 +27,11 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.caselaw_data import write_opinions
 from benchmarks.recording import record
+from metier.corpus.chunk import Chunking
 from metier.corpus.clean import clean, make_step
 from metier.corpus.in_memory import MemoryCorpus
 from metier.dataset.generate.answer import CONFIG, answer_prompt, read_answer
@@ -57,9 +57,12 @@ from metier.types import Document, Json
 PORT = 8123
 URL = f"http://127.0.0.1:{PORT}/v1"
 KIT = Path("build/sdk/bin/synthetic-data-kit")
-PASSAGES = 6
-SECONDS = 150
-"""The loop stops after this; its rate is what counts."""
+OPINIONS = 12
+PER_OPINION = 4
+SECONDS = 120
+"""metier and the loop stop after this; their rates are what counts."""
+KIT_PASSAGES = 12
+"""The kit cannot stop after a time; it is given so many of the same passages, in one batch."""
 KIT_TOKENS = 384
 """Its longest answer. The default, 4,096, lets this model repeat itself for minutes."""
 Arm = dict[str, Json]
@@ -69,13 +72,12 @@ def main() -> None:
     """Serve, run the arms side by side, compare."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--passages", type=int, default=PASSAGES)
     options = parser.parse_args()
     os.environ["OPENAI_API_KEY"] = "none"
     folder = Path("build/qa_throughput")
-    corpus = _corpus(options.data, folder, options.passages)
+    corpus = _corpus(options.data, folder)
     model = "smollm2-135m-instruct"
-    plan = GenerationPlan(f"openai:{model}@{URL}", f"openai:{model}@{URL}", give_up=0.0)
+    plan = GenerationPlan(f"openai:{model}@{URL}", f"openai:{model}@{URL}", minutes=SECONDS / 60)
     embedder = LocalModels()
     embedder.embedder(plan.embedder).embed(["warm up"])
     with _served():
@@ -84,7 +86,7 @@ def main() -> None:
             "loop": _loop(corpus, plan, embedder),
             "synthetic_data_kit": _kit(corpus, plan, embedder, folder),
         }
-    record("qa_throughput", _figures(arms), notes={"arms": arms, "passages": options.passages})
+    record("qa_throughput", _figures(arms), notes={"arms": arms, "seconds": SECONDS})
 
 
 def _figures(arms: dict[str, Arm]) -> dict[str, Json]:
@@ -150,7 +152,7 @@ def _kit(corpus: MemoryCorpus, plan: GenerationPlan, models: LocalModels, folder
     work = folder / "kit"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    read = list(passages(corpus, plan.subject))
+    read = list(passages(corpus, plan.subject))[:KIT_PASSAGES]
     (work / "config.yaml").write_text(_kit_config(plan), encoding="utf-8")
     text = "\n\n".join(" ".join(passage.chunk.text.split()) for passage in read)
     (work / "passages.txt").write_text(text, encoding="utf-8")
@@ -250,9 +252,10 @@ def _checks(plan: GenerationPlan, models: LocalModels) -> Checks:
     return Checks(plan, reader, QuoteChecker(), Asked())
 
 
-def _corpus(data: Path, folder: Path, count: int) -> MemoryCorpus:
-    """The passages: a stretch of about 1,000 characters from each of the first opinions."""
-    write_opinions(data, folder / "opinions.csv", count=count)
+def _corpus(data: Path, folder: Path) -> MemoryCorpus:
+    """The passages: a stretch of each opinion, from its first third on, in four chunks or so."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_opinions(data, folder / "opinions.csv", count=OPINIONS)
     source = TableSource(folder / "opinions.csv", id="id", title="case", text="text")
     steps = [
         make_step("pdf_furniture", {}),
@@ -263,8 +266,9 @@ def _corpus(data: Path, folder: Path, count: int) -> MemoryCorpus:
     for document in source.documents(lambda malformed: None):
         text = clean(document, steps).text
         middle = text.find("\n\n", len(text) // 3)
-        cut.append(replace(document, text=text[middle : middle + 1000].strip(), regions=()))
-    return MemoryCorpus([Document(d.id, d.text, d.title) for d in cut])
+        text = text[middle : middle + 1000 * PER_OPINION].strip()
+        cut.append(Document(document.id, text, document.title))
+    return MemoryCorpus(cut, chunking=Chunking(1000, 0))
 
 
 @contextmanager
