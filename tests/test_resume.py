@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import time
 from contextlib import closing
+from functools import partial
 
 import pytest
 
@@ -19,7 +20,11 @@ KILLS = 3
 
 
 def start(folder):
-    """`metier run` in a process of its own, its progress readable."""
+    """`metier run` in a process of its own, its progress readable.
+
+    It minds Ctrl-C even when these tests were started in the background, where a shell has it
+    ignored and children inherit that.
+    """
     return subprocess.Popen(
         joined.command("run"),
         cwd=folder,
@@ -27,6 +32,7 @@ def start(folder):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
 
 
