@@ -37,6 +37,8 @@ class Gateway:
     metrics: Metrics = field(default_factory=Metrics)
     keep_texts: bool = False
     """Whether the log keeps what was asked and answered, personal data replaced."""
+    retention_days: float | None = None
+    """How long the log is kept; None for ever."""
 
     def admit(self, route: str, scope: str, headers: Mapping[str, str]) -> Visit:
         """Begin a request; ``Refusal`` for wrong keys, missing scopes and spent limits."""

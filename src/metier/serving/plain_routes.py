@@ -61,14 +61,15 @@ async def embeddings(body: EmbeddingRequest, request: Request) -> Response:
         if not all(text.strip() for text in texts):
             raise Refusal(400, "input takes texts that are not empty", param="input")
 
-        def embed(batch: Sequence[Sequence[str]]) -> list[NDArray[np.float32]]:
+        def embed(batch: Sequence[Sequence[str]]) -> list[tuple[NDArray[np.float32], int]]:
             vectors = embedder.embed([text for texts in batch for text in texts])
-            return np.split(vectors, np.cumsum([len(texts) for texts in batch])[:-1])
+            parts = np.split(vectors, np.cumsum([len(texts) for texts in batch])[:-1])
+            counts = [sum(map(embedder.count_tokens, texts)) for texts in batch]
+            return list(zip(parts, counts, strict=True))
 
         future = gateway.batcher.submit(("embed", body.model), texts, embed)
-        vectors = np.asarray(await asyncio.wrap_future(future))
-        # Neither the embedder's contract nor this count knows its tokens: four characters each.
-        visit.usage = Usage(sum(-(-len(text) // 4) for text in texts))
+        vectors, read = await asyncio.wrap_future(future)
+        visit.usage = Usage(read)
         return JSONResponse(_embedded(body, vectors, visit.usage), headers=visit.headers)
 
 

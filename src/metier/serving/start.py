@@ -64,7 +64,6 @@ def open_gateway(options: ServeOptions) -> Gateway:
     targets = options.targets or (options.base,)
     catalogue = open_catalogue(targets, makers, base=options.base, embedder=options.embedder)
     book = Book(options.book)
-    book.forget(options.retention_days)
     return Gateway(
         catalogue,
         book,
@@ -72,6 +71,7 @@ def open_gateway(options: ServeOptions) -> Gateway:
         batcher,
         engines=tuple(threads.values()),
         keep_texts=options.keep_texts,
+        retention_days=options.retention_days,
     )
 
 
