@@ -11,6 +11,7 @@ import json
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -102,7 +103,7 @@ def _labelled(name: str, instruction: str, asked: Iterable[Asked], most: int = 1
 
 def _split(rows: Sequence[Asked]) -> tuple[tuple[Asked, ...], ...]:
     cuts = (0, TRAIN, TRAIN + DEV, TRAIN + DEV + TEST)
-    return tuple(tuple(rows[start:end]) for start, end in zip(cuts, cuts[1:], strict=False))
+    return tuple(tuple(rows[start:end]) for start, end in pairwise(cuts))
 
 
 def _clauses(data: Path) -> list[Asked]:
@@ -141,9 +142,9 @@ def _docs() -> list[Asked]:
 
 
 def _lines(path: Path) -> list[dict[str, Json]]:
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open()
-    with opened as stream:
-        return [json.loads(line) for line in stream]
+    raw = path.read_bytes()
+    text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode()
+    return [json.loads(line) for line in text.split("\n") if line]
 
 
 def _shuffled(rows: Sequence[T]) -> list[T]:

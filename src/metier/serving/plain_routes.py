@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from numpy.typing import NDArray
 
+from metier.serving.auto import NAME, described
 from metier.serving.catalogue import Entry
 from metier.serving.gateway import Gateway
 from metier.serving.refusal import Refusal
@@ -35,7 +36,9 @@ async def model(name: str, request: Request) -> Response:
     """One model."""
     gateway = gateway_of(request)
     caller = gateway.access.caller(request.headers.get("authorization"))
-    return JSONResponse(_described(gateway.catalogue.get(name, caller.tenant)))
+    told = _described(gateway.catalogue.get(name, caller.tenant))
+    router = gateway.auto.router(caller.tenant) if gateway.auto and name == NAME else None
+    return JSONResponse(told if router is None else {**told, "routing": described(router)})
 
 
 def _described(entry: Entry) -> Json:
