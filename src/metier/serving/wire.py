@@ -114,6 +114,17 @@ class Sampling(Wire):
     user: str | None = None
 
 
+class Thinking(Wire):
+    """How to think harder; metier's own."""
+
+    method: Literal["self_consistency", "ensemble_refinement"] = "self_consistency"
+    drafts: Annotated[int, Field(ge=2, le=16)] = 5
+    refinements: Annotated[int, Field(ge=1, le=16)] | None = None
+    """Answers drawn in the light of all drafts; as many as drafts where not told."""
+    budget_tokens: TokenCount | None = None
+    """What the drafts may write together."""
+
+
 class ChatRequest(Sampling):
     """POST /v1/chat/completions; ``enum`` is metier's own: the answer is one of these texts."""
 
@@ -126,8 +137,7 @@ class ChatRequest(Sampling):
     tools: list[Tool] | None = Field(default=None, max_length=128)
     tool_choice: Literal["none", "auto", "required"] | NamedTool | None = None
     enum: list[Annotated[str, Field(min_length=1)]] | None = Field(default=None, max_length=1024)
-    self_consistency: Annotated[int, Field(ge=2, le=16)] | None = None
-    """Drafts to vote among; metier's own."""
+    thinking: Thinking | None = None
 
 
 class CompletionRequest(Sampling):
