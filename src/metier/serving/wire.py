@@ -118,7 +118,7 @@ class Thinking(Wire):
     """How to think harder; metier's own."""
 
     method: Literal["self_consistency", "ensemble_refinement"] = "self_consistency"
-    drafts: Annotated[int, Field(ge=2, le=16)] = 5
+    drafts: Annotated[int, Field(ge=1, le=16)] = 5
     refinements: Annotated[int, Field(ge=1, le=16)] | None = None
     """Answers drawn in the light of all drafts; as many as drafts where not told."""
     budget_tokens: TokenCount | None = None
