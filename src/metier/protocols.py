@@ -120,6 +120,17 @@ class Retriever(Protocol):
 
 
 @runtime_checkable
+class Reranker(Protocol):
+    """Reads question and passage together and says how well they fit."""
+
+    @property
+    def name(self) -> str: ...
+    def relevance(self, batch: Sequence[tuple[str, str]]) -> list[float]:
+        """For each (question, passage) a score on any scale; larger is more relevant."""
+        ...
+
+
+@runtime_checkable
 class SupportChecker(Protocol):
     """Judges whether a passage says what a claim says."""
 
@@ -134,7 +145,10 @@ class Models(Protocol):
     """Gives models by name, each loaded once; adapters are directories in PEFT's layout."""
 
     def language_model(self, name: str, *, adapter: Path | None = None) -> LanguageModel: ...
-    def embedder(self, name: str) -> Embedder: ...
+    def embedder(self, name: str, *, adapter: Path | None = None) -> Embedder: ...
+    def cross_encoder(self, name: str) -> Reranker | None:
+        """The cross-encoder of this name; None when the name is another kind of model's."""
+        ...
 
 
 def same_text(example: Example, answer: Answer) -> float:
