@@ -100,6 +100,8 @@ class Embedder(Protocol):
         """Shape (texts, dimensions), rows of length 1. Long texts are read whole, in windows."""
         ...
 
+    def count_tokens(self, text: str) -> int: ...
+
 
 @runtime_checkable
 class TokenEmbedder(Embedder, Protocol):

@@ -166,6 +166,7 @@ def test_a_response_is_made_whole_and_streamed(client):
 def test_vectors_come_as_numbers_and_as_base64(client, url):
     made = client.embeddings.create(model="vectors", input=["a b", "c"])  # base64 by itself
     assert len(made.data) == 2
+    assert made.usage.prompt_tokens == made.usage.total_tokens == 3  # the fake's tokens are words
     assert sum(x * x for x in made.data[0].embedding) == pytest.approx(1, abs=1e-5)
     body = {"model": "vectors", "input": "a b", "dimensions": 8}
     plain = httpx.post(f"{url}/embeddings", json=body).json()["data"][0]["embedding"]

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from metier.serving import chat, completions, plain_routes, responses
 from metier.serving.gateway import Gateway, refusal_of
 from metier.serving.refusal import Refusal
+from metier.serving.retention import retained
 
 MOST_BYTES = 8 << 20
 """Of a body; far more than any context window."""
@@ -24,7 +25,8 @@ def make_app(gateway: Gateway) -> FastAPI:
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
-        yield
+        async with retained(gateway.book, gateway.retention_days):
+            yield
         gateway.close()
 
     app = FastAPI(title="metier", lifespan=life, redoc_url=None)

@@ -73,6 +73,7 @@ class Book:
             path.chmod(0o600)
             self._db.row_factory = sqlite3.Row
             self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
             self._migrate()
 
     def log(self, served: Served) -> None:

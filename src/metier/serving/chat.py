@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
+from metier.serving.auto import choose
 from metier.serving.gateway import Visit, Written, total, usage_json
 from metier.serving.refusal import Refusal
 from metier.serving.routing import accounted, gateway_of, streamed, whole
@@ -35,8 +36,8 @@ async def chat_completions(body: ChatRequest, request: Request) -> Response:
 
 
 async def _answer(body: ChatRequest, request: Request, visit: Visit) -> Response:
-    writer = visit.writer(body.model)
     turn = turn_of(body)
+    writer = await choose(visit, body.model, turn)
     if body.logprobs and not writer.logs:
         raise Refusal(400, f"{body.model!r} cannot tell log probabilities", param="logprobs")
     asks = _asks(body, turn, visit)
@@ -46,7 +47,7 @@ async def _answer(body: ChatRequest, request: Request, visit: Visit) -> Response
         return await streamed(visit, writer, asks, _Chunks(body, turn, visit))
     drafts = await whole(request, visit, writer, asks)
     visit.usage = total([draft.end for draft in drafts])
-    extra: dict[str, Json] = {}
+    extra: dict[str, Json] = {"routing": visit.routing} if visit.routing else {}
     if body.self_consistency:
         drafts, extra["votes"] = _vote(drafts)
     return JSONResponse(
@@ -54,7 +55,7 @@ async def _answer(body: ChatRequest, request: Request, visit: Visit) -> Response
             "id": f"chatcmpl-{visit.id}",
             "object": "chat.completion",
             "created": int(time.time()),
-            "model": body.model,
+            "model": visit.model,
             "choices": [
                 _choice(place, draft, turn, logs=bool(body.logprobs))
                 for place, draft in enumerate(drafts)
@@ -187,9 +188,11 @@ class _Chunks:
             "id": f"chatcmpl-{self.visit.id}",
             "object": "chat.completion.chunk",
             "created": self._created,
-            "model": self.body.model,
+            "model": self.visit.model,
             "choices": choices,
         }
+        if self.visit.routing:
+            chunk["routing"] = self.visit.routing
         if self.body.stream_options and self.body.stream_options.include_usage:
             chunk["usage"] = usage
         return json.dumps(chunk, ensure_ascii=False)

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from metier.corpus.edits import apply_edits, first_draft, in_order
 from metier.corpus.steps.personal import PersonalData
@@ -21,6 +22,9 @@ from metier.serving.metrics import Metrics
 from metier.serving.refusal import Refusal
 from metier.serving.writing import Ask, End, Piece, TokenLog, Writer, Writing
 from metier.types import Document, Json, Usage
+
+if TYPE_CHECKING:
+    from metier.serving.auto import Auto
 
 _log = logging.getLogger("metier.serving")
 
@@ -37,6 +41,10 @@ class Gateway:
     metrics: Metrics = field(default_factory=Metrics)
     keep_texts: bool = False
     """Whether the log keeps what was asked and answered, personal data replaced."""
+    retention_days: float | None = None
+    """How long the log is kept; None for ever."""
+    auto: Auto | None = None
+    """Routes the questions to the model ``auto``."""
 
     def admit(self, route: str, scope: str, headers: Mapping[str, str]) -> Visit:
         """Begin a request; ``Refusal`` for wrong keys, missing scopes and spent limits."""
@@ -62,6 +70,8 @@ class Visit:
     headers: dict[str, str]
     id: str = field(default_factory=lambda: secrets.token_hex(12))
     model: str = ""
+    routing: Json = None
+    """How the router came to the model, where it was asked."""
     started: float = field(default_factory=time.perf_counter)
     usage: Usage = field(default_factory=Usage)
     first: float | None = None
@@ -79,14 +89,13 @@ class Visit:
 
     def writer(self, name: str) -> Writer:
         """The same, for routes that write."""
-        writer = self.entry(name).writer
-        if writer is None:
-            raise Refusal(
-                400,
-                f"{name!r} is an embedder and does not write; POST /v1/embeddings",
-                param="model",
-            )
-        return writer
+        entry = self.entry(name)
+        if entry.writer is None:
+            what = "is an embedder and does not write; POST /v1/embeddings"
+            if entry.kind == "router":
+                what = "is for /v1/chat/completions and /v1/responses"
+            raise Refusal(400, f"{name!r} {what}", param="model")
+        return entry.writer
 
     def close(self, status: int) -> None:
         """Account for it, whatever became of it."""

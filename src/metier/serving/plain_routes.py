@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from numpy.typing import NDArray
 
+from metier.serving.auto import NAME, described
 from metier.serving.catalogue import Entry
 from metier.serving.gateway import Gateway
 from metier.serving.refusal import Refusal
@@ -35,7 +36,9 @@ async def model(name: str, request: Request) -> Response:
     """One model."""
     gateway = gateway_of(request)
     caller = gateway.access.caller(request.headers.get("authorization"))
-    return JSONResponse(_described(gateway.catalogue.get(name, caller.tenant)))
+    told = _described(gateway.catalogue.get(name, caller.tenant))
+    router = gateway.auto.router(caller.tenant) if gateway.auto and name == NAME else None
+    return JSONResponse(told if router is None else {**told, "routing": described(router)})
 
 
 def _described(entry: Entry) -> Json:
@@ -61,14 +64,15 @@ async def embeddings(body: EmbeddingRequest, request: Request) -> Response:
         if not all(text.strip() for text in texts):
             raise Refusal(400, "input takes texts that are not empty", param="input")
 
-        def embed(batch: Sequence[Sequence[str]]) -> list[NDArray[np.float32]]:
+        def embed(batch: Sequence[Sequence[str]]) -> list[tuple[NDArray[np.float32], int]]:
             vectors = embedder.embed([text for texts in batch for text in texts])
-            return np.split(vectors, np.cumsum([len(texts) for texts in batch])[:-1])
+            parts = np.split(vectors, np.cumsum([len(texts) for texts in batch])[:-1])
+            counts = [sum(map(embedder.count_tokens, texts)) for texts in batch]
+            return list(zip(parts, counts, strict=True))
 
         future = gateway.batcher.submit(("embed", body.model), texts, embed)
-        vectors = np.asarray(await asyncio.wrap_future(future))
-        # Neither the embedder's contract nor this count knows its tokens: four characters each.
-        visit.usage = Usage(sum(-(-len(text) // 4) for text in texts))
+        vectors, read = await asyncio.wrap_future(future)
+        visit.usage = Usage(read)
         return JSONResponse(_embedded(body, vectors, visit.usage), headers=visit.headers)
 
 

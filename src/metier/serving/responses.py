@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
+from metier.serving.auto import choose
 from metier.serving.gateway import Visit, Written
 from metier.serving.refusal import Refusal
 from metier.serving.routing import Events, accounted, gateway_of, streamed, whole
@@ -41,8 +42,8 @@ async def responses(body: ResponsesRequest, request: Request) -> Response:
             )
         if body.tools:
             raise Refusal(400, "tools are offered by /v1/chat/completions", param="tools")
-        writer = visit.writer(body.model)
         turn = turn_of(_as_chat(body))
+        writer = await choose(visit, body.model, turn)
         ask = _ask(turn, visit, live=bool(body.stream))
         if body.stream:
             return await streamed(visit, writer, [ask], _Events(body, visit))
@@ -94,7 +95,8 @@ def _response(body: ResponsesRequest, visit: Visit, draft: Written | None) -> di
         "error": None,
         "incomplete_details": {"reason": "max_output_tokens"} if cut else None,
         "instructions": body.instructions,
-        "model": body.model,
+        "model": visit.model,
+        **({"routing": visit.routing} if visit.routing else {}),
         "output": [] if draft is None else [_item(visit, draft)],
         "parallel_tool_calls": False,
         "temperature": body.temperature,
