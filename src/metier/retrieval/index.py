@@ -110,7 +110,8 @@ class Index:
             self._check_new(documents)
         rows = self._succeeding(new) if succeed else self._rows(new)
         (
-            self._newest().merge_insert("id")
+            self._newest()
+            .merge_insert("id")
             .when_matched_update_all()
             .when_not_matched_insert_all()
             .when_not_matched_by_source_delete(_among("document", documents))

@@ -26,8 +26,8 @@ _SHOWN = (
     ),
     (
         "Bridges of Aldern",
-        "The stone bridge was built in 1884 after plans by Ida Krall. It replaced a wooden one that "
-        "a flood had carried away.",
+        "The stone bridge was built in 1884 after plans by Ida Krall. It replaced a wooden "
+        "one that a flood had carried away.",
         "Who planned the stone bridge in Aldern?",
     ),
 )
