@@ -64,6 +64,17 @@ class Job:
         return Usage(len(self.row.prompt), len(self.row.tokens), self.cached)
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What an engine did since it was opened, and what it has to do."""
+
+    read: int = 0
+    """Tokens of prompts, without those that were known already."""
+    written: int = 0
+    running: int = 0
+    waiting: int = 0
+
+
 class PromptTooLongError(Exception):
     """A prompt leaves no room for an answer."""
 
@@ -84,6 +95,12 @@ class Continuous:
         self._blocks = Blocks(count)
         self._waiting: deque[Job] = deque()
         self._running: list[Job] = []
+        self._read = self._written = 0
+
+    @property
+    def counts(self) -> Counts:
+        """As of now."""
+        return Counts(self._read, self._written, len(self._running), len(self._waiting))
 
     @property
     def jobs(self) -> list[Job]:
@@ -120,6 +137,7 @@ class Continuous:
         written = []
         for job, part in planned:
             job.read += len(part.tokens)
+            self._read += len(part.tokens) if not job.row.tokens else 0
             if part.last:
                 self._write(job, next(logits))
                 written.append(job)
@@ -185,6 +203,7 @@ class Continuous:
         return planned
 
     def _write(self, job: Job, logits: torch.Tensor) -> None:
+        self._written += 1
         logs = logits.log_softmax(-1) if job.top_scores is not None else None
         append(job.row, logits, self._chat)
         if len(job.row.tokens) == 1:

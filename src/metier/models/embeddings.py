@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metier.models.quiet import quiet
-from metier.models.weights import check_weights, read_json
+from metier.models.weights import check_adapter, check_weights, file_fingerprint, read_json
 from metier.types import TokenVectors
 
 if TYPE_CHECKING:
@@ -22,20 +22,33 @@ TOKENS_PER_PASS = 8192
 class SentenceEmbedder:
     """A BERT-like encoder with mean pooling, such as all-MiniLM-L6-v2."""
 
-    def __init__(self, directory: Path, *, name: str | None = None) -> None:
-        """Load from a directory in the layout of sentence-transformers."""
+    def __init__(
+        self, directory: Path, *, name: str | None = None, adapter: Path | None = None
+    ) -> None:
+        """Load from a directory in the layout of sentence-transformers.
+
+        ``adapter`` is a LoRA directory in PEFT's layout; it is merged into the weights, so it
+        costs nothing afterwards. ``ModelFileError`` when it was made for other weights.
+        """
         from transformers import AutoModel, AutoTokenizer
 
         check_weights(directory)
         self._name = name or directory.name
-        self._window = _window(directory)
+        self._window = window_of(directory)
         with quiet():
             self._tokenizer: Any = AutoTokenizer.from_pretrained(directory)
-            self._model: Any = AutoModel.from_pretrained(directory, dtype=_precision()).eval()
+            model: Any = AutoModel.from_pretrained(directory, dtype=_precision())
+            if adapter is not None:
+                from peft import PeftModel
+
+                check_adapter(adapter, directory, base_name=self._name)
+                model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
+                self._name += f"+{file_fingerprint(adapter / 'adapter_model.safetensors')}"
+            self._model: Any = model.eval()
 
     @property
     def name(self) -> str:
-        """The name it was asked for by."""
+        """The name it was asked for by, with the fingerprint of its adapter."""
         return self._name
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -119,7 +132,7 @@ def _passes(windows: Sequence[Sequence[int]]) -> Iterator[list[int]]:
         start += count
 
 
-def _window(directory: Path) -> int:
+def window_of(directory: Path) -> int:
     """Tokens at once: sentence-transformers' own limit, not the one the positions would allow."""
     file = directory / "sentence_bert_config.json"
     if file.is_file():

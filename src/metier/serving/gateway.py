@@ -17,7 +17,7 @@ from metier.serving.access import Access, Caller
 from metier.serving.batcher import Batcher
 from metier.serving.book import Book, Served
 from metier.serving.catalogue import Catalogue, Entry
-from metier.serving.engine import ContinuousThread
+from metier.serving.engine import EngineProcess
 from metier.serving.metrics import Metrics
 from metier.serving.refusal import Refusal
 from metier.serving.writing import Ask, End, Piece, TokenLog, Writer, Writing
@@ -37,7 +37,7 @@ class Gateway:
     book: Book
     access: Access
     batcher: Batcher
-    engines: tuple[ContinuousThread, ...] = ()
+    engines: tuple[EngineProcess, ...] = ()
     metrics: Metrics = field(default_factory=Metrics)
     keep_texts: bool = False
     """Whether the log keeps what was asked and answered, personal data replaced."""

@@ -8,16 +8,16 @@ from pathlib import Path
 
 from metier.errors import DataError, MissingExtraError
 from metier.models import registry
-from metier.models.continuous import Continuous
 from metier.models.resolve import resolve
 from metier.serving.access import Access
 from metier.serving.auto import ENTRY, Auto, open_auto
 from metier.serving.batcher import Batcher
 from metier.serving.book import Book
 from metier.serving.catalogue import Catalogue, Makers, Target, open_catalogue
-from metier.serving.engine import ContinuousThread, ContinuousWriter
+from metier.serving.engine import ContinuousWriter, EngineProcess
 from metier.serving.gateway import Gateway
 from metier.serving.specialist import load
+from metier.serving.worker import Opening
 from metier.serving.writing import PlainWriter, SpecialistWriter, Writer
 from metier.types import Engine
 
@@ -52,15 +52,14 @@ def open_gateway(options: ServeOptions) -> Gateway:
     batcher = Batcher()
     models = registry.LocalModels(engine=options.engine, keep=64)
 
-    threads: dict[str, ContinuousThread] = {}
+    engines: dict[str, EngineProcess] = {}
 
     def writer(name: str, adapter: Path | None) -> Writer:
         if options.engine != "openvino" or name.startswith("openai:"):
             return PlainWriter(models.language_model(name, adapter=adapter), batcher)
-        if name not in threads:
-            engine = Continuous(resolve(name), name=name, cache_tokens=options.cache_tokens)
-            threads[name] = ContinuousThread(engine)
-        return ContinuousWriter(threads[name], adapter)
+        if name not in engines:
+            engines[name] = EngineProcess(Opening(resolve(name), name, options.cache_tokens))
+        return ContinuousWriter(engines[name], adapter)
 
     def specialist(place: Path) -> SpecialistWriter:
         return SpecialistWriter(load(place, models=models), batcher)
@@ -78,7 +77,7 @@ def open_gateway(options: ServeOptions) -> Gateway:
         book,
         Access(book),
         batcher,
-        engines=tuple(threads.values()),
+        engines=tuple(engines.values()),
         keep_texts=options.keep_texts,
         retention_days=options.retention_days,
         auto=auto,

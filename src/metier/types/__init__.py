@@ -55,12 +55,14 @@ from metier.types.grounding import Grounding, GroundingChunk, GroundSettings, Hi
 from metier.types.measuring import Candidate, CurvePoint, ItemResult, Retention, Score, Scorecard
 from metier.types.plain import Estimate, Json, content_hash
 from metier.types.retrieval import Passage, SearchSettings, TokenVectors
+from metier.types.tools import Artifact, SandboxLimits, ToolCall, ToolResult
 from metier.types.verdict import Comparison, Decision, GateResult, Release, RunReport
 
 __all__ = [
     "ABSTENTION",
     "Alias",
     "Answer",
+    "Artifact",
     "AuditResult",
     "AuditVerdict",
     "Box",
@@ -112,6 +114,7 @@ __all__ = [
     "Review",
     "Role",
     "RunReport",
+    "SandboxLimits",
     "Scope",
     "Score",
     "Scorecard",
@@ -123,6 +126,8 @@ __all__ = [
     "Task",
     "TaskKind",
     "TokenVectors",
+    "ToolCall",
+    "ToolResult",
     "Update",
     "Usage",
     "Verdict",

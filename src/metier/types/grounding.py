@@ -39,6 +39,8 @@ class Hit:
     metadata: Mapping[str, Json] = field(default_factory=dict)
     ranks: Mapping[str, int] = field(default_factory=dict)
     """Place in each part's own list, from 1: ``vector``, ``text``, ..."""
+    section: str = ""
+    """The heading that the chunk stands under."""
 
 
 @dataclass(frozen=True, slots=True)
