@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse, Response
 
 from metier.serving.auto import choose
 from metier.serving.gateway import Visit, Written, total, usage_json
+from metier.serving.prompt_routes import filled
 from metier.serving.refusal import Refusal
 from metier.serving.routing import accounted, gateway_of, streamed, whole
 from metier.serving.thinking import think
@@ -28,9 +29,8 @@ router = APIRouter()
 async def chat_completions(body: ChatRequest, request: Request) -> Response:
     """Answer a conversation."""
     visit = gateway_of(request).admit("chat", "ask", request.headers)
-    visit.asked = body.messages[-1].model_dump_json()
     async with accounted(visit):
-        return await _answer(body, request, visit)
+        return await _answer(filled(body, visit), request, visit)
 
 
 async def _answer(body: ChatRequest, request: Request, visit: Visit) -> Response:

@@ -114,6 +114,32 @@ class Sampling(Wire):
     user: str | None = None
 
 
+class PromptReference(Wire):
+    """A prompt of the gallery, in the shape of the Responses API."""
+
+    id: str = Field(min_length=1, max_length=128)
+    version: str | None = None
+    """The newest where none is named."""
+    variables: dict[str, str] | None = None
+
+
+class NewPrompt(Wire):
+    """POST /v1/prompts: a prompt, or a new version of one."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")
+    messages: list[ChatMessage] = Field(min_length=1, max_length=128)
+    enum: list[Annotated[str, Field(min_length=1)]] | None = Field(default=None, max_length=1024)
+
+
+class RunAgain(Wire):
+    """POST /v1/history/ID/run: what is to be different."""
+
+    model: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    temperature: Temperature | None = None
+    seed: Seed | None = None
+    stream: bool | None = None
+
+
 class Thinking(Wire):
     """How to think harder; metier's own."""
 
@@ -128,7 +154,9 @@ class Thinking(Wire):
 class ChatRequest(Sampling):
     """POST /v1/chat/completions; ``enum`` is metier's own: the answer is one of these texts."""
 
-    messages: list[ChatMessage] = Field(min_length=1, max_length=2048)
+    messages: list[ChatMessage] = Field(default_factory=list, max_length=2048)
+    prompt: PromptReference | None = None
+    """Its messages come before ``messages``; metier's own."""
     max_tokens: TokenCount | None = None
     max_completion_tokens: TokenCount | None = None
     logprobs: bool | None = None
@@ -184,7 +212,8 @@ class ResponsesRequest(Wire):
     """POST /v1/responses; nothing is kept on the server between two of them."""
 
     model: str = Field(min_length=1, max_length=256)
-    input: str | Annotated[list[InputItem], Field(min_length=1, max_length=2048)]
+    input: str | Annotated[list[InputItem], Field(max_length=2048)] = ""
+    prompt: PromptReference | None = None
     instructions: str | None = None
     max_output_tokens: TokenCount | None = None
     temperature: Temperature | None = None
