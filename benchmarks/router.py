@@ -13,12 +13,14 @@ right document among 1,500. Questions of three general sets belong to none of th
     examples.N      the same figures with N example questions a specialist
     quality.ARM     right answers of 600 (``labelled.ARM``: of the 500 that want a label)
 
-Arms: ``routed`` (a question left to the generalist counts as wrong), ``oracle`` (always the own
-specialist), ``one_index`` (one store with all training questions and all documents: the nearest
-one's label, or itself), ``one_classifier`` (one logistic regression over all labels, from the same
-rows), ``one_language_model`` (the generalist, told the trade's instruction and labels, which no
-other arm is told; 30 questions of each trade with labels). What the router does (score, neighbours,
-share of the lost) was chosen on other questions: ``dev`` and instructions of ``sft_instructions``.
+Arms: ``routed`` (a question left to the generalist counts as wrong), ``nearest`` (the router
+without its threshold, which leaves nothing to the generalist and answers strange questions too, as
+the arms below do), ``oracle`` (always the own specialist), ``one_index`` (one store with all
+training questions and all documents: the nearest one's label, or itself), ``one_classifier`` (one
+logistic regression over all labels, from the same rows), ``one_language_model`` (the generalist,
+told the trade's instruction and labels, which no other arm is told; 30 questions of each trade with
+labels). What the router does (score, neighbours, share of the lost) was chosen on other questions:
+``dev`` and instructions of ``sft_instructions``; the arm ``nearest`` was added after the first run.
 """
 
 from __future__ import annotations
@@ -111,6 +113,7 @@ def answered(
     embedder = models.embedder(EMBEDDER)
     return {
         "routed": [said[route.model][place] for place, route in enumerate(routes)],
+        "nearest": [said[route.nearest][place] for place, route in enumerate(routes)],
         "oracle": [said[name][place] for place, name in enumerate(own)],
         "one_index": one_index(known, vectors, embedder),
         "one_classifier": one_classifier(known, vectors, embedder),
@@ -196,18 +199,20 @@ def quality(
     }
     labelled = np.array([not trade.passages for trade in known for _ in trade.test])
     figures: dict[str, Json] = {}
-    for arm in ("routed", "oracle", "one_index"):
+    for arm in ("routed", "nearest", "oracle", "one_index"):
         figures[f"quality.{arm}"] = share(right[arm])
     for arm in right:
         figures[f"labelled.{arm}"] = share(right[arm][labelled])
     everything = np.ones(len(labelled), dtype=bool)
-    for name, arm, rows in (
-        ("quality", "oracle", everything),
-        ("quality", "one_index", everything),
-        ("labelled", "one_classifier", labelled),
+    for name, first, second, rows in (
+        ("quality", "routed", "oracle", everything),
+        ("quality", "routed", "one_index", everything),
+        ("labelled", "routed", "one_classifier", labelled),
+        ("quality", "nearest", "one_index", everything),
+        ("labelled", "nearest", "one_classifier", labelled),
     ):
-        found = paired_difference(right["routed"][rows], right[arm][rows], seed=0)
-        figures[f"{name}.routed_minus_{arm}"] = {
+        found = paired_difference(right[first][rows], right[second][rows], seed=0)
+        figures[f"{name}.{first}_minus_{second}"] = {
             **asdict(found.difference),
             "p_value": found.p_value,
         }
