@@ -21,6 +21,7 @@ from metier.serving.refusal import unknown_model
 from metier.serving.router import Route, Router, fit_router
 from metier.serving.turns import Turn
 from metier.serving.writing import Writer
+from metier.tracing import span
 from metier.types import Json, content_hash
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ async def choose(visit: Visit, name: str, turn: Turn) -> Writer:
     if turn.config.choices or turn.config.json_schema is not None:
         visit.routing = {"model": router.generalist, "because": "the form of the answer is bound"}
         return visit.writer(router.generalist)
-    route = await auto.route(question(turn.conversation), router)
+    with span("route"):
+        route = await auto.route(question(turn.conversation), router)
     visit.routing = asdict(route)
     return visit.writer(route.model)
 
