@@ -250,7 +250,7 @@ def _checks(plan: GenerationPlan, models: LocalModels) -> Checks:
 
 
 def _corpus(data: Path, folder: Path) -> MemoryCorpus:
-    """Whole opinions, cleaned as ``examples/caselaw`` does it, in chunks of about 1,000 characters."""
+    """Whole opinions, cleaned as ``examples/caselaw`` does, in chunks of 1,000 characters."""
     folder.mkdir(parents=True, exist_ok=True)
     write_opinions(data, folder / "opinions.csv", count=OPINIONS)
     source = TableSource(folder / "opinions.csv", id="id", title="case", text="text")
