@@ -135,7 +135,9 @@ def _written(chosen: Set, path: Path, options: argparse.Namespace) -> list[Writt
     return serial.read(list[Written], path)
 
 
-def _tuned(index: Index, written: list[Written], folder: Path, options: argparse.Namespace) -> Tuned:
+def _tuned(
+    index: Index, written: list[Written], folder: Path, options: argparse.Namespace
+) -> Tuned:
     folder = folder.with_name(f"adapter-{options.rate}-{options.epochs}-{options.layers}")
     if (folder / "tuned.json").is_file():
         return serial.read(Tuned, folder / "tuned.json")
@@ -176,9 +178,7 @@ def _compared(
     return figures
 
 
-def _first(
-    found: list[Candidates], asked: list[Asked], settings: SearchSettings
-) -> list[float]:
+def _first(found: list[Candidates], asked: list[Asked], settings: SearchSettings) -> list[float]:
     return [
         float(bool(set(documents(one, settings)[:1]) & question.right))
         for one, question in zip(found, asked, strict=True)

@@ -223,9 +223,7 @@ def _targets(lesson: Lesson, ids: Sequence[str]) -> list[float]:
     return [known.get(id, 0.0) for id in ids]
 
 
-def _split(
-    lessons: Sequence[Lesson], tuning: EmbedderTuning
-) -> tuple[list[Lesson], list[Lesson]]:
+def _split(lessons: Sequence[Lesson], tuning: EmbedderTuning) -> tuple[list[Lesson], list[Lesson]]:
     """To learn from, and of other documents to judge by."""
     documents = sorted({lesson.passages[0].document for lesson in lessons})
     random.Random(tuning.seed).shuffle(documents)

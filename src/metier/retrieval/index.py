@@ -110,7 +110,8 @@ class Index:
             self._check_new(documents)
         rows = self._succeeding(new) if succeed else self._rows(new)
         (
-            self._newest().merge_insert("id")
+            self._newest()
+            .merge_insert("id")
             .when_matched_update_all()
             .when_not_matched_insert_all()
             .when_not_matched_by_source_delete(_among("document", documents))
@@ -240,6 +241,11 @@ def _notes(path: Path) -> dict[str, Any]:
             "build it again"
         )
     return notes
+
+
+def embedder_of(path: Path) -> str:
+    """The name of the embedder that the store in that folder was made with."""
+    return str(_notes(path)["embedder"])
 
 
 def batches(passages: Iterable[Passage], size: int = _BATCH) -> Iterator[list[Passage]]:

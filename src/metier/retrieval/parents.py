@@ -99,9 +99,7 @@ def joined(parts: Sequence[Chunk], found: Chunk) -> Chunk:
         pieces += _moved(part, known, part.start - start)
         text += part.text[known:]
     regions = sorted({one for part in parts for one in part.regions}, key=lambda one: one.start)
-    document = CleanDocument(
-        found.source.document, text, "", tuple(pieces), regions=tuple(regions)
-    )
+    document = CleanDocument(found.source.document, text, "", tuple(pieces), regions=tuple(regions))
     origins = Origins(document)
     whole = replace(found, text=text, start=start, end=start + len(text))
     span = origins.span(0, len(text))
@@ -120,8 +118,7 @@ def _moved(part: Chunk, known: int, by: int) -> list[Piece]:
         place = Origins(document).span(known, len(part.text))
         rest = (Piece(0, len(part.text) - known, place.start, place.end),)
     return [
-        replace(piece, start=piece.start + known + by, end=piece.end + known + by)
-        for piece in rest
+        replace(piece, start=piece.start + known + by, end=piece.end + known + by) for piece in rest
     ]
 
 
