@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -60,6 +60,10 @@ class Catalogue:
                 raise DataError(f"two models are called {entry.name!r}; name one with NAME=PATH")
             self._entries[entry.name] = entry
 
+    def __iter__(self) -> Iterator[Entry]:
+        """All of them, whosever they are."""
+        return iter(self._entries.values())
+
     def of(self, tenant: str) -> list[Entry]:
         """What this tenant may use."""
         return [entry for entry in self._entries.values() if entry.tenant in ("", tenant)]
@@ -105,10 +109,10 @@ def open_catalogue(
 
 def _entry(target: Target, makers: Makers, base: str) -> Entry:
     path = Path(target.place).expanduser()
-    for place in (path, path / ".metier" / "specialist", path.parent / ".metier" / "specialist"):
-        if (place / RELEASE_FILE).is_file():
-            name = target.name or _project_name(place)
-            return Entry(name, "specialist", target.tenant, writer=makers.specialist(place))
+    place = specialist_place(path)
+    if place is not None:
+        name = target.name or _project_name(place)
+        return Entry(name, "specialist", target.tenant, writer=makers.specialist(place))
     if (path / "adapter_config.json").is_file():
         writer = makers.writer(base, path.absolute())
         return Entry(target.name or path.name, "adapter", target.tenant, writer=writer)
@@ -116,6 +120,12 @@ def _entry(target: Target, makers: Makers, base: str) -> Entry:
         raise DataError(f"{path} has no released specialist yet; `metier run {path}` makes one")
     name = target.name or target.place
     return Entry(name, "base", target.tenant, writer=makers.writer(target.place, None))
+
+
+def specialist_place(path: Path) -> Path | None:
+    """The released specialist, given its folder, its project's, or the recipe; None without one."""
+    places = (path, path / ".metier" / "specialist", path.parent / ".metier" / "specialist")
+    return next((place for place in places if (place / RELEASE_FILE).is_file()), None)
 
 
 def _project_name(place: Path) -> str:

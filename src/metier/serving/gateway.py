@@ -19,6 +19,7 @@ from metier.serving.catalogue import Catalogue, Entry
 from metier.serving.engine import ContinuousThread
 from metier.serving.metrics import Metrics
 from metier.serving.refusal import Refusal
+from metier.serving.toolbox import Toolbox
 from metier.serving.writing import Ask, End, Piece, TokenLog, Writer, Writing
 from metier.types import Document, Json, Usage
 
@@ -37,6 +38,8 @@ class Gateway:
     metrics: Metrics = field(default_factory=Metrics)
     keep_texts: bool = False
     """Whether the log keeps what was asked and answered, personal data replaced."""
+    toolbox: Toolbox | None = None
+    """What models may call; None for nothing."""
 
     def admit(self, route: str, scope: str, headers: Mapping[str, str]) -> Visit:
         """Begin a request; ``Refusal`` for wrong keys, missing scopes and spent limits."""
@@ -49,6 +52,8 @@ class Gateway:
         self.batcher.close()
         for engine in self.engines:
             engine.close()
+        if self.toolbox is not None:
+            self.toolbox.close()
         self.book.close()
 
 

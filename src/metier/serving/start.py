@@ -17,6 +17,7 @@ from metier.serving.catalogue import Makers, open_catalogue
 from metier.serving.engine import ContinuousThread, ContinuousWriter
 from metier.serving.gateway import Gateway
 from metier.serving.specialist import load
+from metier.serving.tool_options import open_toolbox
 from metier.serving.writing import PlainWriter, SpecialistWriter, Writer
 from metier.types import Engine
 
@@ -40,6 +41,10 @@ class ServeOptions:
     port: int = 8000
     certificate: Path | None = None
     key: Path | None = None
+    tools: tuple[str, ...] = ()
+    """``python``, ``search``, ``search=PLACE`` or ``search@TENANT=PLACE``."""
+    mcp: Path | None = None
+    """A file that lists MCP servers."""
 
 
 def open_gateway(options: ServeOptions) -> Gateway:
@@ -72,6 +77,7 @@ def open_gateway(options: ServeOptions) -> Gateway:
         batcher,
         engines=tuple(threads.values()),
         keep_texts=options.keep_texts,
+        toolbox=open_toolbox(options, catalogue, models, batcher),
     )
 
 

@@ -43,7 +43,7 @@ def turn_of(request: ChatRequest, *, prompt_room: int | None = None) -> Turn:
     _check_forms(request)
     if request.enum:
         return Turn(conversation, replace(config, choices=tuple(dict.fromkeys(request.enum))))
-    if request.tools and request.tool_choice != "none":
+    if request.functions and request.tool_choice != "none":
         return _with_tools(request, conversation, config)
     schema = _schema(request)
     return Turn(conversation, config if schema is None else replace(config, json_schema=schema))
@@ -106,12 +106,12 @@ def _parsed(arguments: str) -> Json:
 
 def _check_forms(request: ChatRequest) -> None:
     bound = request.response_format is not None and request.response_format.type != "text"
-    called = bool(request.tools) and request.tool_choice != "none"
+    called = bool(request.functions) and request.tool_choice != "none"
     if bool(request.enum) + bound + called > 1:
         raise Refusal(
             400, "ask for one form of answer: enum, response_format or tools", param="enum"
         )
-    if request.tool_choice not in (None, "none", "auto") and not request.tools:
+    if request.tool_choice not in (None, "none", "auto") and not request.functions:
         raise Refusal(400, "tool_choice needs tools", param="tool_choice")
     if request.top_logprobs is not None and not request.logprobs:
         raise Refusal(400, "top_logprobs needs logprobs: true", param="top_logprobs")
@@ -152,11 +152,11 @@ def _with_tools(request: ChatRequest, conversation: Conversation, config: Genera
     else:
         laid = (Message("system", system), *conversation)
     schema = forms[0] if len(forms) == 1 else {"anyOf": forms}
-    return Turn(laid, replace(config, json_schema=schema), _read_call)
+    return Turn(laid, replace(config, json_schema=schema), read_call)
 
 
 def _chosen_tools(request: ChatRequest) -> Sequence[Tool]:
-    tools = request.tools or []
+    tools = request.functions
     choice = request.tool_choice
     if not isinstance(choice, NamedTool):
         return tools
@@ -191,7 +191,7 @@ def _form(key: str, schema: Json) -> Json:
     }
 
 
-def _read_call(text: str) -> JsonMessage:
+def read_call(text: str) -> JsonMessage:
     """A call or a reply; what a limit cut off in the middle stays text."""
     try:
         said = json.loads(text)
