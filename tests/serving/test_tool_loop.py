@@ -121,10 +121,18 @@ def test_the_clients_own_functions_still_come_back_to_it(start):
 
 
 def test_a_budget_of_steps_ends_in_an_answer_without_tools(start):
-    client, model, _ = start(*[called("python", code="1")] * 2, "enough")
+    client, model, _ = start(
+        *[called("python", code=c) for c in "12"], '{"content": "eno\\u00fcgh"}'
+    )
     message = ask(client, extra_body={"tool_budget": {"steps": 2}}).choices[0].message
-    assert (message.content, message.stopped_by, len(message.steps)) == ("enough", "steps", 2)
-    assert model.asked[2][1].json_schema is None
+    assert (message.content, message.stopped_by, len(message.steps)) == ("enoügh", "steps", 2)
+    assert list(model.asked[2][1].json_schema["properties"]) == ["content"]
+
+
+def test_a_model_that_repeats_itself_is_made_to_answer(start):
+    client, _, _ = start(*[called("python", code="1")] * 2, '{"content": "cut off \\u00')
+    message = ask(client).choices[0].message
+    assert (message.content, message.stopped_by) == ("cut off ", "repetition")
 
 
 def test_budgets_of_tokens_and_of_the_operator_hold(start):

@@ -15,7 +15,7 @@ from metier.serving.gateway import Visit, Written, collect, redacted
 from metier.serving.refusal import Refusal
 from metier.serving.shelf import Step
 from metier.serving.toolbox import Toolbox
-from metier.serving.turns import JsonMessage, Turn, conversation_of, read_call, turn_of
+from metier.serving.turns import JsonMessage, Turn, conversation_of, read_call, reply_only, turn_of
 from metier.serving.wire import (
     CalledFunction,
     ChatMessage,
@@ -103,6 +103,9 @@ class _Run:
         """Which part of the budget is used up, if one is."""
         if len(self.steps) >= self.budget.steps:
             return "steps"
+        calls = [(step["tool"], step["arguments"]) for step in self.steps[-2:]]
+        if len(calls) == 2 and calls[0] == calls[1]:
+            return "repetition"
         if self.tokens_left < LEAST_TOKENS:
             return "tokens"
         return "seconds" if time.monotonic() >= self.deadline else None
@@ -156,7 +159,10 @@ class ToolLoop:
         """What the model is asked next; a tool may be demanded only once, so that it can end."""
         choice: Json = "auto" if run.steps else self._body.tool_choice or "auto"
         request = _request(self._body, self._tools, "none" if stopped else choice)
-        return turn_of(request.model_copy(update={"messages": run.messages}))
+        turn = turn_of(request.model_copy(update={"messages": run.messages}))
+        if not stopped:
+            return turn
+        return replace(turn, config=reply_only(turn.config), read=read_call)
 
     async def _write(self, ask: Ask, turn: Turn, run: _Run) -> Written:
         most = max(LEAST_TOKENS, min(ask.config.max_new_tokens, run.tokens_left))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,8 @@ from metier.serving.catalogue import Catalogue, Target, specialist_place
 from metier.serving.shelf import Shelf
 from metier.serving.toolbox import Offered, QueuedRetriever, Toolbox
 from metier.serving.writing import SpecialistWriter
+from metier.tools.mcp_client import McpServers
+from metier.tools.mcp_config import read_servers
 from metier.tools.python import PythonTool
 from metier.tools.release import has_documents, search_of
 from metier.tools.sandbox import Sandbox
@@ -30,9 +32,14 @@ def open_toolbox(
     offered: list[Offered] = []
     for word in options.tools:
         offered += _offered(word, catalogue, models, batcher)
+    closing: list[Callable[[], None]] = []
+    if options.mcp is not None:
+        servers = McpServers(read_servers(options.mcp))
+        offered += [Offered(tool, tenant=tool.server.tenant) for tool in servers.tools()]
+        closing.append(servers.close)
     shelf = Shelf(options.book.with_name(f"{options.book.stem}-artifacts.sqlite"))
     shelf.forget(options.retention_days)
-    return Toolbox(offered, shelf)
+    return Toolbox(offered, shelf, closing=tuple(closing))
 
 
 def _offered(word: str, catalogue: Catalogue, models: Models, batcher: Batcher) -> list[Offered]:

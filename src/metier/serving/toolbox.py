@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -32,6 +32,8 @@ class Toolbox:
     shelf: Shelf
     budget: Budget = field(default_factory=Budget)
     """No request gets more."""
+    closing: tuple[Callable[[], None], ...] = ()
+    """What is to be closed with it."""
     workers: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(4, thread_name_prefix="metier-tool")
     )
@@ -61,6 +63,8 @@ class Toolbox:
     def close(self) -> None:
         """Let calls under way finish, then close the shelf."""
         self.workers.shutdown()
+        for close in self.closing:
+            close()
         self.shelf.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -196,7 +197,7 @@ def read_call(text: str) -> JsonMessage:
     try:
         said = json.loads(text)
     except ValueError:
-        return {"content": text}
+        return {"content": _cut_off(text)}
     if not isinstance(said, dict) or "name" not in said:
         return {"content": said.get("content", text) if isinstance(said, dict) else text}
     arguments = json.dumps(said.get("arguments", {}), ensure_ascii=False)
@@ -206,3 +207,22 @@ def read_call(text: str) -> JsonMessage:
         "function": {"name": said["name"], "arguments": arguments},
     }
     return {"content": None, "tool_calls": [call]}
+
+
+def _cut_off(text: str) -> str:
+    """What was said in a reply that a limit ended before its closing quote."""
+    begun = re.match(r'\s*\{\s*"content"\s*:\s*"', text)
+    if begun is None:
+        return text
+    for end in range(len(text), max(begun.end(), len(text) - 6) - 1, -1):  # half an escape
+        try:
+            said: str = json.loads(f'"{text[begun.end() : end]}"')
+        except ValueError:
+            continue
+        return said
+    return text
+
+
+def reply_only(config: GenerateConfig) -> GenerateConfig:
+    """Bind the answer to a reply: a small model goes on calling when it has called before."""
+    return replace(config, json_schema=_form("content", {"type": "string"}))

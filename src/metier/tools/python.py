@@ -20,7 +20,7 @@ class PythonTool:
     )
     parameters: Mapping[str, Json] = {
         "type": "object",
-        "properties": {"code": {"type": "string", "description": "A whole program."}},
+        "properties": {"code": {"type": "string", "minLength": 1, "description": "A program."}},
         "required": ["code"],
         "additionalProperties": False,
     }
