@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from metier.serving import chat, completions, plain_routes, responses
+from metier.serving import artifact_routes, chat, completions, plain_routes, responses
 from metier.serving.gateway import Gateway, refusal_of
 from metier.serving.refusal import Refusal
 from metier.serving.retention import retained
@@ -31,7 +31,7 @@ def make_app(gateway: Gateway) -> FastAPI:
 
     app = FastAPI(title="metier", lifespan=life, redoc_url=None)
     app.state.gateway = gateway
-    for part in (chat, completions, responses, plain_routes):
+    for part in (chat, completions, responses, plain_routes, artifact_routes):
         app.include_router(part.router, responses=_DOCUMENTED)
     app.add_exception_handler(Refusal, _refuse)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -87,8 +87,8 @@ def open_auto(
     Their vectors are kept in the folder ``cache``, so that a later start is quick. Raises
     ``DataError`` when no model has questions, or a specialist has none.
     """
-    asked = [entry for entry in catalogue.all() if entry.questions]
-    bare = [e.name for e in catalogue.all() if e.kind == "specialist" and not e.questions]
+    asked = [entry for entry in catalogue if entry.questions]
+    bare = [e.name for e in catalogue if e.kind == "specialist" and not e.questions]
     if bare or not asked:
         raise DataError(
             f"auto needs example questions, and {bare[0] if bare else 'every model'!r} has none: "

@@ -15,6 +15,7 @@ from metier.serving.auto import choose
 from metier.serving.gateway import Visit, Written, total, usage_json
 from metier.serving.refusal import Refusal
 from metier.serving.routing import accounted, gateway_of, streamed, whole
+from metier.serving.tool_loop import with_tools
 from metier.serving.turns import Turn, turn_of
 from metier.serving.wire import ChatRequest
 from metier.serving.writing import Ask, End, Piece, TokenLog
@@ -36,8 +37,11 @@ async def chat_completions(body: ChatRequest, request: Request) -> Response:
 
 
 async def _answer(body: ChatRequest, request: Request, visit: Visit) -> Response:
-    turn = turn_of(body)
-    writer = await choose(visit, body.model, turn)
+    if body.served:
+        writer, turn = with_tools(body, visit)
+    else:
+        turn = turn_of(body)
+        writer = await choose(visit, body.model, turn)
     if body.logprobs and not writer.logs:
         raise Refusal(400, f"{body.model!r} cannot tell log probabilities", param="logprobs")
     asks = _asks(body, turn, visit)

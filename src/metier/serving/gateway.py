@@ -20,6 +20,7 @@ from metier.serving.catalogue import Catalogue, Entry
 from metier.serving.engine import EngineProcess
 from metier.serving.metrics import Metrics
 from metier.serving.refusal import Refusal
+from metier.serving.toolbox import Toolbox
 from metier.serving.writing import Ask, End, Piece, TokenLog, Writer, Writing
 from metier.types import Document, Json, Usage
 
@@ -45,6 +46,8 @@ class Gateway:
     """How long the log is kept; None for ever."""
     auto: Auto | None = None
     """Routes the questions to the model ``auto``."""
+    toolbox: Toolbox | None = None
+    """What models may call; None for nothing."""
 
     def admit(self, route: str, scope: str, headers: Mapping[str, str]) -> Visit:
         """Begin a request; ``Refusal`` for wrong keys, missing scopes and spent limits."""
@@ -57,6 +60,8 @@ class Gateway:
         self.batcher.close()
         for engine in self.engines:
             engine.close()
+        if self.toolbox is not None:
+            self.toolbox.close()
         self.book.close()
 
 

@@ -17,6 +17,7 @@ from metier.serving.catalogue import Catalogue, Makers, Target, open_catalogue
 from metier.serving.engine import ContinuousWriter, EngineProcess
 from metier.serving.gateway import Gateway
 from metier.serving.specialist import load
+from metier.serving.tool_options import open_toolbox
 from metier.serving.worker import Opening
 from metier.serving.writing import PlainWriter, SpecialistWriter, Writer
 from metier.types import Engine
@@ -45,6 +46,10 @@ class ServeOptions:
     port: int = 8000
     certificate: Path | None = None
     key: Path | None = None
+    tools: tuple[str, ...] = ()
+    """``python``, ``search``, ``search=PLACE`` or ``search@TENANT=PLACE``."""
+    mcp: Path | None = None
+    """A file that lists MCP servers."""
 
 
 def open_gateway(options: ServeOptions) -> Gateway:
@@ -70,7 +75,7 @@ def open_gateway(options: ServeOptions) -> Gateway:
     auto = None
     if options.auto:
         auto = _auto(options, catalogue, models, batcher)
-        catalogue = Catalogue([*catalogue.all(), ENTRY])
+        catalogue = Catalogue([*catalogue, ENTRY])
     book = Book(options.book)
     return Gateway(
         catalogue,
@@ -81,6 +86,7 @@ def open_gateway(options: ServeOptions) -> Gateway:
         keep_texts=options.keep_texts,
         retention_days=options.retention_days,
         auto=auto,
+        toolbox=open_toolbox(options, catalogue, models, batcher),
     )
 
 

@@ -66,6 +66,21 @@ class Tool(Wire):
     function: FunctionSchema
 
 
+class ServedTool(Wire):
+    """metier's own: a tool that the server calls itself, by its name."""
+
+    type: Literal["metier"]
+    name: str = Field(min_length=1, max_length=64)
+
+
+class ToolBudget(Wire):
+    """metier's own: what calls of the server's tools may take, within the operator's bounds."""
+
+    steps: Annotated[int, Field(ge=0, le=100)] | None = None
+    tokens: TokenCount | None = None
+    seconds: Annotated[float, Field(gt=0, le=3600)] | None = None
+
+
 class NamedFunction(Wire):
     """A function by name."""
 
@@ -123,11 +138,22 @@ class ChatRequest(Sampling):
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
     response_format: ResponseFormat | None = None
-    tools: list[Tool] | None = Field(default=None, max_length=128)
+    tools: list[Tool | ServedTool] | None = Field(default=None, max_length=128)
+    tool_budget: ToolBudget | None = None
     tool_choice: Literal["none", "auto", "required"] | NamedTool | None = None
     enum: list[Annotated[str, Field(min_length=1)]] | None = Field(default=None, max_length=1024)
     self_consistency: Annotated[int, Field(ge=2, le=16)] | None = None
     """Drafts to vote among; metier's own."""
+
+    @property
+    def functions(self) -> list[Tool]:
+        """The client's own tools, whose calls it gets back."""
+        return [tool for tool in self.tools or () if isinstance(tool, Tool)]
+
+    @property
+    def served(self) -> list[str]:
+        """The names of the server's tools that it asks for."""
+        return [tool.name for tool in self.tools or () if isinstance(tool, ServedTool)]
 
 
 class CompletionRequest(Sampling):
