@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,11 +120,11 @@ def serve(options: ServeOptions) -> None:
     except ImportError as error:
         raise MissingExtraError("metier serve", "serve") from error
     from metier.serving.app import make_app
+    from metier.serving.routing import STALLED
 
     check_exposure(options)
-    gateway = open_gateway(options)
-    uvicorn.run(
-        make_app(gateway),
+    config = uvicorn.Config(
+        make_app(open_gateway(options)),
         host=options.host,
         port=options.port,
         ssl_certfile=options.certificate,
@@ -131,6 +133,12 @@ def serve(options: ServeOptions) -> None:
         access_log=False,
         timeout_graceful_shutdown=60,
     )
+    listening = config.bind_socket()
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # on Linux; connections have it from the listening one
+        milliseconds = 1000 * STALLED
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+    with suppress(KeyboardInterrupt):  # the server has drained already
+        uvicorn.Server(config).run(sockets=[listening])
 
 
 def check_exposure(options: ServeOptions) -> None:

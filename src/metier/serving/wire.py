@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import re
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+_HALF = re.compile("[\ud800-\udfff]")
 Object = dict[str, JsonValue]
 Stop = str | list[str] | None
 TokenCount = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -18,6 +20,15 @@ class Wire(BaseModel):
     """A body; fields that newer clients send and metier does not know are ignored."""
 
     model_config = ConfigDict(extra="ignore", protected_namespaces=())
+
+    @model_validator(mode="after")
+    def _texts_are_whole(self) -> Self:
+        """JSON can escape half of a character, which no tokenizer and no file takes."""
+        for name, value in self:
+            for text in value if isinstance(value, list) else [value]:
+                if isinstance(text, str) and _HALF.search(text):
+                    raise ValueError(f"{name} holds half of a surrogate pair")
+        return self
 
 
 class ContentPart(Wire):
