@@ -139,12 +139,6 @@ def test_a_tools_result_can_be_sent_back(client):
     assert client.chat.completions.create(model="fake", messages=turns).choices
 
 
-def test_drafts_are_voted_on(client):
-    answer = chat(client, extra_body={"self_consistency": 5})
-    assert answer.votes == {"drafts": 5, "agreeing": 5}
-    assert answer.choices[0].message.content == "amber basin cedar delta"
-
-
 def test_plain_text_goes_on(client):
     made = client.completions.create(model="fake", prompt=["Who?", "Who?"], max_tokens=50)
     assert [choice.text for choice in made.choices] == ["amber basin cedar delta"] * 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import secrets
 import time
@@ -82,6 +83,8 @@ class Visit:
     first: float | None = None
     """Seconds to the first piece."""
     asked: str = ""
+    body: Json = None
+    """The request as it can be sent again."""
     said: str = ""
     streaming: bool = False
     """Whether the answer goes on after its route returned; then the stream accounts for it."""
@@ -122,6 +125,7 @@ class Visit:
                 completion_tokens=self.usage.completion_tokens,
                 asked=redacted(self.asked) if keep else None,
                 answered=redacted(self.said) if keep else None,
+                body=json.dumps(_redacted_texts(self.body)) if keep and self.body else None,
             )
         )
 
@@ -218,6 +222,20 @@ def redacted(text: str) -> str:
     """The text without e-mail addresses, phone and card numbers, and the like."""
     draft = first_draft(Document("", text))
     return apply_edits(draft, in_order(text, PersonalData().edits(draft))).text
+
+
+def _redacted_texts(body: Json) -> Json:
+    """All that people wrote in a request, redacted; settings and schemas stay."""
+    written = ("messages", "input", "instructions", "prompt")
+    return {key: _within(part) if key in written else part for key, part in body.items()}
+
+
+def _within(part: Json) -> Json:
+    if isinstance(part, str):
+        return redacted(part)
+    if isinstance(part, list):
+        return [_within(one) for one in part]
+    return {key: _within(one) for key, one in part.items()} if isinstance(part, dict) else part
 
 
 def usage_json(usage: Usage) -> Json:

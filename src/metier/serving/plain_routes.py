@@ -1,4 +1,4 @@
-"""The routes that answer at once: models, embeddings, feedback, history, health, metrics."""
+"""The routes that answer at once: models, embeddings, feedback, health, metrics."""
 
 from __future__ import annotations
 
@@ -127,19 +127,6 @@ def _keep(gateway: Gateway, tenant: str, key: str, body: FeedbackRequest) -> int
             param="response_id",
         )
     return gateway.book.add_feedback(response, tenant, key, body.model_dump())
-
-
-@router.get("/v1/history")
-async def history(request: Request, search: str = "", limit: int = 50) -> Response:
-    """The caller's tenant's past requests, the newest first."""
-    gateway = gateway_of(request)
-    visit = gateway.admit("history", "history", request.headers)
-    if not 1 <= limit <= 1000:
-        raise Refusal(400, "limit is 1 to 1000", param="limit")
-    rows = await asyncio.to_thread(
-        lambda: gateway.book.history(visit.caller.tenant, search, limit=limit)
-    )
-    return JSONResponse({"object": "list", "data": rows}, headers=visit.headers)
 
 
 @router.get("/healthz")

@@ -11,8 +11,9 @@ from metier.errors import StorageError
 from metier.serving.book import Book
 
 _log = logging.getLogger("metier.serving")
-EVERY = 600.0
-"""Seconds between two looks: what a promise of days can be late by."""
+EVERY = 3600.0
+"""Seconds between two looks: what a promise of days can be late by. A look that deletes something
+rewrites the index of words."""
 
 
 @asynccontextmanager
