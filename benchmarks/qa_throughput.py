@@ -55,7 +55,6 @@ from metier.types import Document, Json
 MODEL = "smollm2-135m-instruct"
 KIT = Path("build/sdk/bin/synthetic-data-kit")
 OPINIONS = 12
-PER_OPINION = 4
 SECONDS = 120
 """metier and the loop stop after this; their rates are what counts."""
 KIT_PASSAGES = 12
@@ -251,7 +250,7 @@ def _checks(plan: GenerationPlan, models: LocalModels) -> Checks:
 
 
 def _corpus(data: Path, folder: Path) -> MemoryCorpus:
-    """The passages: a stretch of each opinion, from its first third on, in four chunks or so."""
+    """Whole opinions, cleaned as ``examples/caselaw`` does, in chunks of 1,000 characters."""
     folder.mkdir(parents=True, exist_ok=True)
     write_opinions(data, folder / "opinions.csv", count=OPINIONS)
     source = TableSource(folder / "opinions.csv", id="id", title="case", text="text")
@@ -260,13 +259,10 @@ def _corpus(data: Path, folder: Path) -> MemoryCorpus:
         make_step("hyphenation", {"lost": True}),
         make_step("whitespace", {}),
     ]
-    cut = []
+    read = []
     for document in source.documents(lambda malformed: None):
-        text = clean(document, steps).text
-        middle = text.find("\n\n", len(text) // 3)
-        text = text[middle : middle + 1000 * PER_OPINION].strip()
-        cut.append(Document(document.id, text, document.title))
-    return MemoryCorpus(cut, chunking=Chunking(1000, 0))
+        read.append(Document(document.id, clean(document, steps).text, document.title))
+    return MemoryCorpus(read, chunking=Chunking(1000, 0))
 
 
 if __name__ == "__main__":

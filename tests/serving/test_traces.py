@@ -38,7 +38,9 @@ def retrieving(batcher):
     settings = {**Retrieve.defaults, "unsupported": "keep"}
     candidate = Candidate("r", "retrieve", task, settings, "fake")
     answerer = GroundedAnswerer(FakeModel(), candidate, Empty(), [])
-    writer = SpecialistWriter(SimpleNamespace(candidate=candidate, answer=answerer.answer), batcher)
+    writer = SpecialistWriter(
+        SimpleNamespace(candidate=candidate, answer=answerer.answer, directory=None), batcher
+    )
     return Entry("docs", "specialist", writer=writer)
 
 

@@ -10,6 +10,8 @@ from typer.core import TyperGroup
 
 from metier.cli import generate, keys, models, prompts, recipe
 from metier.cli.ask import ask
+from metier.cli.follow import follow
+from metier.cli.mcp import mcp
 from metier.cli.new import new
 from metier.cli.report import report
 from metier.cli.run import run
@@ -45,7 +47,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
-for verb in (new, ingest, fit, evaluate, decide, run, report, ask, runs, serve):
+for verb in (new, ingest, fit, evaluate, decide, run, report, ask, runs, serve, follow, mcp):
     app.command()(verb)
 app.add_typer(generate.app, name="generate")
 app.add_typer(recipe.app, name="recipe")

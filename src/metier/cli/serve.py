@@ -46,6 +46,16 @@ def serve(
     ] = "",
     certificate: Annotated[Path | None, typer.Option(help="TLS: the certificate chain.")] = None,
     key: Annotated[Path | None, typer.Option(help="TLS: the private key.")] = None,
+    tool: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What models may call: python; search, in a specialist's own documents; "
+            "search=PLACE or search@TENANT=PLACE, in those of any."
+        ),
+    ] = None,
+    mcp: Annotated[
+        Path | None, typer.Option(help="A JSON file that lists MCP servers whose tools to offer.")
+    ] = None,
 ) -> None:
     """Serve what was measured to any client that speaks OpenAI's protocol."""
     from metier.cli.console import console
@@ -69,6 +79,8 @@ def serve(
         port=port,
         certificate=certificate,
         key=key,
+        tools=tuple(tool or ()),
+        mcp=mcp,
     )
     scheme = "https" if certificate else "http"
     console(error=True).print(f"serving on {scheme}://{host}:{port}/v1; Ctrl-C stops")

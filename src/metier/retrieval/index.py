@@ -243,6 +243,11 @@ def _notes(path: Path) -> dict[str, Any]:
     return notes
 
 
+def embedder_of(path: Path) -> str:
+    """The name of the embedder that the store in that folder was made with."""
+    return str(_notes(path)["embedder"])
+
+
 def batches(passages: Iterable[Passage], size: int = _BATCH) -> Iterator[list[Passage]]:
     """Passages in lists of about ``size`` that never cut a document in two."""
     batch: list[Passage] = []

@@ -13,7 +13,7 @@ from metier.retrieval.words import terms
 from metier.types import Conversation, GenerateConfig, Message, Passage
 
 CONFIG = GenerateConfig(max_new_tokens=32, stop=("\n",))
-_READ = 120  # tokens of a passage that the model is shown
+_READ = 80  # tokens of a passage that the model is shown
 _BATCH = 16
 _LONGEST = 20  # words of a sentence that stands for a question
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
@@ -26,8 +26,8 @@ _SHOWN = (
     ),
     (
         "Bridges of Aldern",
-        "The stone bridge was built in 1884 after plans by Ida Krall. It replaced a wooden "
-        "one that a flood had carried away.",
+        "The stone bridge was built in 1884 after plans by Ida Krall. It replaced a wooden one, "
+        "which a flood had carried away.",
         "Who planned the stone bridge in Aldern?",
     ),
 )

@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from metier.serving import (
+    artifact_routes,
     chat,
     completions,
     history_routes,
@@ -39,7 +40,8 @@ def make_app(gateway: Gateway) -> FastAPI:
 
     app = FastAPI(title="metier", lifespan=life, redoc_url=None)
     app.state.gateway = gateway
-    for part in (chat, completions, responses, plain_routes, prompt_routes, history_routes):
+    parts = (chat, completions, responses, plain_routes, prompt_routes, history_routes)
+    for part in (*parts, artifact_routes):
         app.include_router(part.router, responses=_DOCUMENTED)
     app.add_exception_handler(Refusal, _refuse)
     app.add_exception_handler(RequestValidationError, _invalid)

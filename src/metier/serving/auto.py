@@ -68,12 +68,23 @@ async def choose(visit: Visit, name: str, turn: Turn) -> Writer:
     if router is None:
         raise unknown_model(name)
     if turn.config.choices or turn.config.json_schema is not None:
-        visit.routing = {"model": router.generalist, "because": "the form of the answer is bound"}
-        return visit.writer(router.generalist)
+        return visit.writer(_unrouted(visit, router, "the form of the answer is bound"))
     with span("route"):
         route = await auto.route(question(turn.conversation), router)
     visit.routing = asdict(route)
     return visit.writer(route.model)
+
+
+def caller_of_tools(visit: Visit, name: str) -> str:
+    """Who calls the server's tools: the model asked for, and the generalist for ``auto``."""
+    auto = visit.gateway.auto
+    router = auto.router(visit.caller.tenant) if auto is not None and name == NAME else None
+    return name if router is None else _unrouted(visit, router, "tools are offered")
+
+
+def _unrouted(visit: Visit, router: Router, why: str) -> str:
+    visit.routing = {"model": router.generalist, "because": why}
+    return router.generalist
 
 
 def open_auto(
@@ -89,8 +100,8 @@ def open_auto(
     Their vectors are kept in the folder ``cache``, so that a later start is quick. Raises
     ``DataError`` when no model has questions, or a specialist has none.
     """
-    asked = [entry for entry in catalogue.all() if entry.questions]
-    bare = [e.name for e in catalogue.all() if e.kind == "specialist" and not e.questions]
+    asked = [entry for entry in catalogue if entry.questions]
+    bare = [e.name for e in catalogue if e.kind == "specialist" and not e.questions]
     if bare or not asked:
         raise DataError(
             f"auto needs example questions, and {bare[0] if bare else 'every model'!r} has none: "

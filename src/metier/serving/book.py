@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import sqlite3
 import threading
@@ -14,6 +15,8 @@ from pathlib import Path
 
 from metier.errors import StorageError
 from metier.types import Json
+
+_log = logging.getLogger("metier.serving")
 
 MIGRATIONS = (
     """
@@ -97,6 +100,10 @@ class Served:
 _SHOWN = ", ".join(("created", *(name for name in Served.__slots__ if name != "body")))
 
 
+COLUMNS = (*Served.__slots__, "created")
+MOST_OWED = 10_000
+
+
 class Book:
     """One file, safe for several threads and for ``kill -9``."""
 
@@ -105,6 +112,8 @@ class Book:
         self.path = path
         self._now = now
         self._lock = threading.Lock()
+        self._owed: dict[str, tuple[Json, ...]] = {}
+        """Requests that could not be noted yet."""
         with self._errors():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, check_same_thread=False, timeout=30)
@@ -115,15 +124,25 @@ class Book:
             self._migrate()
 
     def log(self, served: Served) -> None:
-        """Note a request; survives a kill of the process, and a power cut but for the last."""
-        values = [getattr(served, name) for name in Served.__slots__]
-        marks = ", ".join("?" * (len(values) + 1))
-        names = ", ".join((*Served.__slots__, "created"))
-        with self._write("NORMAL") as db:
-            db.execute(f"INSERT INTO requests ({names}) VALUES ({marks})", (*values, self._now()))
+        """Note a request; survives a kill of the process, and a power cut but for the last.
+
+        Never fails: what the disk does not take is kept in memory, counts for quotas, and is
+        written as soon as there is room.
+        """
+        values = (*(getattr(served, name) for name in Served.__slots__), self._now())
+        self._owed[served.id] = values
+        try:
+            self._settle()
+        except StorageError as error:
+            if len(self._owed) == 1:
+                _log.error("requests are not noted for now: %s", error)
+            elif len(self._owed) > MOST_OWED:
+                del self._owed[next(iter(self._owed))]
 
     def request(self, response: str, tenant: str) -> Json | None:
         """The logged request that gave this response, if it is this tenant's."""
+        if self._owed:
+            self._settle()
         query = f"SELECT {_SHOWN}, body FROM requests WHERE id = ? AND tenant = ?"
         return self._one(query, response, tenant)
 
@@ -168,7 +187,12 @@ class Book:
             "WHERE key = ? AND created >= ?",
             *(key, moment),
         )
-        return int(row["spent"]) if row else 0
+        spent = int(row["spent"]) if row else 0
+        for values in list(self._owed.values()):
+            owed: Json = dict(zip(COLUMNS, values, strict=True))
+            if owed["key"] == key:
+                spent += int(owed["prompt_tokens"] + owed["completion_tokens"])
+        return spent
 
     def add_key(self, row: Json) -> None:
         """Keep a key's hash and rights."""
@@ -235,6 +259,17 @@ class Book:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+    def _settle(self) -> None:
+        names, marks = ", ".join(COLUMNS), ", ".join("?" * len(COLUMNS))
+        owed = dict(self._owed)
+        with self._write("NORMAL") as db:
+            # Two threads may settle at once; the second one's rows are there already.
+            db.executemany(
+                f"INSERT OR IGNORE INTO requests ({names}) VALUES ({marks})", list(owed.values())
+            )
+        for written in owed:
+            self._owed.pop(written, None)
 
     @contextmanager
     def _write(self, synchronous: str) -> Iterator[sqlite3.Connection]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -63,9 +63,9 @@ class Catalogue:
                 raise DataError(f"two models are called {entry.name!r}; name one with NAME=PATH")
             self._entries[entry.name] = entry
 
-    def all(self) -> list[Entry]:
-        """Everybody's."""
-        return list(self._entries.values())
+    def __iter__(self) -> Iterator[Entry]:
+        """All of them, whosever they are."""
+        return iter(self._entries.values())
 
     def of(self, tenant: str) -> list[Entry]:
         """What this tenant may use."""
@@ -112,12 +112,12 @@ def open_catalogue(
 
 def _entry(target: Target, makers: Makers, base: str) -> Entry:
     path = Path(target.place).expanduser()
-    for place in (path, path / ".metier" / "specialist", path.parent / ".metier" / "specialist"):
-        if (place / RELEASE_FILE).is_file():
-            name = target.name or _project_name(place)
-            writer: Writer = makers.specialist(place)
-            asked = read_questions(place)
-            return Entry(name, "specialist", target.tenant, writer=writer, questions=asked)
+    place = specialist_place(path)
+    if place is not None:
+        name = target.name or _project_name(place)
+        writer: Writer = makers.specialist(place)
+        asked = read_questions(place)
+        return Entry(name, "specialist", target.tenant, writer=writer, questions=asked)
     if (path / "adapter_config.json").is_file():
         writer = makers.writer(base, path.absolute())
         name, asked = target.name or path.name, read_questions(path)
@@ -126,6 +126,12 @@ def _entry(target: Target, makers: Makers, base: str) -> Entry:
         raise DataError(f"{path} has no released specialist yet; `metier run {path}` makes one")
     name = target.name or target.place
     return Entry(name, "base", target.tenant, writer=makers.writer(target.place, None))
+
+
+def specialist_place(path: Path) -> Path | None:
+    """The released specialist, given its folder, its project's, or the recipe; None without one."""
+    places = (path, path / ".metier" / "specialist", path.parent / ".metier" / "specialist")
+    return next((place for place in places if (place / RELEASE_FILE).is_file()), None)
 
 
 def _project_name(place: Path) -> str:

@@ -11,12 +11,13 @@ from functools import partial
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from metier.serving.auto import choose
+from metier.serving.auto import caller_of_tools, choose
 from metier.serving.gateway import Visit, Written, total, usage_json
 from metier.serving.prompt_routes import filled
 from metier.serving.refusal import Refusal
 from metier.serving.routing import accounted, gateway_of, streamed, whole
 from metier.serving.thinking import think
+from metier.serving.tool_loop import with_tools
 from metier.serving.turns import Turn, turn_of
 from metier.serving.wire import ChatRequest
 from metier.serving.writing import Ask, End, Piece, SpecialistWriter, TokenLog, Writer
@@ -34,8 +35,12 @@ async def chat_completions(body: ChatRequest, request: Request) -> Response:
 
 
 async def _answer(body: ChatRequest, request: Request, visit: Visit) -> Response:
-    turn = turn_of(body)
-    writer = await choose(visit, body.model, turn)
+    if body.served:
+        named = body.model_copy(update={"model": caller_of_tools(visit, body.model)})
+        writer, turn = with_tools(named, visit)
+    else:
+        turn = turn_of(body)
+        writer = await choose(visit, body.model, turn)
     if body.logprobs and not writer.logs:
         raise Refusal(400, f"{body.model!r} cannot tell log probabilities", param="logprobs")
     if body.thinking:

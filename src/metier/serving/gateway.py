@@ -21,6 +21,7 @@ from metier.serving.catalogue import Catalogue, Entry
 from metier.serving.engine import EngineProcess
 from metier.serving.metrics import Metrics
 from metier.serving.refusal import Refusal
+from metier.serving.toolbox import Toolbox
 from metier.serving.writing import Ask, End, Piece, TokenLog, Writer, Writing
 from metier.tracing import span
 from metier.types import Document, Json, Usage
@@ -49,6 +50,8 @@ class Gateway:
     auto: Auto | None = None
     """Routes the questions to the model ``auto``."""
     tracing: Tracing | None = None
+    toolbox: Toolbox | None = None
+    """What models may call; None for nothing."""
 
     def admit(self, route: str, scope: str, headers: Mapping[str, str]) -> Visit:
         """Begin a request; ``Refusal`` for wrong keys, missing scopes and spent limits."""
@@ -62,6 +65,8 @@ class Gateway:
         self.batcher.close()
         for engine in self.engines:
             engine.close()
+        if self.toolbox is not None:
+            self.toolbox.close()
         self.book.close()
         if self.tracing is not None:
             self.tracing.close()

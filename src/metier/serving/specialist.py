@@ -31,6 +31,7 @@ class Specialist:
     """Loaded from a release directory; asks the same ``Answerer`` that was measured."""
 
     def __init__(self, directory: Path, models: Models) -> None:
+        self.directory = directory
         self.release = read_release(directory)
         self.candidate: Candidate = read_candidate(directory)
         self._answerer = method(self.candidate.method).load(self.candidate, directory, models)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from metier.serving.catalogue import Catalogue, Makers, Target, open_catalogue
 from metier.serving.engine import ContinuousWriter, EngineProcess
 from metier.serving.gateway import Gateway
 from metier.serving.specialist import load
+from metier.serving.tool_options import open_toolbox
 from metier.serving.traces import open_tracing
 from metier.serving.worker import Opening
 from metier.serving.writing import PlainWriter, SpecialistWriter, Writer
@@ -48,6 +51,10 @@ class ServeOptions:
     """The collector that traces go to; None for what the environment says."""
     certificate: Path | None = None
     key: Path | None = None
+    tools: tuple[str, ...] = ()
+    """``python``, ``search``, ``search=PLACE`` or ``search@TENANT=PLACE``."""
+    mcp: Path | None = None
+    """A file that lists MCP servers."""
 
 
 def open_gateway(options: ServeOptions) -> Gateway:
@@ -73,7 +80,7 @@ def open_gateway(options: ServeOptions) -> Gateway:
     auto = None
     if options.auto:
         auto = _auto(options, catalogue, models, batcher)
-        catalogue = Catalogue([*catalogue.all(), ENTRY])
+        catalogue = Catalogue([*catalogue, ENTRY])
     book = Book(options.book)
     return Gateway(
         catalogue,
@@ -85,6 +92,7 @@ def open_gateway(options: ServeOptions) -> Gateway:
         retention_days=options.retention_days,
         auto=auto,
         tracing=open_tracing(options.otlp_endpoint),
+        toolbox=open_toolbox(options, catalogue, models, batcher),
     )
 
 
@@ -116,11 +124,11 @@ def serve(options: ServeOptions) -> None:
     except ImportError as error:
         raise MissingExtraError("metier serve", "serve") from error
     from metier.serving.app import make_app
+    from metier.serving.routing import STALLED
 
     check_exposure(options)
-    gateway = open_gateway(options)
-    uvicorn.run(
-        make_app(gateway),
+    config = uvicorn.Config(
+        make_app(open_gateway(options)),
         host=options.host,
         port=options.port,
         ssl_certfile=options.certificate,
@@ -129,6 +137,12 @@ def serve(options: ServeOptions) -> None:
         access_log=False,
         timeout_graceful_shutdown=60,
     )
+    listening = config.bind_socket()
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # on Linux; connections have it from the listening one
+        milliseconds = 1000 * STALLED
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+    with suppress(KeyboardInterrupt):  # the server has drained already
+        uvicorn.Server(config).run(sockets=[listening])
 
 
 def check_exposure(options: ServeOptions) -> None:

@@ -55,7 +55,7 @@ from metier.types.grounding import Grounding, GroundingChunk, GroundSettings, Hi
 from metier.types.measuring import Candidate, CurvePoint, ItemResult, Retention, Score, Scorecard
 from metier.types.plain import Estimate, Json, content_hash
 from metier.types.retrieval import Passage, SearchSettings, TokenVectors
-from metier.types.tools import Artifact, SandboxLimits, ToolCall, ToolResult
+from metier.types.tools import Artifact, Budget, SandboxLimits, ToolCall, ToolResult
 from metier.types.verdict import Comparison, Decision, GateResult, Release, RunReport
 
 __all__ = [
@@ -66,6 +66,7 @@ __all__ = [
     "AuditResult",
     "AuditVerdict",
     "Box",
+    "Budget",
     "Candidate",
     "Change",
     "CheckerError",

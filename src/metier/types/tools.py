@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from metier.types.grounding import GroundingChunk
+from metier.types.grounding import Hit
 from metier.types.plain import Json
 
 
@@ -37,7 +37,7 @@ class ToolResult:
     text: str
     """For the model to read."""
     artifacts: tuple[Artifact, ...] = ()
-    cited: tuple[GroundingChunk, ...] = ()
+    hits: tuple[Hit, ...] = ()
     """The passages that the text is made of, in the order in which it numbers them."""
     failed: bool = False
     """Whether the text tells of an error, which the model may mend by another call."""
@@ -57,3 +57,22 @@ class SandboxLimits:
     keep: int = 16 << 20
     """Bytes of files that are handed back."""
     threads: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much one request may spend before it must answer with what it has."""
+
+    steps: int = 6
+    """Calls of tools, or nodes of a plan."""
+    tokens: int = 16384
+    """Read and written by models, all calls together."""
+    seconds: float = 120.0
+
+    def within(self, most: Budget) -> Budget:
+        """The lesser of each."""
+        return Budget(
+            min(self.steps, most.steps),
+            min(self.tokens, most.tokens),
+            min(self.seconds, most.seconds),
+        )
