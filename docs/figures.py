@@ -83,9 +83,9 @@ FIGURES: Mapping[str, tuple[Figure, ...]] = {
         Figure(f"135M model, science questions: {how}", f"accuracy.{arm}.value", "{:.1%}")
         for how, arm in (
             ("answered at once", "plain"),
-            ("one draft of 160 tokens", "reasoned"),
-            ("four drafts of 40 and a vote", "self_consistency"),
-            ("four drafts of 40, refined and voted on", "ensemble_refinement"),
+            ("a draft of up to 96 tokens first", "reasoned"),
+            ("three drafts of 32 and a vote", "self_consistency"),
+            ("three drafts of 32, refined, a vote", "ensemble_refinement"),
         )
     ),
     "timeline": (
