@@ -92,9 +92,7 @@ def _by_context(
 ) -> Asked:
     names = {context: f"{name}-{place}" for place, context in enumerate(_once(found, "context"))}
     titles = {row["context"]: title(row) for row in found}
-    documents = {
-        id: _document(id, titles[context], context, work) for context, id in names.items()
-    }
+    documents = {id: _document(id, titles[context], context, work) for context, id in names.items()}
     questions = [
         Question(
             text=row["question"],
