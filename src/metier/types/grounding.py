@@ -74,6 +74,14 @@ class Support:
 
 
 @dataclass(frozen=True, slots=True)
+class Calibration:
+    """What a checker's log odds are multiplied by and moved by before they are shown."""
+
+    slope: float
+    shift: float
+
+
+@dataclass(frozen=True, slots=True)
 class GroundSettings:
     """How strictly an answer is checked against the passages that were found."""
 
@@ -87,6 +95,9 @@ class GroundSettings:
     answers uncited; 0.2 leaves 12 and 16 %. Of corrupted answers it lets a few more through."""
     citations: int = 1
     """Passages that are cited for one sentence at most."""
+    calibration: Calibration | None = None
+    """Of the confidence that is shown, see ``retrieval.calibrate``; ``threshold`` is compared with
+    the checker's own."""
 
 
 @dataclass(frozen=True, slots=True)
