@@ -25,6 +25,8 @@ from metier.types import (
     Score,
     Task,
     TokenVectors,
+    ToolCall,
+    ToolResult,
 )
 
 if TYPE_CHECKING:
@@ -97,6 +99,8 @@ class Embedder(Protocol):
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Shape (texts, dimensions), rows of length 1. Long texts are read whole, in windows."""
         ...
+
+    def count_tokens(self, text: str) -> int: ...
 
 
 @runtime_checkable
@@ -202,6 +206,27 @@ class Method(Protocol):
 
     def fit(self, rung: str, context: FitContext) -> Candidate: ...
     def load(self, candidate: Candidate, directory: Path, models: Models) -> Answerer: ...
+
+
+@runtime_checkable
+class Tool(Protocol):
+    """Something that a model may call while it answers."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def description(self) -> str:
+        """What it does and when to call it, for the model."""
+        ...
+
+    @property
+    def parameters(self) -> Mapping[str, Json]:
+        """JSON Schema of the arguments: an object."""
+        ...
+
+    def call(self, call: ToolCall) -> ToolResult:
+        """Answer one call; what the model can mend is a failed result, not an exception."""
+        ...
 
 
 @runtime_checkable

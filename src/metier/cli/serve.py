@@ -29,6 +29,12 @@ def serve(
     embedder: Annotated[
         str, typer.Option(help="The model of /v1/embeddings; empty for none.")
     ] = "all-minilm-l6-v2",
+    auto: Annotated[
+        bool, typer.Option("--auto", help="Offer the model auto, which finds the right one.")
+    ] = False,
+    generalist: Annotated[
+        str, typer.Option(help="Who answers what is no specialist's; the base if empty.")
+    ] = "",
     engine: Annotated[str, typer.Option(help="openvino or transformers.")] = "openvino",
     book: BookOption = BOOK,
     keep_texts: Annotated[
@@ -37,6 +43,16 @@ def serve(
     retention_days: Annotated[float, typer.Option(min=0, help="How long the log is kept.")] = 30.0,
     certificate: Annotated[Path | None, typer.Option(help="TLS: the certificate chain.")] = None,
     key: Annotated[Path | None, typer.Option(help="TLS: the private key.")] = None,
+    tool: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What models may call: python; search, in a specialist's own documents; "
+            "search=PLACE or search@TENANT=PLACE, in those of any."
+        ),
+    ] = None,
+    mcp: Annotated[
+        Path | None, typer.Option(help="A JSON file that lists MCP servers whose tools to offer.")
+    ] = None,
 ) -> None:
     """Serve what was measured to any client that speaks OpenAI's protocol."""
     from metier.cli.console import console
@@ -49,6 +65,8 @@ def serve(
         tuple(targets or ()),
         base=base,
         embedder=embedder or None,
+        auto=auto,
+        generalist=generalist or None,
         engine="openvino" if engine == "openvino" else "transformers",
         book=book,
         keep_texts=keep_texts,
@@ -57,6 +75,8 @@ def serve(
         port=port,
         certificate=certificate,
         key=key,
+        tools=tuple(tool or ()),
+        mcp=mcp,
     )
     scheme = "https" if certificate else "http"
     console(error=True).print(f"serving on {scheme}://{host}:{port}/v1; Ctrl-C stops")

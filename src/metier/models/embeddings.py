@@ -60,6 +60,10 @@ class SentenceEmbedder:
         """
         return self._embed(texts, keep=lambda owner, hidden: None)
 
+    def count_tokens(self, text: str) -> int:
+        """As the encoder reads them, without the marks around each window."""
+        return len(self._tokens(text))
+
     def embed_tokens(self, texts: Sequence[str]) -> TokenVectors:
         """The same vectors, and those of the tokens without the marks around each window."""
         tokens: list[list[NDArray[np.float32]]] = [[] for _ in texts]
@@ -93,11 +97,15 @@ class SentenceEmbedder:
         return unit
 
     def _windows(self, text: str) -> Iterator[list[int]]:
-        tokens: list[int] = self._tokenizer.encode(text, add_special_tokens=False, verbose=False)
+        tokens = self._tokens(text)
         room = self._window - 2
         for start in range(0, max(1, len(tokens)), room):
             part = tokens[start : start + room]
             yield [self._tokenizer.cls_token_id, *part, self._tokenizer.sep_token_id]
+
+    def _tokens(self, text: str) -> list[int]:
+        tokens: list[int] = self._tokenizer.encode(text, add_special_tokens=False, verbose=False)
+        return tokens
 
     def _encode(self, windows: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
         """The last layer's states of each window's tokens, without padding."""

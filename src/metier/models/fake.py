@@ -135,6 +135,10 @@ class FakeEmbedder:
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         return np.asarray(vectors / np.maximum(lengths, 1e-12), dtype=np.float32)
 
+    def count_tokens(self, text: str) -> int:
+        """Words."""
+        return len(text.split())
+
 
 class FakeModels:
     """Gives the fakes under every name."""

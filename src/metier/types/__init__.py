@@ -63,15 +63,18 @@ from metier.types.grounding import (
 from metier.types.measuring import Candidate, CurvePoint, ItemResult, Retention, Score, Scorecard
 from metier.types.plain import Estimate, Json, content_hash
 from metier.types.retrieval import Passage, SearchSettings, TokenVectors
+from metier.types.tools import Artifact, Budget, SandboxLimits, ToolCall, ToolResult
 from metier.types.verdict import Comparison, Decision, GateResult, Release, RunReport
 
 __all__ = [
     "ABSTENTION",
     "Alias",
     "Answer",
+    "Artifact",
     "AuditResult",
     "AuditVerdict",
     "Box",
+    "Budget",
     "Calibration",
     "Candidate",
     "Change",
@@ -121,6 +124,7 @@ __all__ = [
     "Review",
     "Role",
     "RunReport",
+    "SandboxLimits",
     "Scope",
     "Score",
     "Scorecard",
@@ -132,6 +136,8 @@ __all__ = [
     "Task",
     "TaskKind",
     "TokenVectors",
+    "ToolCall",
+    "ToolResult",
     "Update",
     "Usage",
     "Verdict",
