@@ -12,6 +12,7 @@ from metier.cli import generate, keys, models, recipe
 from metier.cli.ask import ask
 from metier.cli.mcp import mcp
 from metier.cli.new import new
+from metier.cli.plan import plan
 from metier.cli.report import report
 from metier.cli.run import run
 from metier.cli.runs import runs
@@ -46,7 +47,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
-for verb in (new, ingest, fit, evaluate, decide, run, report, ask, runs, serve, mcp):
+for verb in (new, ingest, fit, evaluate, decide, run, report, ask, runs, plan, serve, mcp):
     app.command()(verb)
 app.add_typer(generate.app, name="generate")
 app.add_typer(recipe.app, name="recipe")
