@@ -5,9 +5,13 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from metier.cli.main import app
 from metier.errors import DataError
 from metier.models.fake import FakeModel
+from metier.models.registry import LocalModels
+from metier.retrieval.index import Index
 from metier.tools.plans.execute import replaced, run_plan, usage_of
 from metier.tools.plans.folder import PlanFolder
 from metier.tools.plans.graph import GIVES, SETTINGS, TAKES, problems
@@ -16,8 +20,7 @@ from metier.tools.plans.planning import make_plan
 from metier.tools.plans.templates import TEMPLATES
 from metier.tools.python import PythonTool
 from metier.tools.search import SearchTool
-from metier.types import Budget, Plan, PlanNode
-from tests import joined
+from metier.types import Budget, Chunk, Passage, Plan, PlanNode, Span
 from tests.tools.released import write_release
 from tests.tools.scripted import Scripted, store
 
@@ -36,12 +39,12 @@ def bench(index, *texts):
 
 
 def chart_plan():
-    made = make_plan(REQUEST, Scripted("bar", "month", "tons"), template="chart")
+    made = make_plan(REQUEST, Scripted("bar", "tons", "month"), template="chart")
     return made
 
 
 def test_a_template_is_filled_with_words_that_may_stand_there():
-    model = Scripted(TEMPLATES["chart"].description, "line", "month", "tons")
+    model = Scripted("chart", "line", "tons", "month")
     plan = make_plan(REQUEST, model)
     assert (plan.template, plan.slots) == (
         "chart",
@@ -50,7 +53,8 @@ def test_a_template_is_filled_with_words_that_may_stand_there():
     assert [node.kind for node in plan.nodes] == ["retrieve", "extract", "run", "summarise"]
     assert problems(plan) == []
     offered = [config.choices for _, config in model.asked]
-    assert offered[2] == ("mill", "tons", "month") and offered[3] == ("mill", "tons")
+    assert offered[2] == ("mill", "tons", "month")
+    assert offered[3] == ("mill", "month", "title")
     assert plan.usage.prompt_tokens == 40
 
 
@@ -188,15 +192,15 @@ def test_a_capable_model_plans_freely_and_is_told_its_faults():
         make_plan("r", FakeModel(), template="other")
 
 
-def test_the_command_plans_runs_and_runs_again(tmp_path):
+def test_the_command_plans_runs_and_runs_again(tmp_path, fakes):
     place = write_release(tmp_path / "release")
     out = tmp_path / "out"
 
     def plan(*words):
-        return joined.metier("plan", str(place), *words, "--out", str(out), cwd=tmp_path)
+        return CliRunner().invoke(app, ["plan", str(place), *words, "--out", str(out)])
 
     shown = plan("Who is the king?", "--template", "answer", "--only-plan")
-    assert "find: retrieve: query Who is the king?" in shown.stdout, shown.stderr
+    assert "find: retrieve: query Who is the king?" in shown.output
     assert not (out / "results").exists()
     done = json.loads(plan("--json").stdout)
     assert [result["node"] for result in done["results"]] == ["find", "answer"]
@@ -208,3 +212,22 @@ def test_the_command_plans_runs_and_runs_again(tmp_path):
     (out / "plan.json").write_text(json.dumps(written), encoding="utf-8")
     changed = json.loads(plan("--json").stdout)
     assert changed["reused"] == ["find"]
+
+
+@pytest.mark.models
+def test_the_embedded_model_fills_a_template_and_the_chart_has_the_right_numbers(tmp_path):
+    models = LocalModels()
+    index = Index.create(tmp_path / "index", models.embedder("all-minilm-l6-v2"))
+    index.upsert(
+        Passage(Chunk(month, text, 0, len(text), Span(month, 0, len(text)), month))
+        for month, tons in (("May", 40), ("June", 70))
+        for text in [f"In {month} the mill at Harrow ground {tons} tons of wheat."]
+    )
+    model = models.language_model("smollm2-135m-instruct")
+    tools = {"search": SearchTool(index, k=3), "python": PythonTool()}
+    plan = make_plan("Draw a bar chart of the tons by month.", model)
+    assert (plan.template, plan.slots["chart"], plan.slots["measure"]) == ("chart", "bar", "tons")
+    run = run_plan(plan, Bench(model, tools), budget=Budget(steps=3))
+    drawn = run.results[-1]
+    assert sorted(row["tons"] for row in drawn.rows) == [40.0, 70.0]
+    assert {artifact.name for artifact in drawn.artifacts} == {"chart.png", "rows.csv"}

@@ -31,6 +31,8 @@ MOST_TOKENS = 256
 """Of each text that a model writes for a step."""
 _PASSAGE_CHARACTERS = 1500
 _SOURCE = "passage"
+TITLE = "title"
+"""The field that is a passage's own title."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def _extract(node: PlanNode, inputs: Sequence[NodeResult], bench: Bench) -> Node
     """One row for each passage: what its columns say is taken, the rest is read by the model."""
     fields = {one["name"]: one["type"] for one in node.settings["fields"]}
     hits = [hit for result in inputs for hit in result.hits]
-    known = [{name: hit.metadata[name] for name in fields if name in hit.metadata} for hit in hits]
+    known = [_known(hit, fields) for hit in hits]
     asked = [place for place, row in enumerate(known) if len(row) < len(fields)]
     config = GenerateConfig(max_new_tokens=MOST_TOKENS, json_schema=_row_schema(fields))
     said = bench.model.generate(
@@ -83,8 +85,17 @@ def _extract(node: PlanNode, inputs: Sequence[NodeResult], bench: Bench) -> Node
     return NodeResult(node.id, "", text, rows, tuple(hits), usage=usage, failed=not rows)
 
 
+def _known(hit: Hit, fields: Mapping[str, str]) -> dict[str, Json]:
+    """What is said beside the text: columns, and the title under that name."""
+    said = {TITLE: hit.chunk.title or None, **hit.metadata}
+    return {name: said[name] for name in fields if said.get(name) is not None}
+
+
 def _row_schema(fields: Mapping[str, str]) -> Json:
-    forms = {"text": {"type": "string", "maxLength": 80}, "number": {"type": "number"}}
+    forms = {
+        "text": {"type": "string", "minLength": 1, "maxLength": 80},
+        "number": {"type": "number"},
+    }
     return {
         "type": "object",
         "properties": {
@@ -96,7 +107,7 @@ def _row_schema(fields: Mapping[str, str]) -> Json:
 
 
 def _reading(hit: Hit, fields: Mapping[str, str]) -> str:
-    wanted = ", ".join(f"{name} ({kind})" for name, kind in fields.items())
+    wanted = " and ".join(fields)
     passage = f"{hit.chunk.title}\n{hit.chunk.text[:_PASSAGE_CHARACTERS]}".strip()
     return f"{passage}\n\nRead from this text: {wanted}. Use null for what it does not say."
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Protocol
 
 from metier.errors import DataError
@@ -44,10 +45,18 @@ def make_plan(request: str, model: Writes, *, template: str = AUTO, most_nodes: 
         return _free(request, model, most_nodes)
     usage = Usage()
     if template == AUTO:
-        options = [one.description for one in TEMPLATES.values()]
-        said = _choose(model, request, "What does the request ask for?", options)
-        template = next(one.name for one in TEMPLATES.values() if one.description == said.text)
-        usage += said.usage
+        # In turn, so that no kind stands last more often than another.
+        examples = [
+            (text, one.name)
+            for row in zip_longest(*(one.examples for one in TEMPLATES.values()))
+            for text, one in zip(row, TEMPLATES.values(), strict=True)
+            if text is not None
+        ]
+        question = "The kind of request, of " + "; ".join(
+            f"{one.name}: {one.description}" for one in TEMPLATES.values()
+        )
+        said = _choose(model, request, question, list(TEMPLATES), examples)
+        template, usage = said.text, said.usage
     if template not in TEMPLATES:
         known = ", ".join((*TEMPLATES, AUTO, FREE))
         raise DataError(f"there is no template {template!r}; choose from {known}")
@@ -60,20 +69,27 @@ def _filled(request: str, model: Writes, template: Template, usage: Usage) -> Pl
         # A word that names the things is not the one that names their number.
         options = [word for word in slot.options(request) if word not in slots.values()]
         options = options or ["value"]
-        said = _choose(model, request, slot.question, options)
+        said = _choose(model, request, slot.question, options, slot.examples)
         slots[slot.name] = said.text
         usage += said.usage
     return Plan(request, template.nodes(request, slots), template.name, slots, usage)
 
 
-def _choose(model: Writes, request: str, question: str, options: Sequence[str]) -> Completion:
+def _choose(
+    model: Writes,
+    request: str,
+    question: str,
+    options: Sequence[str],
+    examples: Sequence[tuple[str, str]],
+) -> Completion:
     """One of the options, which the constraint makes certain; where one is left, it is that."""
     if len(options) == 1:
         return Completion(options[0], Usage())
-    listed = "\n".join(f"- {option}" for option in options)
-    text = f"Request: {request}\n\n{question}\n{listed}\nAnswer with one of these."
+    turns: list[Message] = [Message("system", f"{question}.")]
+    for text, answer in examples:
+        turns += [Message("user", text), Message("assistant", answer)]
     config = GenerateConfig(choices=tuple(options))
-    return model.generate([(Message("user", text),)], config)[0]
+    return model.generate([(*turns, Message("user", request))], config)[0]
 
 
 _GUIDE = """Write a plan for the request as a graph of nodes. Kinds:

@@ -21,6 +21,8 @@ class Slot:
     question: str
     options: Callable[[str], Sequence[str]]
     """From the request to what may stand here."""
+    examples: tuple[tuple[str, str], ...] = ()
+    """Requests and what stands here for them, shown to the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,27 +31,17 @@ class Template:
 
     name: str
     description: str
+    examples: tuple[str, ...]
+    """Requests of this kind, shown to the model that chooses."""
     slots: tuple[Slot, ...]
     nodes: Callable[[str, Slots], tuple[PlanNode, ...]]
 
 
 def words_of(request: str) -> list[str]:
     """The request's own longer words, once each: a column is called as the person calls it."""
-    seen: dict[str, str] = {}
-    for word in request.replace("'s", " ").split():
-        plain = "".join(letter for letter in word if letter.isalnum() or letter in "-_").lower()
-        if (
-            len(plain) > 2
-            and not plain.isdigit()
-            and plain not in _NOT_COLUMNS
-            and terms(plain, "en")
-        ):
-            seen.setdefault(plain, plain)
-    return list(seen) or ["value"]
-
-
-def _among(*options: str) -> Callable[[str], Sequence[str]]:
-    return lambda request: options
+    plain = re.findall(r"[^\W\d][\w-]{2,}", request.replace("'s", " ").lower())
+    kept = [word for word in plain if word not in _NOT_COLUMNS and terms(word, "en")]
+    return [word[:60] for word in dict.fromkeys(kept)] or ["value"]
 
 
 _NOT_COLUMNS = frozenset(
@@ -105,27 +97,78 @@ def _chart(request: str, slots: Slots) -> tuple[PlanNode, ...]:
     )
 
 
-_WHAT = Slot("what", "Which word names the things that are told apart?", words_of)
-_MEASURE = Slot("measure", "Which word names the number that is wanted?", words_of)
+_MEASURE = Slot(
+    "measure",
+    "The word for the number that is wanted",
+    words_of,
+    (
+        ("Plot the rainfall of each month as a line chart.", "rainfall"),
+        ("What is the average height of the towers?", "height"),
+        ("Draw the number of visitors by country.", "visitors"),
+    ),
+)
+_WHAT = Slot(
+    "what",
+    "The word for what each number belongs to",
+    lambda request: (*words_of(request), "title"),
+    (
+        ("Plot the rainfall of each month as a line chart.", "month"),
+        ("What is the average height of the towers?", "towers"),
+        ("Draw the number of visitors by country.", "country"),
+    ),
+)
+_OPERATION = Slot(
+    "operation",
+    "What is to be reckoned",
+    lambda request: tuple(_OPERATIONS),
+    (
+        ("What is the average height of the towers?", "average"),
+        ("How many tonnes were shipped altogether?", "total"),
+        ("Which is the highest price of a ticket?", "largest"),
+        ("How many rivers are longer than 500 km?", "number of"),
+    ),
+)
+_CHART = Slot(
+    "chart",
+    "The kind of chart",
+    lambda request: CHARTS,
+    (
+        ("Plot the rainfall of each month as a line chart.", "line"),
+        ("Draw the number of visitors by country.", "bar"),
+        ("Show each party's share in a pie.", "pie"),
+    ),
+)
 
 TEMPLATES: Mapping[str, Template] = {
     one.name: one
     for one in (
-        Template("answer", "answer a question from the documents in words", (), _answer),
+        Template(
+            "answer",
+            "answer a question from the documents in words",
+            ("Who built the bridge?", "When does the library close?", "How is a claim made?"),
+            (),
+            _answer,
+        ),
         Template(
             "calculate",
             "reckon one number from several in the documents: a total, an average, the largest",
             (
-                Slot("operation", "What is reckoned?", _among(*_OPERATIONS)),
-                _WHAT,
-                _MEASURE,
+                "What is the average height of the towers?",
+                "How many tonnes were shipped altogether?",
+                "What is the total of all fines?",
             ),
+            (_OPERATION, _MEASURE, _WHAT),
             _calculate,
         ),
         Template(
             "chart",
             "draw a chart, plot or graph of numbers in the documents",
-            (Slot("chart", "Which kind of chart?", _among(*CHARTS)), _WHAT, _MEASURE),
+            (
+                "Plot the rainfall of each month as a line chart.",
+                "Draw the number of visitors by country.",
+                "Show each party's share in a pie.",
+            ),
+            (_CHART, _MEASURE, _WHAT),
             _chart,
         ),
     )
