@@ -12,12 +12,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from metier.serving.gateway import Visit, Written, total, usage_json
+from metier.serving.plan_loop import with_plan
 from metier.serving.refusal import Refusal
 from metier.serving.routing import accounted, gateway_of, streamed, whole
 from metier.serving.tool_loop import with_tools
 from metier.serving.turns import Turn, turn_of
 from metier.serving.wire import ChatRequest
-from metier.serving.writing import Ask, End, Piece, TokenLog
+from metier.serving.writing import Ask, End, Piece, TokenLog, Writer
 from metier.types import Json
 
 router = APIRouter()
@@ -36,9 +37,7 @@ async def chat_completions(body: ChatRequest, request: Request) -> Response:
 
 
 async def _answer(body: ChatRequest, request: Request, visit: Visit) -> Response:
-    writer, turn = (
-        with_tools(body, visit) if body.served else (visit.writer(body.model), turn_of(body))
-    )
+    writer, turn = _posed(body, visit)
     if body.logprobs and not writer.logs:
         raise Refusal(400, f"{body.model!r} cannot tell log probabilities", param="logprobs")
     asks = _asks(body, turn, visit)
@@ -66,6 +65,15 @@ async def _answer(body: ChatRequest, request: Request, visit: Visit) -> Response
         },
         headers=visit.headers,
     )
+
+
+def _posed(body: ChatRequest, visit: Visit) -> tuple[Writer, Turn]:
+    """Who writes, and what is asked: the model, or one behind tools or a plan."""
+    if body.plan is not None:
+        return with_plan(body, visit)
+    if body.served:
+        return with_tools(body, visit)
+    return visit.writer(body.model), turn_of(body)
 
 
 def _asks(body: ChatRequest, turn: Turn, visit: Visit) -> list[Ask]:
