@@ -3,10 +3,11 @@
 ``python -m benchmarks.abstain`` takes half of the paragraphs out of the store, chosen by chance,
 and asks all questions: 1,190 of SQuAD, on which the procedure was worked out, then, with nothing
 changed, 1,700 of BoolQ (what people asked a search engine) and 440 of SciQ, which nobody had looked
-at before (``boolq.`` and ``sciq.`` before their figures). To answer is to cite the best passage; it is an error when the
-paragraph is gone, or when another one is cited. In each of 100 resplits, paragraphs go whole, with
-all their questions, into three parts: 20 % fit the confidence, 40 % set the threshold, 40 % are
-tested. ``by_article`` has the same with whole articles (48, of five paragraphs each) in one part.
+at before (``boolq.`` and ``sciq.`` before their figures). To answer is to
+cite the best passage; it is an error when the paragraph is gone, or when another one is cited. In
+each of 100 resplits, paragraphs go whole, with all their questions, into three parts: 20 % fit the
+confidence, 40 % set the threshold, 40 % are tested. ``by_article`` has the same with whole articles
+(in SQuAD 48, of five paragraphs each) in one part.
 
     held_of_100         resplits in which the tested share of wrong answers is within the promise
     coverage_at_bound   share of the test questions that are answered, mean over the resplits

@@ -23,8 +23,8 @@ import numpy as np
 from benchmarks.grounding_data import K, in_test, search, squad
 from benchmarks.kept_vectors import KeptVectors
 from benchmarks.recording import record
-from benchmarks.support_data import rows
 from benchmarks.support import shown
+from benchmarks.support_data import rows
 from metier.models.registry import LocalModels
 from metier.protocols import TokenEmbedder
 from metier.retrieval.index import Index
@@ -79,7 +79,9 @@ def main() -> None:
         ),
     }
     for kind in dict.fromkeys(one.kind for one in test):
-        looked = [p >= need.threshold for p, one in zip(sure, test, strict=True) if one.kind == kind]
+        looked = [
+            p >= need.threshold for p, one in zip(sure, test, strict=True) if one.kind == kind
+        ]
         figures[f"kinds.{kind}"] = shown(proportion(sum(looked), len(looked)))
     notes = {"about": __doc__, "threshold": need.threshold, "fitted": len(fit), "seen": list(SEEN)}
     record("need", figures, notes=notes)

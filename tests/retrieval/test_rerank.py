@@ -59,3 +59,18 @@ def test_a_language_model_says_yes_or_no(index):
     assert len(reranker.relevance([("q", "a"), ("q", "b")])) == 2
     assert reranker.relevance([]) == []
     assert len(RerankedRetriever(index, reranker).search(["red"], 2)[0]) == 2
+
+
+@pytest.mark.models
+def test_the_embedded_model_can_be_asked_yes_or_no():
+    from metier.models.registry import LocalModels
+    from metier.recipe import EMBEDDED_MODEL
+
+    models = LocalModels()
+    assert models.cross_encoder(EMBEDDED_MODEL) is None
+    reranker = YesOrNo(models.language_model(EMBEDDED_MODEL))
+    question = "What is the capital of France?"
+    own, other = reranker.relevance(
+        [(question, "Paris is the capital of France."), (question, "Bees make honey in hives.")]
+    )
+    assert own > other

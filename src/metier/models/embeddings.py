@@ -16,7 +16,8 @@ from metier.types import TokenVectors
 if TYPE_CHECKING:
     import torch
 
-TOKENS_PER_PASS = 8192
+TOKENS_PER_PASS = 1024
+"""What stays in a CPU's cache: 8,192 tokens at once take a quarter longer."""
 
 
 class SentenceEmbedder:

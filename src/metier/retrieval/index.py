@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 TABLE, NOTES = "chunks.lance", "index.json"
-_BATCH = 512
+_BATCH, _REHEARSED = 512, 200
 
 
 class Index:
@@ -159,12 +159,15 @@ class Index:
             hits.append(best(found, k, self.settings))
         return hits
 
-    def learn_weights(self, *, questions: int = 200, seed: int = 0) -> Rehearsed | None:
+    def learn_weights(self, *, questions: int | None = None, seed: int = 0) -> Rehearsed | None:
         """Choose how much to trust each search from the passages themselves, and keep that.
 
-        None, and nothing changed, when there are too few passages to learn from.
+        None, and nothing changed, when there are too few passages to learn from. ``questions``
+        is 200, or a quarter of the passages: each is another passage to embed, and in a small
+        store they took as long as the store itself.
         """
         table = self._newest()
+        questions = questions or min(_REHEARSED, max(40, table.count_rows() // 4))
         learnt = rehearse(table, self._embedder, self.settings, questions=questions, seed=seed)
         if learnt is not None:
             self.settings = learnt.settings

@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse, Response
 
 from metier.serving.auto import caller_of_tools, choose
 from metier.serving.gateway import Visit, Written, total, usage_json
+from metier.serving.plan_loop import with_plan
 from metier.serving.prompt_routes import filled
 from metier.serving.refusal import Refusal
 from metier.serving.routing import accounted, gateway_of, streamed, whole
@@ -35,12 +36,7 @@ async def chat_completions(body: ChatRequest, request: Request) -> Response:
 
 
 async def _answer(body: ChatRequest, request: Request, visit: Visit) -> Response:
-    if body.served:
-        named = body.model_copy(update={"model": caller_of_tools(visit, body.model)})
-        writer, turn = with_tools(named, visit)
-    else:
-        turn = turn_of(body)
-        writer = await choose(visit, body.model, turn)
+    writer, turn = await _posed(body, visit)
     if body.logprobs and not writer.logs:
         raise Refusal(400, f"{body.model!r} cannot tell log probabilities", param="logprobs")
     if body.thinking:
@@ -73,11 +69,20 @@ async def _answer(body: ChatRequest, request: Request, visit: Visit) -> Response
     )
 
 
+async def _posed(body: ChatRequest, visit: Visit) -> tuple[Writer, Turn]:
+    """Who writes, and what is asked: the model, or one behind tools or a plan."""
+    if body.plan is not None or body.served:
+        named = body.model_copy(update={"model": caller_of_tools(visit, body.model)})
+        return with_tools(named, visit) if body.plan is None else with_plan(named, visit)
+    turn = turn_of(body)
+    return await choose(visit, body.model, turn), turn
+
+
 def _check_thinking(body: ChatRequest, visit: Visit, writer: Writer) -> None:
     """``auto`` may come to a specialist, which then answers as ever."""
     if isinstance(writer, SpecialistWriter) and not visit.routing:
         raise Refusal(400, f"{body.model!r} always answers the same", param="thinking")
-    for name in ("stream", "tools", "logprobs"):
+    for name in ("stream", "tools", "plan", "logprobs"):
         if getattr(body, name):
             raise Refusal(400, f"thinking goes without {name}; leave one out", param=name)
     if (body.n or 1) > 1:
