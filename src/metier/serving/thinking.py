@@ -14,8 +14,8 @@ from metier.serving.writing import Ask
 from metier.types import Conversation, Json, Message, Usage
 
 TEMPERATURE = 0.7
-"""Wang et al. 2023 (self-consistency) vote among samples drawn at 0.7, and so do Singhal et al.
-2023 (Med-PaLM 2, ensemble refinement) for the drafts."""
+"""Wang et al. 2023 (self-consistency) vote among samples drawn at 0.7; the drafts of ensemble
+refinement (Singhal et al. 2023, Med-PaLM 2) are drawn in the same way here."""
 
 REASON = "\n\nThink it through step by step before you answer."
 CONCLUDE = "So what is the answer? Give only the answer."
