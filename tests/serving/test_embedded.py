@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import jsonschema
 import openai
 import pytest
+from benchmarks.constrained import forms, outcome
 
 from metier.serving.start import ServeOptions, open_gateway
 from tests.serving.server import serving
@@ -70,6 +71,15 @@ def test_log_probabilities_schemas_and_enums_are_kept(client):
     with pytest.raises(openai.BadRequestError, match="schema cannot be used"):
         bad = {"name": "c", "schema": {"type": "nothing"}}
         ask(client, "?", response_format={"type": "json_schema", "json_schema": bad})
+
+
+@pytest.mark.models
+def test_fuzzed_forms_are_filled_in_validly_or_refused_by_their_keyword(client):
+    asked = forms(20, seed=1)
+    with ThreadPoolExecutor(10) as clients:
+        found = list(clients.map(lambda form: outcome(client, NAME, form), asked))
+    assert {one["outcome"] for one in found} <= {"valid", "unsupported", "too_short"}, found
+    assert sum(one["outcome"] == "valid" for one in found) >= 12
 
 
 @pytest.mark.models
