@@ -48,6 +48,9 @@ def serve(
         bool, typer.Option(help="Log questions and answers, personal data replaced.")
     ] = False,
     retention_days: Annotated[float, typer.Option(min=0, help="How long the log is kept.")] = 30.0,
+    otlp_endpoint: Annotated[
+        str, typer.Option(help="Send traces to this collector; else as OTEL_ variables say.")
+    ] = "",
     certificate: Annotated[Path | None, typer.Option(help="TLS: the certificate chain.")] = None,
     key: Annotated[Path | None, typer.Option(help="TLS: the private key.")] = None,
     tool: Annotated[
@@ -78,6 +81,7 @@ def serve(
         book=book,
         keep_texts=keep_texts,
         retention_days=retention_days,
+        otlp_endpoint=otlp_endpoint or None,
         host=host,
         port=port,
         certificate=certificate,

@@ -20,6 +20,7 @@ from metier.serving.engine import ContinuousWriter, EngineProcess
 from metier.serving.gateway import Gateway
 from metier.serving.specialist import load
 from metier.serving.tool_options import open_toolbox
+from metier.serving.traces import open_tracing
 from metier.serving.upstream import Upstream
 from metier.serving.worker import Opening
 from metier.serving.writing import PlainWriter, SpecialistWriter, Writer
@@ -47,6 +48,8 @@ class ServeOptions:
     cache_tokens: int = 32768
     host: str = "127.0.0.1"
     port: int = 8000
+    otlp_endpoint: str | None = None
+    """The collector that traces go to; None for what the environment says."""
     certificate: Path | None = None
     key: Path | None = None
     tools: tuple[str, ...] = ()
@@ -97,6 +100,7 @@ def open_gateway(options: ServeOptions) -> Gateway:
         keep_texts=options.keep_texts,
         retention_days=options.retention_days,
         auto=auto,
+        tracing=open_tracing(options.otlp_endpoint),
         toolbox=open_toolbox(options, catalogue, models, batcher),
     )
 

@@ -26,6 +26,7 @@ from metier.serving.wire import (
 from metier.serving.wire import Tool as FunctionTool
 from metier.serving.writing import Ask, End, Piece, SpecialistWriter, Writer, Writing
 from metier.tools.calling import call_tool
+from metier.tracing import span
 from metier.types import Artifact, Budget, Hit, Json, ToolResult, Usage
 from metier.types import ToolCall as Call
 
@@ -182,9 +183,11 @@ class ToolLoop:
         call = Call(arguments, tenant, dict(run.files))
         left = max(0.1, run.deadline - started)
         loop = asyncio.get_running_loop()
+        named = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": tool.name}
         try:
-            working = loop.run_in_executor(self._toolbox.workers, call_tool, tool, call)
-            result = await asyncio.wait_for(working, left)
+            with span(f"execute_tool {tool.name}", named):
+                working = loop.run_in_executor(self._toolbox.workers, call_tool, tool, call)
+                result = await asyncio.wait_for(working, left)
         except TimeoutError:
             result = ToolResult("There was no time left for this call.", failed=True)
         seconds = time.monotonic() - started
