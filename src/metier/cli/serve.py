@@ -36,6 +36,13 @@ def serve(
         str, typer.Option(help="Who answers what is no specialist's; the base if empty.")
     ] = "",
     engine: Annotated[str, typer.Option(help="openvino or transformers.")] = "openvino",
+    upstream: Annotated[
+        str | None,
+        typer.Option(
+            help="A command that is kept running, such as `vllm serve MODEL --enable-lora --port "
+            "8200`, as the server of --base openai:MODEL@http://127.0.0.1:8200/v1."
+        ),
+    ] = None,
     book: BookOption = BOOK,
     keep_texts: Annotated[
         bool, typer.Option(help="Log questions and answers, personal data replaced.")
@@ -81,6 +88,7 @@ def serve(
         key=key,
         tools=tuple(tool or ()),
         mcp=mcp,
+        upstream=upstream,
     )
     scheme = "https" if certificate else "http"
     console(error=True).print(f"serving on {scheme}://{host}:{port}/v1; Ctrl-C stops")

@@ -22,6 +22,7 @@ from metier.serving.engine import EngineProcess
 from metier.serving.metrics import Metrics
 from metier.serving.refusal import Refusal
 from metier.serving.toolbox import Toolbox
+from metier.serving.upstream import Upstream
 from metier.serving.writing import Ask, End, Piece, TokenLog, Writer, Writing
 from metier.tracing import span
 from metier.types import Document, Json, Usage
@@ -41,7 +42,7 @@ class Gateway:
     book: Book
     access: Access
     batcher: Batcher
-    engines: tuple[EngineProcess, ...] = ()
+    engines: tuple[EngineProcess | Upstream, ...] = ()
     metrics: Metrics = field(default_factory=Metrics)
     keep_texts: bool = False
     """Whether the log keeps what was asked and answered, personal data replaced."""
