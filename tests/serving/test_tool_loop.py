@@ -1,6 +1,7 @@
 """A model that calls the server's tools, asked by the official client."""
 
 import json
+import time
 
 import httpx
 import openai
@@ -193,3 +194,15 @@ def test_the_oldest_artifacts_go_when_a_tenant_has_too_many(tmp_path):
     assert [shelf.get(id, "a") is not None for id in ids] == [False, True, True]
     assert shelf.get(other, "b") is not None and shelf.get(other, "a") is None
     shelf.close()
+
+
+def test_a_client_that_hangs_up_ends_the_loop(start):
+    slow = called("python", code="import time; time.sleep(2)")
+    client, model, gateway = start(slow, slow, slow)
+    with pytest.raises(openai.APITimeoutError):
+        ask(client, timeout=1)
+    while not gateway.book.history(""):  # the test's time-out would end it
+        time.sleep(0.05)
+    assert gateway.book.history("")[0]["status"] == 499
+    gateway.toolbox.workers.shutdown()  # the call that was under way
+    assert len(model.asked) == 1

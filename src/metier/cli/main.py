@@ -13,6 +13,7 @@ from metier.cli.ask import ask
 from metier.cli.follow import follow
 from metier.cli.mcp import mcp
 from metier.cli.new import new
+from metier.cli.plan import plan
 from metier.cli.report import report
 from metier.cli.run import run
 from metier.cli.runs import runs
@@ -47,7 +48,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
-for verb in (new, ingest, fit, evaluate, decide, run, report, ask, runs, serve, follow, mcp):
+for verb in (new, ingest, fit, evaluate, decide, run, report, ask, runs, plan, serve, follow, mcp):
     app.command()(verb)
 app.add_typer(generate.app, name="generate")
 app.add_typer(recipe.app, name="recipe")

@@ -11,8 +11,9 @@ from functools import partial
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from metier.serving.auto import choose
+from metier.serving.auto import caller_of_tools, choose
 from metier.serving.gateway import Visit, Written, total, usage_json
+from metier.serving.plan_loop import with_plan
 from metier.serving.prompt_routes import filled
 from metier.serving.refusal import Refusal
 from metier.serving.routing import accounted, gateway_of, streamed, whole
@@ -35,11 +36,7 @@ async def chat_completions(body: ChatRequest, request: Request) -> Response:
 
 
 async def _answer(body: ChatRequest, request: Request, visit: Visit) -> Response:
-    if body.served:
-        writer, turn = with_tools(body, visit)
-    else:
-        turn = turn_of(body)
-        writer = await choose(visit, body.model, turn)
+    writer, turn = await _posed(body, visit)
     if body.logprobs and not writer.logs:
         raise Refusal(400, f"{body.model!r} cannot tell log probabilities", param="logprobs")
     if body.thinking:
@@ -70,6 +67,17 @@ async def _answer(body: ChatRequest, request: Request, visit: Visit) -> Response
         },
         headers=visit.headers,
     )
+
+
+async def _posed(body: ChatRequest, visit: Visit) -> tuple[Writer, Turn]:
+    """Who writes, and what is asked: the model, or one behind tools or a plan."""
+    if body.plan is not None:
+        return with_plan(body, visit)
+    if body.served:
+        named = body.model_copy(update={"model": caller_of_tools(visit, body.model)})
+        return with_tools(named, visit)
+    turn = turn_of(body)
+    return await choose(visit, body.model, turn), turn
 
 
 def _check_thinking(body: ChatRequest, visit: Visit, writer: Writer) -> None:

@@ -26,6 +26,7 @@ from metier.serving.wire import (
 from metier.serving.wire import Tool as FunctionTool
 from metier.serving.writing import Ask, End, Piece, SpecialistWriter, Writer, Writing
 from metier.tools.calling import call_tool
+from metier.tracing import span
 from metier.types import Artifact, Budget, Hit, Json, ToolResult, Usage
 from metier.types import ToolCall as Call
 
@@ -42,14 +43,8 @@ def with_tools(body: ChatRequest, visit: Visit) -> tuple[Writer, Turn]:
     toolbox = visit.gateway.toolbox
     if toolbox is None:
         raise Refusal(400, "this server offers no tools; see `metier serve --tool`", param="tools")
-    writer = visit.writer(body.model)
+    writer = below(visit, body.model)
     tools = toolbox.chosen(body.served, body.model, visit.caller.tenant)
-    if isinstance(writer, SpecialistWriter):
-        if writer.base is None:
-            raise Refusal(400, f"{body.model!r} has no base model to call tools", param="tools")
-        below = visit.gateway.catalogue.get(writer.base, visit.caller.tenant).writer
-        assert below is not None  # the catalogue loads a specialist's base with it
-        writer = below
     turn = turn_of(_request(body, tools, "none"))
     read = read_call if body.functions else None
     return ToolLoop(body, writer, tools, visit, toolbox), replace(turn, read=read)
@@ -69,7 +64,7 @@ def _request(body: ChatRequest, tools: Mapping[str, Tool], choice: Json) -> Chat
     return body.model_copy(update={"tools": [*served, *body.functions], "tool_choice": choice})
 
 
-class _Running(Writing):
+class Running(Writing):
     """An answer whose reader, when it leaves, stops the loop."""
 
     task: asyncio.Task[None] | None = None
@@ -133,7 +128,7 @@ class ToolLoop:
 
     def start(self, ask: Ask) -> Writing:
         """Begin the loop."""
-        writing = _Running()
+        writing = Running()
         writing.task = asyncio.ensure_future(self._run(ask, writing))
         return writing
 
@@ -188,9 +183,11 @@ class ToolLoop:
         call = Call(arguments, tenant, dict(run.files))
         left = max(0.1, run.deadline - started)
         loop = asyncio.get_running_loop()
+        named = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": tool.name}
         try:
-            working = loop.run_in_executor(self._toolbox.workers, call_tool, tool, call)
-            result = await asyncio.wait_for(working, left)
+            with span(f"execute_tool {tool.name}", named):
+                working = loop.run_in_executor(self._toolbox.workers, call_tool, tool, call)
+                result = await asyncio.wait_for(working, left)
         except TimeoutError:
             result = ToolResult("There was no time left for this call.", failed=True)
         seconds = time.monotonic() - started
@@ -218,21 +215,10 @@ class ToolLoop:
             name = f"{stem or ending}-{place}{dot}{ending if stem else ''}"
         if "/" not in name:
             run.files[name] = artifact.content
-        id = self._toolbox.shelf.put(
-            replace(artifact, name=name), tenant=self._visit.caller.tenant, request=self._visit.id
-        )
-        run.artifacts.append(
-            {
-                "id": id,
-                "name": name,
-                "url": f"/v1/artifacts/{id}",
-                "media_type": artifact.media_type,
-                "bytes": len(artifact.content),
-                "step": len(run.steps),
-                "cited": [hit.chunk.id for hit in run.hits],
-            }
-        )
-        return id
+        kept = keep(replace(artifact, name=name), self._toolbox, self._visit)
+        cited = [hit.chunk.id for hit in run.hits]
+        run.artifacts.append({**kept, "step": len(run.steps), "cited": cited})
+        return str(kept["id"])
 
     def _note(self, step: Json, place: int) -> None:
         keep = self._visit.gateway.keep_texts
@@ -262,15 +248,44 @@ class ToolLoop:
         return End(finish, run.usage, extras)
 
 
-def _begin(body: ChatRequest, most: Budget) -> _Run:
+def keep(artifact: Artifact, toolbox: Toolbox, visit: Visit) -> dict[str, Json]:
+    """Put a file on the shelf; what the client is told of it."""
+    id = toolbox.shelf.put(artifact, tenant=visit.caller.tenant, request=visit.id)
+    return {
+        "id": id,
+        "name": artifact.name,
+        "url": f"/v1/artifacts/{id}",
+        "media_type": artifact.media_type,
+        "bytes": len(artifact.content),
+    }
+
+
+def below(visit: Visit, model: str) -> Writer:
+    """What can be bound to a schema: a specialist's base model, any other model itself."""
+    writer = visit.writer(model)
+    if not isinstance(writer, SpecialistWriter):
+        return writer
+    if writer.base is None:
+        raise Refusal(400, f"{model!r} has no base model to call tools", param="tools")
+    base = visit.gateway.catalogue.get(writer.base, visit.caller.tenant).writer
+    assert base is not None  # the catalogue loads a specialist's base with it
+    return base
+
+
+def budget_of(body: ChatRequest, most: Budget) -> Budget:
+    """What the client asks for, within what the operator allows."""
     asked = body.tool_budget
-    budget = most
-    if asked is not None:
-        budget = Budget(
-            most.steps if asked.steps is None else asked.steps,
-            asked.tokens or most.tokens,
-            asked.seconds or most.seconds,
-        ).within(most)
+    if asked is None:
+        return most
+    return Budget(
+        most.steps if asked.steps is None else asked.steps,
+        asked.tokens or most.tokens,
+        asked.seconds or most.seconds,
+    ).within(most)
+
+
+def _begin(body: ChatRequest, most: Budget) -> _Run:
+    budget = budget_of(body, most)
     return _Run(list(body.messages), time.monotonic() + budget.seconds, budget)
 
 

@@ -92,6 +92,24 @@ class ToolBudget(Wire):
     seconds: Annotated[float, Field(gt=0, le=3600)] | None = None
 
 
+class PlannedNode(Wire):
+    """One step of a plan that the client changed."""
+
+    id: str = Field(min_length=1, max_length=16)
+    kind: Literal["retrieve", "extract", "query", "run", "summarise"]
+    settings: Object
+    inputs: list[str] = Field(default_factory=list, max_length=16)
+
+
+class PlanOption(Wire):
+    """metier's own: answer by a plan; with ``nodes`` by this one, else by one that is made."""
+
+    template: str = Field(default="auto", max_length=64)
+    nodes: list[PlannedNode] | None = Field(default=None, min_length=1, max_length=16)
+    only: bool = False
+    """Tell the plan and do nothing of it."""
+
+
 class NamedFunction(Wire):
     """A function by name."""
 
@@ -190,6 +208,7 @@ class ChatRequest(Sampling):
     response_format: ResponseFormat | None = None
     tools: list[Tool | ServedTool] | None = Field(default=None, max_length=128)
     tool_budget: ToolBudget | None = None
+    plan: PlanOption | None = None
     tool_choice: Literal["none", "auto", "required"] | NamedTool | None = None
     enum: list[Annotated[str, Field(min_length=1)]] | None = Field(default=None, max_length=1024)
     thinking: Thinking | None = None

@@ -62,6 +62,7 @@ from metier.types.grounding import (
 )
 from metier.types.measuring import Candidate, CurvePoint, ItemResult, Retention, Score, Scorecard
 from metier.types.plain import Estimate, Json, content_hash
+from metier.types.planning import NodeKind, NodeResult, Plan, PlanNode, PlanRun, Row
 from metier.types.retrieval import Passage, SearchSettings, TokenVectors
 from metier.types.tools import Artifact, Budget, SandboxLimits, ToolCall, ToolResult
 from metier.types.verdict import Comparison, Decision, GateResult, Release, RunReport
@@ -112,10 +113,15 @@ __all__ = [
     "Malformed",
     "Mention",
     "Message",
+    "NodeKind",
+    "NodeResult",
     "Overlap",
     "OverlapHit",
     "Passage",
     "Piece",
+    "Plan",
+    "PlanNode",
+    "PlanRun",
     "Provenance",
     "QuestionKind",
     "Region",
@@ -123,6 +129,7 @@ __all__ = [
     "Retention",
     "Review",
     "Role",
+    "Row",
     "RunReport",
     "SandboxLimits",
     "Scope",
