@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("build/grounding"))
     parser.add_argument("--dev", action="store_true", help="SQuAD's development titles alone")
     options = parser.parse_args()
-    checker = TextChecker()
+    checker = Once(TextChecker())
     asked = squad(options.data, options.work)
     learnt = pubmed(options.data, options.work, "train")
     dev = {
@@ -72,7 +72,8 @@ def main() -> None:
         "pubmedqa": (pubmed(options.data, options.work), lambda question: True),
     }
     parts = {
-        name: measure(part, checker, chosen) | reliability(part, chosen, calibrations[name])
+        name: measure(part, checker, chosen)
+        | reliability(part, checker, chosen, calibrations[name])
         for name, (part, chosen) in tests.items()
     }
     figures: dict[str, Json] = {
@@ -96,6 +97,25 @@ def main() -> None:
             "passages": 5,
         },
     )
+
+
+class Once:
+    """Judges each pair once, however often it is asked."""
+
+    def __init__(self, checker: SupportChecker) -> None:
+        self._checker = checker
+        self._known: dict[tuple[str, str], float] = {}
+
+    @property
+    def name(self) -> str:
+        """The checker's own."""
+        return self._checker.name
+
+    def support(self, batch: Sequence[tuple[str, str]]) -> list[float]:
+        """As the checker judges."""
+        new = [pair for pair in dict.fromkeys(batch) if pair not in self._known]
+        self._known |= dict(zip(new, self._checker.support(new), strict=True))
+        return [self._known[pair] for pair in batch]
 
 
 def measure(
@@ -149,11 +169,14 @@ def curve(sure: Sequence[float], right: Sequence[bool], total: int) -> Json:
 
 
 def reliability(
-    asked: Asked, chosen: Callable[[Question], bool], calibration: Calibration
+    asked: Asked,
+    checker: SupportChecker,
+    chosen: Callable[[Question], bool],
+    calibration: Calibration,
 ) -> dict[str, Json]:
     """Calibration errors of the confidence, as it comes and calibrated on other questions."""
-    sure, right = confidences(asked, TextChecker(), chosen)
-    again, _ = confidences(asked, TextChecker(), chosen, calibration)
+    sure, right = confidences(asked, checker, chosen)
+    again, _ = confidences(asked, checker, chosen, calibration)
     return {
         "reliability.plain": shown(calibration_error(sure, right, seed=0)),
         "reliability.calibrated": shown(calibration_error(again, right, seed=0)),

@@ -32,6 +32,10 @@ class KeptVectors:
         """The embedder's own."""
         return self._embedder.name
 
+    def count_tokens(self, text: str) -> int:
+        """As the embedder counts."""
+        return self._embedder.count_tokens(text)
+
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """One vector a text."""
         return self.embed_tokens(texts).vectors

@@ -8,8 +8,7 @@ process of its own, so that each one's memory is its own:
     hybrid      the same with full-text search joined, as ``Index.search`` asks (no token vectors);
                 a document put in and found (``new_document_seconds``), and a search by a tenant who
                 owns the first hundredth of the chunks a second time (``narrow``)
-    faiss       IndexIVFFlat with as many lists; ``faiss_like`` reads as many as metier, ``faiss``
-                as few as give 0.95
+    faiss       IndexIVFFlat with as many lists, of which as many are read
     sqlite_vec  exact search, which is what sqlite-vec has
 
 Questions are not in the store, and the truth is exact search in numpy. ``memory_gb`` is the peak of
@@ -48,7 +47,7 @@ def main() -> None:
     parser.add_argument("--chunks", type=int, default=1_000_000)
     parser.add_argument("--questions", type=int, default=400)
     parser.add_argument("--work", type=Path, default=Path("build/scale_search"))
-    parser.add_argument("--stores", default="metier,hybrid,faiss,faiss_like,sqlite_vec")
+    parser.add_argument("--stores", default="metier,hybrid,faiss,sqlite_vec")
     parser.add_argument("--step", default="build,search")
     parser.add_argument("--child", action="store_true")
     options = parser.parse_args()
@@ -279,18 +278,14 @@ def open_hybrid(work: Path) -> Ask:
     return ask
 
 
-def open_faiss(lists: int) -> Callable[[Path], Ask]:
-    """So many of the 1,024 lists."""
+def open_faiss(work: Path) -> Ask:
+    """As many of its lists as ``retrieval.table`` reads."""
+    import faiss
 
-    def opened(work: Path) -> Ask:
-        import faiss
-
-        faiss.omp_set_num_threads(2)
-        index = faiss.read_index(str(work / "faiss.index"))
-        index.nprobe = lists
-        return lambda number, vector: [int(place) for place in index.search(vector[None], K)[1][0]]
-
-    return opened
+    faiss.omp_set_num_threads(2)
+    index = faiss.read_index(str(work / "faiss.index"))
+    index.nprobe = 352
+    return lambda number, vector: [int(place) for place in index.search(vector[None], K)[1][0]]
 
 
 def open_sqlite(work: Path) -> Ask:
@@ -306,14 +301,12 @@ BUILD = {
     "metier": build_metier,
     "hybrid": lambda work: {},
     "faiss": build_faiss,
-    "faiss_like": lambda work: {},
     "sqlite_vec": build_sqlite,
 }
 OPEN = {
     "metier": open_metier,
     "hybrid": open_hybrid,
-    "faiss": open_faiss(200),
-    "faiss_like": open_faiss(256),
+    "faiss": open_faiss,
     "sqlite_vec": open_sqlite,
 }
 
