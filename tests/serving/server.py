@@ -1,8 +1,13 @@
-"""A gateway over real HTTP, in a thread of the test's process."""
+"""A gateway over real HTTP: in a thread of the test's process, or the command in a process."""
 
+import socket
+import subprocess
+import sys
 import threading
+import time
 from contextlib import contextmanager
 
+import httpx
 import uvicorn
 
 from metier.models.fake import FakeEmbedder, FakeModel
@@ -13,6 +18,7 @@ from metier.serving.book import Book
 from metier.serving.catalogue import Catalogue, Entry
 from metier.serving.gateway import Gateway
 from metier.serving.writing import PlainWriter
+from tests import joined
 
 
 def fake_gateway(folder, *, entries=(), replies=None, **settings):
@@ -41,3 +47,26 @@ def serving(gateway):
     finally:
         server.should_exit = True
         thread.join()
+
+
+def started(folder, *words, scheme="http", **options):
+    """The command with fake models on a free port; the process and its root URL."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, str(joined.FAKES), "serve", "fake", "--engine", "transformers"]
+    server = subprocess.Popen(
+        [*command, "--port", str(port), *words],
+        cwd=folder,
+        env=joined.environment(),
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"{scheme}://127.0.0.1:{port}"
+    for _ in range(300):
+        try:
+            httpx.get(f"{url}/healthz", **options)
+            return server, url
+        except httpx.TransportError:
+            assert server.poll() is None
+            time.sleep(0.1)
+    raise AssertionError("the server did not start")

@@ -3,9 +3,6 @@
 import asyncio
 import json
 import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
 
@@ -15,12 +12,10 @@ import pytest
 
 from metier.models.fake import FakeModel
 from metier.serving.batcher import Batcher
-from metier.serving.book import Book
 from metier.serving.catalogue import Entry
 from metier.serving.refusal import Refusal
 from metier.serving.writing import PlainWriter
-from tests import joined
-from tests.serving.server import fake_gateway, serving
+from tests.serving.server import fake_gateway, serving, started
 
 ASKED = [{"role": "user", "content": "Who?"}]
 
@@ -113,44 +108,8 @@ def test_calls_of_one_kind_share_a_batch():
     batcher.close()
 
 
-def start(folder, *words):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, str(joined.FAKES), "serve", "fake", "--engine", "transformers"]
-    server = subprocess.Popen(
-        [*command, "--port", str(port), *words],
-        cwd=folder,
-        env=joined.environment(),
-        stderr=subprocess.DEVNULL,
-    )
-    url = f"http://127.0.0.1:{port}"
-    for _ in range(300):
-        try:
-            httpx.get(f"{url}/healthz")
-            return server, url
-        except httpx.TransportError:
-            assert server.poll() is None
-            time.sleep(0.1)
-    raise AssertionError("the server did not start")
-
-
-def test_feedback_that_was_accepted_survives_kill_9(tmp_path):
-    server, url = start(tmp_path)
-    try:
-        made = httpx.post(f"{url}/v1/chat/completions", json={"model": "fake", "messages": ASKED})
-        accepted = 0
-        for _ in range(20):
-            given = {"response_id": made.json()["id"], "thumb": "up"}
-            accepted += httpx.post(f"{url}/v1/feedback", json=given).status_code == 200
-    finally:
-        server.send_signal(signal.SIGKILL)
-        server.wait()
-    assert len(Book(tmp_path / ".metier" / "gateway.sqlite").feedback()) == accepted == 20
-
-
 def test_sigterm_lets_the_requests_under_way_finish(tmp_path):
-    server, url = start(tmp_path)
+    server, url = started(tmp_path)
 
     async def asks():
         async with httpx.AsyncClient() as client:

@@ -29,6 +29,12 @@ def serve(
     embedder: Annotated[
         str, typer.Option(help="The model of /v1/embeddings; empty for none.")
     ] = "all-minilm-l6-v2",
+    auto: Annotated[
+        bool, typer.Option("--auto", help="Offer the model auto, which finds the right one.")
+    ] = False,
+    generalist: Annotated[
+        str, typer.Option(help="Who answers what is no specialist's; the base if empty.")
+    ] = "",
     engine: Annotated[str, typer.Option(help="openvino or transformers.")] = "openvino",
     book: BookOption = BOOK,
     keep_texts: Annotated[
@@ -59,6 +65,8 @@ def serve(
         tuple(targets or ()),
         base=base,
         embedder=embedder or None,
+        auto=auto,
+        generalist=generalist or None,
         engine="openvino" if engine == "openvino" else "transformers",
         book=book,
         keep_texts=keep_texts,

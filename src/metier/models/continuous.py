@@ -64,6 +64,17 @@ class Job:
         return Usage(len(self.row.prompt), len(self.row.tokens), self.cached)
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What an engine did since it was opened, and what it has to do."""
+
+    read: int = 0
+    """Tokens of prompts, without those that were known already."""
+    written: int = 0
+    running: int = 0
+    waiting: int = 0
+
+
 class PromptTooLongError(Exception):
     """A prompt leaves no room for an answer."""
 
@@ -84,6 +95,12 @@ class Continuous:
         self._blocks = Blocks(count)
         self._waiting: deque[Job] = deque()
         self._running: list[Job] = []
+        self._read = self._written = 0
+
+    @property
+    def counts(self) -> Counts:
+        """As of now."""
+        return Counts(self._read, self._written, len(self._running), len(self._waiting))
 
     @property
     def jobs(self) -> list[Job]:
@@ -120,6 +137,7 @@ class Continuous:
         written = []
         for job, part in planned:
             job.read += len(part.tokens)
+            self._read += len(part.tokens) if not job.row.tokens else 0
             if part.last:
                 self._write(job, next(logits))
                 written.append(job)
@@ -137,20 +155,38 @@ class Continuous:
     def _join(self) -> None:
         """Let jobs in, the oldest first, as far as blocks for their longest answers last."""
         adapters = {job.adapter for job in self._running} - {None}
+        later: deque[Job] = deque()
         while self._waiting and len(self._running) < MOST_ROWS:
             job = self._waiting[0]
+            if self._awaited(job):
+                later.append(self._waiting.popleft())
+                continue
             adapters |= {job.adapter} - {None}
             if len(adapters) > MOST_ADAPTERS:
-                return
+                break
             longest = min(self.window, len(job.row.prompt) + job.config.max_new_tokens)
             known = self._blocks.reuse(_space(job), job.row.prompt)
             fresh = self._blocks.take(-(-longest // BLOCK) - len(known))
             if fresh is None:
                 self._blocks.release(known)
-                return
+                break
             job.blocks = [*known, *fresh]
             job.read = job.cached = len(known) * BLOCK
             self._running.append(self._waiting.popleft())
+        self._waiting.extendleft(reversed(later))
+
+    def _awaited(self, job: Job) -> bool:
+        """Whether an answer under way is reading a beginning that this one would read again.
+
+        Drafts of one request come together: the first reads the prompt, the others wait for it.
+        """
+        reading = [
+            one.row.prompt
+            for one in self._running
+            if not one.row.tokens and _space(one) == _space(job)
+        ]
+        alike = max((_alike(prompt, job.row.prompt) for prompt in reading), default=0)
+        return alike > 0 and alike > self._blocks.known(_space(job), job.row.prompt)
 
     def _plan(self) -> list[tuple[Job, Slice]]:
         """Next tokens first; what is left of the step's room goes to prompts, in order."""
@@ -167,6 +203,7 @@ class Continuous:
         return planned
 
     def _write(self, job: Job, logits: torch.Tensor) -> None:
+        self._written += 1
         logs = logits.log_softmax(-1) if job.top_scores is not None else None
         append(job.row, logits, self._chat)
         if len(job.row.tokens) == 1:
@@ -202,6 +239,16 @@ class Continuous:
         if self._grammars is None:
             self._grammars = GrammarCompiler(self._chat, self._vocabulary)
         return self._grammars.schema(config.json_schema)
+
+
+def _alike(first: Sequence[int], second: Sequence[int]) -> int:
+    """Whole blocks that two prompts begin with alike, but for the second's last token."""
+    most = min(len(first), len(second) - 1) // BLOCK
+    for block in range(most):
+        part = slice(block * BLOCK, (block + 1) * BLOCK)
+        if first[part] != second[part]:
+            return block
+    return most
 
 
 def _space(job: Job) -> str:

@@ -11,9 +11,18 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from metier.serving import artifact_routes, chat, completions, plain_routes, responses
+from metier.serving import (
+    artifact_routes,
+    chat,
+    completions,
+    history_routes,
+    plain_routes,
+    prompt_routes,
+    responses,
+)
 from metier.serving.gateway import Gateway, refusal_of
 from metier.serving.refusal import Refusal
+from metier.serving.retention import retained
 
 MOST_BYTES = 8 << 20
 """Of a body; far more than any context window."""
@@ -24,12 +33,14 @@ def make_app(gateway: Gateway) -> FastAPI:
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
-        yield
+        async with retained(gateway.book, gateway.retention_days):
+            yield
         gateway.close()
 
     app = FastAPI(title="metier", lifespan=life, redoc_url=None)
     app.state.gateway = gateway
-    for part in (chat, completions, responses, plain_routes, artifact_routes):
+    parts = (chat, completions, responses, plain_routes, prompt_routes, history_routes)
+    for part in (*parts, artifact_routes):
         app.include_router(part.router, responses=_DOCUMENTED)
     app.add_exception_handler(Refusal, _refuse)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import re
 import sqlite3
 import threading
 import time
@@ -13,6 +15,8 @@ from pathlib import Path
 
 from metier.errors import StorageError
 from metier.types import Json
+
+_log = logging.getLogger("metier.serving")
 
 MIGRATIONS = (
     """
@@ -38,6 +42,38 @@ MIGRATIONS = (
         subject TEXT NOT NULL
     );
     """,
+    """
+    CREATE TABLE numbered (
+        number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, created REAL NOT NULL,
+        tenant TEXT NOT NULL, key TEXT NOT NULL, model TEXT NOT NULL, route TEXT NOT NULL,
+        status INTEGER NOT NULL, seconds REAL NOT NULL, prompt_tokens INTEGER NOT NULL,
+        completion_tokens INTEGER NOT NULL, asked TEXT, answered TEXT, body TEXT
+    );
+    INSERT INTO numbered SELECT NULL, *, NULL FROM requests ORDER BY created;
+    DROP TABLE requests;
+    ALTER TABLE numbered RENAME TO requests;
+    CREATE INDEX requests_by_key ON requests (key, created);
+    CREATE INDEX requests_by_time ON requests (created);
+    CREATE VIRTUAL TABLE request_texts USING fts5(
+        asked, answered, content = 'requests', content_rowid = 'number', prefix = '3',
+        tokenize = 'unicode61 remove_diacritics 2'
+    );
+    CREATE TRIGGER texts_come AFTER INSERT ON requests WHEN new.asked IS NOT NULL BEGIN
+        INSERT INTO request_texts (rowid, asked, answered)
+        VALUES (new.number, new.asked, new.answered);
+    END;
+    CREATE TRIGGER texts_go AFTER DELETE ON requests WHEN old.asked IS NOT NULL BEGIN
+        INSERT INTO request_texts (request_texts, rowid, asked, answered)
+        VALUES ('delete', old.number, old.asked, old.answered);
+    END;
+    INSERT INTO request_texts (rowid, asked, answered)
+        SELECT number, asked, answered FROM requests WHERE asked IS NOT NULL;
+    CREATE TABLE prompts (
+        tenant TEXT NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL, created REAL NOT NULL,
+        messages TEXT NOT NULL, enum TEXT NOT NULL, scores TEXT NOT NULL,
+        PRIMARY KEY (tenant, name, version)
+    );
+    """,
 )
 """Numbered from 1 by position; append, never edit after a release."""
 
@@ -57,6 +93,15 @@ class Served:
     completion_tokens: int = 0
     asked: str | None = None
     answered: str | None = None
+    body: str | None = None
+    """The whole request as JSON, so that it can be run again."""
+
+
+_SHOWN = ", ".join(("created", *(name for name in Served.__slots__ if name != "body")))
+
+
+COLUMNS = (*Served.__slots__, "created")
+MOST_OWED = 10_000
 
 
 class Book:
@@ -67,33 +112,53 @@ class Book:
         self.path = path
         self._now = now
         self._lock = threading.Lock()
+        self._owed: dict[str, tuple[Json, ...]] = {}
+        """Requests that could not be noted yet."""
         with self._errors():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, check_same_thread=False, timeout=30)
             path.chmod(0o600)
             self._db.row_factory = sqlite3.Row
             self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
             self._migrate()
 
     def log(self, served: Served) -> None:
-        """Note a request; survives a kill of the process, and a power cut but for the last."""
-        values = [getattr(served, name) for name in Served.__slots__]
-        marks = ", ".join("?" * (len(values) + 1))
-        names = ", ".join((*Served.__slots__, "created"))
-        with self._write("NORMAL") as db:
-            db.execute(f"INSERT INTO requests ({names}) VALUES ({marks})", (*values, self._now()))
+        """Note a request; survives a kill of the process, and a power cut but for the last.
+
+        Never fails: what the disk does not take is kept in memory, counts for quotas, and is
+        written as soon as there is room.
+        """
+        values = (*(getattr(served, name) for name in Served.__slots__), self._now())
+        self._owed[served.id] = values
+        try:
+            self._settle()
+        except StorageError as error:
+            if len(self._owed) == 1:
+                _log.error("requests are not noted for now: %s", error)
+            elif len(self._owed) > MOST_OWED:
+                del self._owed[next(iter(self._owed))]
 
     def request(self, response: str, tenant: str) -> Json | None:
         """The logged request that gave this response, if it is this tenant's."""
-        return self._one("SELECT * FROM requests WHERE id = ? AND tenant = ?", response, tenant)
+        if self._owed:
+            self._settle()
+        query = f"SELECT {_SHOWN}, body FROM requests WHERE id = ? AND tenant = ?"
+        return self._one(query, response, tenant)
 
     def history(self, tenant: str, text: str = "", *, limit: int = 50) -> list[Json]:
-        """A tenant's logged requests whose texts contain ``text``, the newest first."""
-        like = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        return self._all(
-            "SELECT * FROM requests WHERE tenant = ? AND (? = '%%' OR asked LIKE ? ESCAPE '\\' "
-            "OR answered LIKE ? ESCAPE '\\') ORDER BY created DESC LIMIT ?",
-            *(tenant, like, like, like, limit),
+        """A tenant's logged requests, the newest first, without their bodies.
+
+        With ``text``, those in which every word of it begins a word; case and accents aside.
+        """
+        words = re.findall(r"\w+", text)
+        if text and not words:
+            return []
+        found = "number IN (SELECT rowid FROM request_texts WHERE request_texts MATCH ?)"
+        return self.rows(
+            f"SELECT {_SHOWN} FROM requests WHERE tenant = ? AND ({found if words else '? = ?'}) "
+            "ORDER BY created DESC, number DESC LIMIT ?",
+            *(tenant, *([" ".join(f'"{word}"*' for word in words)] if words else (1, 1)), limit),
         )
 
     def add_feedback(self, response: str, tenant: str, key: str, given: Json) -> int:
@@ -112,8 +177,8 @@ class Book:
     def feedback(self, tenant: str | None = None) -> list[Json]:
         """All reactions, or a tenant's, the oldest first."""
         if tenant is None:
-            return self._all("SELECT * FROM feedback ORDER BY id")
-        return self._all("SELECT * FROM feedback WHERE tenant = ? ORDER BY id", tenant)
+            return self.rows("SELECT * FROM feedback ORDER BY id")
+        return self.rows("SELECT * FROM feedback WHERE tenant = ? ORDER BY id", tenant)
 
     def tokens_since(self, key: str, moment: float) -> int:
         """Tokens that a key has spent since a moment."""
@@ -122,7 +187,12 @@ class Book:
             "WHERE key = ? AND created >= ?",
             *(key, moment),
         )
-        return int(row["spent"]) if row else 0
+        spent = int(row["spent"]) if row else 0
+        for values in list(self._owed.values()):
+            owed: Json = dict(zip(COLUMNS, values, strict=True))
+            if owed["key"] == key:
+                spent += int(owed["prompt_tokens"] + owed["completion_tokens"])
+        return spent
 
     def add_key(self, row: Json) -> None:
         """Keep a key's hash and rights."""
@@ -140,7 +210,7 @@ class Book:
 
     def keys(self) -> list[Json]:
         """All keys without their hashes, the oldest first."""
-        rows = self._all("SELECT * FROM keys ORDER BY created")
+        rows = self.rows("SELECT * FROM keys ORDER BY created")
         return [{name: row[name] for name in row if name != "hash"} for row in rows]
 
     def has_keys(self) -> bool:
@@ -165,18 +235,41 @@ class Book:
 
     def audits(self) -> list[Json]:
         """The audit log, the oldest first."""
-        return self._all("SELECT * FROM audit ORDER BY id")
+        return self.rows("SELECT * FROM audit ORDER BY id")
 
     def forget(self, days: float) -> int:
         """Delete the log of requests older than this; how many went. Feedback stays."""
         with self._write("FULL") as db:
             oldest = self._now() - days * 86400
             done = db.execute("DELETE FROM requests WHERE created < ?", (oldest,))
+            if done.rowcount:  # else the words of what went stay in the index until it is rewritten
+                db.execute("INSERT INTO request_texts (request_texts) VALUES ('optimize')")
         return done.rowcount
+
+    def rows(self, query: str, *values: Json) -> list[Json]:
+        """What a query finds."""
+        with self._lock, self._errors():
+            return [dict(row) for row in self._db.execute(query, values).fetchall()]
+
+    def change(self, query: str, *values: Json) -> None:
+        """Change something; it is on the disk when this returns."""
+        with self._write("FULL") as db:
+            db.execute(query, values)
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+    def _settle(self) -> None:
+        names, marks = ", ".join(COLUMNS), ", ".join("?" * len(COLUMNS))
+        owed = dict(self._owed)
+        with self._write("NORMAL") as db:
+            # Two threads may settle at once; the second one's rows are there already.
+            db.executemany(
+                f"INSERT OR IGNORE INTO requests ({names}) VALUES ({marks})", list(owed.values())
+            )
+        for written in owed:
+            self._owed.pop(written, None)
 
     @contextmanager
     def _write(self, synchronous: str) -> Iterator[sqlite3.Connection]:
@@ -186,12 +279,8 @@ class Book:
             with self._db:
                 yield self._db
 
-    def _all(self, query: str, *values: Json) -> list[Json]:
-        with self._lock, self._errors():
-            return [dict(row) for row in self._db.execute(query, values).fetchall()]
-
     def _one(self, query: str, *values: Json) -> Json | None:
-        rows = self._all(query, *values)
+        rows = self.rows(query, *values)
         return rows[0] if rows else None
 
     def _migrate(self) -> None:

@@ -10,11 +10,12 @@ from typing import Literal
 
 from metier.errors import DataError
 from metier.protocols import Embedder
+from metier.serving.questions import read_questions
 from metier.serving.refusal import unknown_model
 from metier.serving.specialist import RELEASE_FILE
 from metier.serving.writing import SpecialistWriter, Writer
 
-Kind = Literal["specialist", "base", "adapter", "embedder"]
+Kind = Literal["specialist", "base", "adapter", "embedder", "router"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class Entry:
     """Whose it is; empty for everybody's."""
     writer: Writer | None = None
     embedder: Embedder | None = None
+    questions: tuple[str, ...] = ()
+    """Examples of what it was made for, which a router learns from."""
     created: int = field(default_factory=lambda: int(time.time()))
 
 
@@ -112,10 +115,13 @@ def _entry(target: Target, makers: Makers, base: str) -> Entry:
     place = specialist_place(path)
     if place is not None:
         name = target.name or _project_name(place)
-        return Entry(name, "specialist", target.tenant, writer=makers.specialist(place))
+        writer: Writer = makers.specialist(place)
+        asked = read_questions(place)
+        return Entry(name, "specialist", target.tenant, writer=writer, questions=asked)
     if (path / "adapter_config.json").is_file():
         writer = makers.writer(base, path.absolute())
-        return Entry(target.name or path.name, "adapter", target.tenant, writer=writer)
+        name, asked = target.name or path.name, read_questions(path)
+        return Entry(name, "adapter", target.tenant, writer=writer, questions=asked)
     if (path / "metier.toml").is_file() or path.name == "metier.toml":
         raise DataError(f"{path} has no released specialist yet; `metier run {path}` makes one")
     name = target.name or target.place

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
+from metier.models.continuous import Counts
 from metier.types import Usage
 
 
@@ -27,6 +30,12 @@ class Metrics:
             ("route",),
             registry=self._registry,
         )
+        self._engines = prometheus.Gauge(
+            "metier_engine",
+            "Tokens read and written, answers running and waiting, since its last start; restarts",
+            ("engine", "what"),
+            registry=self._registry,
+        )
 
     def count(
         self,
@@ -46,6 +55,11 @@ class Metrics:
         self._tokens.labels(model, "prompt").inc(usage.prompt_tokens)
         self._tokens.labels(model, "cached").inc(usage.cached_tokens)
         self._tokens.labels(model, "completion").inc(usage.completion_tokens)
+
+    def engine(self, name: str, counts: Counts, restarts: int) -> None:
+        """Note an engine as it is now."""
+        for what, value in {**asdict(counts), "restarts": restarts}.items():
+            self._engines.labels(name, what).set(value)
 
     def text(self) -> bytes:
         """The exposition format."""

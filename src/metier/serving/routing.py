@@ -25,6 +25,9 @@ from metier.serving.gateway import (
 from metier.serving.refusal import Refusal
 from metier.serving.writing import Ask, End, Piece, Writer
 
+STALLED = 60
+"""Seconds in which a reader takes nothing, after which its answer is given up."""
+
 Events = AsyncGenerator[tuple[int, Piece | End]]
 
 
@@ -90,7 +93,9 @@ async def streamed(visit: Visit, writer: Writer, asks: Sequence[Ask], chunks: Ch
     visit.first = time.perf_counter() - visit.started
     visit.streaming = True
     stream = _stream(visit, _again(first, events), chunks)
-    return EventSourceResponse(stream, ping=15, sep="\n", headers=visit.headers)
+    return EventSourceResponse(
+        stream, ping=15, sep="\n", headers=visit.headers, send_timeout=STALLED
+    )
 
 
 async def _again(first: tuple[int, Piece | End], events: Events) -> Events:

@@ -11,6 +11,7 @@ from metier.errors import DataError, ModelFileError
 from metier.methods import method
 from metier.methods.candidate import read as read_candidate
 from metier.protocols import Models
+from metier.serving.questions import save_questions
 from metier.store import replace_directory, write_text
 from metier.types import (
     Answer,
@@ -69,6 +70,7 @@ def release(
     made = Release(candidate.rung, engine, report.created, report.versions)
     write_text(target / RELEASE_FILE, serial.dump(made))
     write_text(target / "README.md", card(candidate, report))
+    save_questions(report.dataset.train, target)
     return target
 
 

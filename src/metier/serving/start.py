@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from metier.errors import DataError, MissingExtraError
 from metier.models import registry
-from metier.models.continuous import Continuous
 from metier.models.resolve import resolve
 from metier.serving.access import Access
+from metier.serving.auto import ENTRY, Auto, open_auto
 from metier.serving.batcher import Batcher
 from metier.serving.book import Book
-from metier.serving.catalogue import Makers, open_catalogue
-from metier.serving.engine import ContinuousThread, ContinuousWriter
+from metier.serving.catalogue import Catalogue, Makers, Target, open_catalogue
+from metier.serving.engine import ContinuousWriter, EngineProcess
 from metier.serving.gateway import Gateway
 from metier.serving.specialist import load
 from metier.serving.tool_options import open_toolbox
+from metier.serving.worker import Opening
 from metier.serving.writing import PlainWriter, SpecialistWriter, Writer
 from metier.types import Engine
 
@@ -32,6 +35,10 @@ class ServeOptions:
     targets: tuple[str, ...] = ()
     base: str = BASE
     embedder: str | None = EMBEDDER
+    auto: bool = False
+    """Whether ``auto`` is a model: it sends questions to the specialist they are for."""
+    generalist: str | None = None
+    """Who answers what is no specialist's; the base where none is named."""
     engine: Engine = "openvino"
     book: Path = Path(".metier") / "gateway.sqlite"
     keep_texts: bool = False
@@ -52,32 +59,57 @@ def open_gateway(options: ServeOptions) -> Gateway:
     batcher = Batcher()
     models = registry.LocalModels(engine=options.engine, keep=64)
 
-    threads: dict[str, ContinuousThread] = {}
+    engines: dict[str, EngineProcess] = {}
 
     def writer(name: str, adapter: Path | None) -> Writer:
         if options.engine != "openvino" or name.startswith("openai:"):
             return PlainWriter(models.language_model(name, adapter=adapter), batcher)
-        if name not in threads:
-            engine = Continuous(resolve(name), name=name, cache_tokens=options.cache_tokens)
-            threads[name] = ContinuousThread(engine)
-        return ContinuousWriter(threads[name], adapter)
+        if name not in engines:
+            engines[name] = EngineProcess(Opening(resolve(name), name, options.cache_tokens))
+        return ContinuousWriter(engines[name], adapter)
 
     def specialist(place: Path) -> SpecialistWriter:
         return SpecialistWriter(load(place, models=models), batcher)
 
     makers = Makers(specialist, writer, models.embedder)
-    targets = options.targets or (options.base,)
+    targets = _targets(options)
     catalogue = open_catalogue(targets, makers, base=options.base, embedder=options.embedder)
+    auto = None
+    if options.auto:
+        auto = _auto(options, catalogue, models, batcher)
+        catalogue = Catalogue([*catalogue, ENTRY])
     book = Book(options.book)
-    book.forget(options.retention_days)
     return Gateway(
         catalogue,
         book,
         Access(book),
         batcher,
-        engines=tuple(threads.values()),
+        engines=tuple(engines.values()),
         keep_texts=options.keep_texts,
+        retention_days=options.retention_days,
+        auto=auto,
         toolbox=open_toolbox(options, catalogue, models, batcher),
+    )
+
+
+def _targets(options: ServeOptions) -> tuple[str, ...]:
+    targets = options.targets or (options.base,)
+    generalist = options.generalist or options.base
+    named = {target.name or target.place for target in map(Target.parse, targets)}
+    return (*targets, generalist) if options.auto and generalist not in named else targets
+
+
+def _auto(
+    options: ServeOptions, catalogue: Catalogue, models: registry.LocalModels, batcher: Batcher
+) -> Auto:
+    if options.embedder is None:
+        raise DataError("auto reads questions with an embedder; name one with --embedder")
+    return open_auto(
+        catalogue,
+        models.embedder(options.embedder),
+        batcher,
+        generalist=options.generalist or options.base,
+        cache=options.book.parent / "routing",
     )
 
 
@@ -88,11 +120,11 @@ def serve(options: ServeOptions) -> None:
     except ImportError as error:
         raise MissingExtraError("metier serve", "serve") from error
     from metier.serving.app import make_app
+    from metier.serving.routing import STALLED
 
     check_exposure(options)
-    gateway = open_gateway(options)
-    uvicorn.run(
-        make_app(gateway),
+    config = uvicorn.Config(
+        make_app(open_gateway(options)),
         host=options.host,
         port=options.port,
         ssl_certfile=options.certificate,
@@ -101,6 +133,12 @@ def serve(options: ServeOptions) -> None:
         access_log=False,
         timeout_graceful_shutdown=60,
     )
+    listening = config.bind_socket()
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # on Linux; connections have it from the listening one
+        milliseconds = 1000 * STALLED
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+    with suppress(KeyboardInterrupt):  # the server has drained already
+        uvicorn.Server(config).run(sockets=[listening])
 
 
 def check_exposure(options: ServeOptions) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from metier.protocols import Tool
 from metier.retrieval.gemini import as_gemini
 from metier.retrieval.ground import ground
+from metier.serving.auto import NAME as AUTO
 from metier.serving.gateway import Visit, Written, collect, redacted
 from metier.serving.refusal import Refusal
 from metier.serving.shelf import Step
@@ -258,8 +259,10 @@ def keep(artifact: Artifact, toolbox: Toolbox, visit: Visit) -> dict[str, Json]:
 
 
 def below(visit: Visit, model: str) -> Writer:
-    """What can be bound to a schema: a specialist's base model, any other model itself."""
-    writer = visit.writer(model)
+    """What can be bound to a schema: a specialist's base model, for ``auto`` the generalist."""
+    auto = visit.gateway.auto
+    router = auto.router(visit.caller.tenant) if auto is not None and model == AUTO else None
+    writer = visit.writer(router.generalist if router is not None else model)
     if not isinstance(writer, SpecialistWriter):
         return writer
     if writer.base is None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import re
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+_HALF = re.compile("[\ud800-\udfff]")
 Object = dict[str, JsonValue]
 Stop = str | list[str] | None
 TokenCount = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -18,6 +20,15 @@ class Wire(BaseModel):
     """A body; fields that newer clients send and metier does not know are ignored."""
 
     model_config = ConfigDict(extra="ignore", protected_namespaces=())
+
+    @model_validator(mode="after")
+    def _texts_are_whole(self) -> Self:
+        """JSON can escape half of a character, which no tokenizer and no file takes."""
+        for name, value in self:
+            for text in value if isinstance(value, list) else [value]:
+                if isinstance(text, str) and _HALF.search(text):
+                    raise ValueError(f"{name} holds half of a surrogate pair")
+        return self
 
 
 class ContentPart(Wire):
@@ -147,10 +158,49 @@ class Sampling(Wire):
     user: str | None = None
 
 
+class PromptReference(Wire):
+    """A prompt of the gallery, in the shape of the Responses API."""
+
+    id: str = Field(min_length=1, max_length=128)
+    version: str | None = None
+    """The newest where none is named."""
+    variables: dict[str, str] | None = None
+
+
+class NewPrompt(Wire):
+    """POST /v1/prompts: a prompt, or a new version of one."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")
+    messages: list[ChatMessage] = Field(min_length=1, max_length=128)
+    enum: list[Annotated[str, Field(min_length=1)]] | None = Field(default=None, max_length=1024)
+
+
+class RunAgain(Wire):
+    """POST /v1/history/ID/run: what is to be different."""
+
+    model: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    temperature: Temperature | None = None
+    seed: Seed | None = None
+    stream: bool | None = None
+
+
+class Thinking(Wire):
+    """How to think harder; metier's own."""
+
+    method: Literal["self_consistency", "ensemble_refinement"] = "self_consistency"
+    drafts: Annotated[int, Field(ge=1, le=16)] = 5
+    refinements: Annotated[int, Field(ge=1, le=16)] | None = None
+    """Answers drawn in the light of all drafts; as many as drafts where not told."""
+    budget_tokens: TokenCount | None = None
+    """What the drafts may write together."""
+
+
 class ChatRequest(Sampling):
     """POST /v1/chat/completions; ``enum`` is metier's own: the answer is one of these texts."""
 
-    messages: list[ChatMessage] = Field(min_length=1, max_length=2048)
+    messages: list[ChatMessage] = Field(default_factory=list, max_length=2048)
+    prompt: PromptReference | None = None
+    """Its messages come before ``messages``; metier's own."""
     max_tokens: TokenCount | None = None
     max_completion_tokens: TokenCount | None = None
     logprobs: bool | None = None
@@ -161,8 +211,7 @@ class ChatRequest(Sampling):
     plan: PlanOption | None = None
     tool_choice: Literal["none", "auto", "required"] | NamedTool | None = None
     enum: list[Annotated[str, Field(min_length=1)]] | None = Field(default=None, max_length=1024)
-    self_consistency: Annotated[int, Field(ge=2, le=16)] | None = None
-    """Drafts to vote among; metier's own."""
+    thinking: Thinking | None = None
 
     @property
     def functions(self) -> list[Tool]:
@@ -219,7 +268,8 @@ class ResponsesRequest(Wire):
     """POST /v1/responses; nothing is kept on the server between two of them."""
 
     model: str = Field(min_length=1, max_length=256)
-    input: str | Annotated[list[InputItem], Field(min_length=1, max_length=2048)]
+    input: str | Annotated[list[InputItem], Field(max_length=2048)] = ""
+    prompt: PromptReference | None = None
     instructions: str | None = None
     max_output_tokens: TokenCount | None = None
     temperature: Temperature | None = None

@@ -8,7 +8,7 @@ from pathlib import Path
 from metier import serial
 from metier.errors import DataError
 from metier.methods import candidate as candidates
-from metier.methods.retrieve import GUIDE, INDEX
+from metier.methods.looked_up import GUIDE, INDEX
 from metier.protocols import Models, Retriever
 from metier.retrieval.guided import guided
 from metier.retrieval.index import Index

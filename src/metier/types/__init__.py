@@ -51,7 +51,15 @@ from metier.types.generation import (
     Review,
     Verdict,
 )
-from metier.types.grounding import Grounding, GroundingChunk, GroundSettings, Hit, Scope, Support
+from metier.types.grounding import (
+    Calibration,
+    Grounding,
+    GroundingChunk,
+    GroundSettings,
+    Hit,
+    Scope,
+    Support,
+)
 from metier.types.measuring import Candidate, CurvePoint, ItemResult, Retention, Score, Scorecard
 from metier.types.plain import Estimate, Json, content_hash
 from metier.types.planning import NodeKind, NodeResult, Plan, PlanNode, PlanRun, Row
@@ -68,6 +76,7 @@ __all__ = [
     "AuditVerdict",
     "Box",
     "Budget",
+    "Calibration",
     "Candidate",
     "Change",
     "CheckerError",

@@ -1,0 +1,206 @@
+"""What the engine's own process does: it takes orders from a pipe and tells what it writes."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Literal
+
+from metier.errors import DataError, MetierError
+from metier.models.continuous import Continuous, Counts, Job, PromptTooLongError, TokenScores
+from metier.types import Conversation, GenerateConfig, Usage
+
+_log = logging.getLogger("metier.serving")
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What an engine is opened with."""
+
+    directory: Path
+    name: str
+    cache_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """Let orders name this adapter; answered by an ``Outcome``."""
+
+    number: int
+    adapter: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One answer wanted."""
+
+    number: int
+    prompt: Conversation | str
+    config: GenerateConfig
+    space: str = ""
+    adapter: Path | None = None
+    top_scores: int | None = None
+    live: bool = False
+    """Whether to tell every token, or only the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Nobody waits for this order any more."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The engine takes orders."""
+
+    window: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Something was done, or could not be."""
+
+    number: int
+    error: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What an order has become since it was last told of; its end when ``finish`` is set."""
+
+    number: int
+    text: str
+    scores: tuple[TokenScores, ...]
+    usage: Usage
+    finish: Literal["stop", "length"] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything new after one pass of the engine."""
+
+    news: tuple[News, ...]
+    counts: Counts
+
+
+class EngineError(Exception):
+    """The engine lost what it was doing."""
+
+
+def work(pipe: Connection, opening: Opening) -> None:
+    """Be the engine's process."""
+    for stopping in (signal.SIGINT, signal.SIGTERM):  # they mean the server, which drains first
+        signal.signal(stopping, signal.SIG_IGN)
+    with suppress(OSError):  # where memory ends, it is better to lose the engine than the server
+        Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
+    serve(pipe, opening)
+
+
+def serve(pipe: Connection, opening: Opening) -> None:
+    """Take orders until the pipe's other end closes, which is how the server's death is told."""
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        try:
+            engine = Continuous(
+                opening.directory, name=opening.name, cache_tokens=opening.cache_tokens
+            )
+        except Exception as error:
+            pipe.send(Outcome(0, _sendable(error)))
+            return
+        pipe.send(Opened(engine.window))
+        _Worker(engine, pipe).run()
+
+
+class _Worker:
+    """The loop: orders are read between two passes, or waited for when there is nothing to do."""
+
+    def __init__(self, engine: Continuous, pipe: Connection) -> None:
+        self._engine = engine
+        self._pipe = pipe
+        self._wanted: set[int] = set()
+        """Orders that are neither finished nor cancelled."""
+        self._news: list[News] = []
+
+    def run(self) -> None:
+        """Until ``EOFError`` or a broken pipe."""
+        while True:
+            while not self._engine.jobs or self._pipe.poll():
+                self._take(self._pipe.recv())
+            try:
+                self._engine.step()
+            except Exception as error:  # fail who is affected, serve who comes next
+                _log.exception("the engine failed")
+                self._engine.reset()
+                for number in self._wanted:
+                    self._pipe.send(Outcome(number, EngineError(str(error))))
+                self._wanted.clear()
+            self._pipe.send(Report(tuple(self._news), self._engine.counts))
+            self._news.clear()
+
+    def _take(self, message: object) -> None:
+        if isinstance(message, Cancel):
+            self._wanted.discard(message.number)
+        elif isinstance(message, Order | Register):
+            try:
+                self._add(message) if isinstance(message, Order) else self._register(message)
+            except Exception as error:
+                self._pipe.send(Outcome(message.number, _sendable(error)))
+
+    def _add(self, order: Order) -> None:
+        job = Job(
+            order.prompt,
+            order.config,
+            told=_Teller(self._engine, order, self._tell),
+            space=order.space,
+            adapter=order.adapter,
+            top_scores=order.top_scores,
+            cancelled=lambda: order.number not in self._wanted,
+        )
+        self._engine.add(job)
+        self._wanted.add(order.number)
+
+    def _register(self, wanted: Register) -> None:
+        self._engine.engine.register(wanted.adapter, base_name=self._engine.name)
+        self._pipe.send(Outcome(wanted.number))
+
+    def _tell(self, news: News) -> None:
+        self._news.append(news)
+        if news.finish is not None:
+            self._wanted.discard(news.number)
+
+
+class _Teller:
+    """Finds what is new in a job."""
+
+    def __init__(self, engine: Continuous, order: Order, tell: Callable[[News], None]) -> None:
+        self._engine = engine
+        self._order = order
+        self._tell = tell
+        self._sent = 0
+        self._scores = 0
+
+    def __call__(self, job: Job) -> None:
+        if not self._order.live and job.row.finish is None:
+            return
+        text = self._engine.text(job)
+        scores = tuple(job.scores[self._scores :])
+        if len(text) > self._sent or scores or job.row.finish is not None:
+            new = text[self._sent :]
+            self._tell(News(self._order.number, new, scores, job.usage, job.row.finish))
+            self._sent, self._scores = len(text), len(job.scores)
+
+
+def _sendable(error: Exception) -> Exception:
+    """An error that survives the pipe; pickle calls its class with the message alone."""
+    if isinstance(error, PromptTooLongError | DataError):
+        return type(error)(str(error))
+    if isinstance(error, MetierError):
+        return MetierError(str(error))
+    _log.error("an order failed", exc_info=error)
+    return RuntimeError(f"{type(error).__name__}: {error}")

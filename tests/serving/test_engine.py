@@ -1,0 +1,159 @@
+"""The engine's own process: what is lost with it, and that it comes back."""
+
+import os
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import Pipe
+
+import httpx
+import openai
+import pytest
+
+from metier.serving import engine as engines
+from metier.serving import worker
+from metier.serving.engine import EngineProcess
+from metier.serving.start import ServeOptions, open_gateway
+from metier.types import GenerateConfig, Usage
+from tests.serving.server import serving
+
+NAME = "smollm2-135m-instruct"
+HELLO = [{"role": "user", "content": "Hello"}]
+LONG = [{"role": "user", "content": "Count to a thousand."}]
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
+    book = tmp_path_factory.mktemp("book") / "book"
+    return open_gateway(ServeOptions(book=book, embedder=None, cache_tokens=4096))
+
+
+@pytest.fixture(scope="module")
+def url(gateway):
+    with serving(gateway) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def client(url):
+    return openai.OpenAI(base_url=url, api_key="none", max_retries=0)
+
+
+def ask(client, messages=HELLO, **options):
+    options = {"max_tokens": 4, **options}
+    return client.chat.completions.create(model=NAME, messages=messages, **options)
+
+
+def until(true):
+    while not true():  # the test's time-out would end it
+        time.sleep(0.02)
+
+
+def health(url):
+    return httpx.get(f"{url.removesuffix('/v1')}/healthz")
+
+
+@pytest.mark.models
+def test_what_a_killed_engine_was_writing_fails_cleanly_and_it_comes_back(client, url, gateway):
+    engine = gateway.engines[0]
+    before = ask(client).choices[0].message.content
+    stream = ask(client, LONG, stream=True, max_tokens=3000)
+    next(stream)
+    with ThreadPoolExecutor(6) as clients:
+        asked = [clients.submit(ask, client, LONG, max_tokens=3000) for _ in range(6)]
+        until(lambda: engine.active == 7)
+        os.kill(engine.pid, signal.SIGKILL)
+        for one in asked:
+            with pytest.raises(openai.InternalServerError) as failed:
+                one.result()
+            assert failed.value.status_code == 503
+            assert failed.value.response.headers["retry-after"]
+    with pytest.raises(openai.APIError, match="the engine failed"):
+        list(stream)
+    assert health(url).status_code == 503
+    assert health(url).json()["engines"] == {NAME: "starting"}
+    with pytest.raises(openai.InternalServerError, match="being started"):
+        ask(client)
+    until(lambda: health(url).status_code == 200)
+    assert ask(client).choices[0].message.content == before
+    metrics = httpx.get(f"{url.removesuffix('/v1')}/metrics").text
+    assert f'metier_engine{{engine="{NAME}",what="restarts"}} 1.0' in metrics
+
+
+@pytest.mark.models
+def test_an_engine_that_hangs_is_ended(client, gateway, monkeypatch):
+    monkeypatch.setattr(engines, "SILENCE", 2)
+    engine, killed = gateway.engines[0], gateway.engines[0].pid
+    os.kill(killed, signal.SIGSTOP)
+    with pytest.raises(openai.InternalServerError, match="the engine failed"):
+        ask(client)
+    monkeypatch.undo()
+    until(lambda: engine.ready)
+    assert engine.pid != killed and ask(client).choices
+
+
+@pytest.mark.models
+def test_nobody_to_read_means_no_work(client, url, gateway):
+    engine = gateway.engines[0]
+    body = {"model": NAME, "messages": LONG, "stream": True, "max_tokens": 3000}
+    with httpx.stream("POST", f"{url}/chat/completions", json=body) as answer:
+        next(answer.iter_lines())
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{url}/chat/completions", json={**body, "stream": False}, timeout=0.5)
+    until(lambda: not engine.active)
+    ask(client)  # the pass that drops them
+    assert engine.counts.running == engine.counts.waiting == 0
+    written = engine.counts.written
+    ask(client, max_tokens=4)
+    assert engine.counts.written == written + 4
+
+
+@pytest.mark.models
+def test_an_engine_that_cannot_be_opened_says_why(tmp_path):
+    with pytest.raises(Exception, match=r"no model\.safetensors"):
+        EngineProcess(worker.Opening(tmp_path, "nothing", 4096))
+
+
+class FailsOnce:
+    """An engine whose first pass fails, as when memory runs out."""
+
+    window = 100
+    counts = None
+
+    def __init__(self, *words, **options):
+        self.jobs, self.passes = [], 0
+
+    def add(self, job):
+        self.jobs.append(job)
+
+    def reset(self):
+        self.jobs = []
+
+    def text(self, job):
+        return "done"
+
+    def step(self):
+        self.passes += 1
+        if self.passes == 1:
+            raise RuntimeError("no memory")
+        for job in self.jobs:
+            job.row = type("Row", (), {"finish": "stop", "prompt": [1], "tokens": [2]})
+            job.told(job)
+        self.jobs = []
+
+
+def test_an_error_in_a_pass_fails_its_orders_alone(monkeypatch):
+    monkeypatch.setattr(worker, "Continuous", FailsOnce)
+    ours, theirs = Pipe()
+    thread = threading.Thread(target=worker.serve, args=(theirs, worker.Opening("", "x", 1)))
+    thread.start()
+    assert ours.recv() == worker.Opened(100)
+    ours.send(worker.Order(7, "a", GenerateConfig()))
+    failed = ours.recv()
+    assert failed.number == 7 and isinstance(failed.error, worker.EngineError)
+    assert ours.recv().news == ()
+    ours.send(worker.Order(8, "a", GenerateConfig()))
+    assert ours.recv().news == (worker.News(8, "done", (), Usage(1, 1), "stop"),)
+    ours.close()
+    thread.join()
