@@ -5,16 +5,16 @@ options in the question, without the supporting text) through the gateway's own 
 ``metier.serving.thinking``. Every arm ends in one of the options (``enum``).
 
     plain                 answered at once
-    reasoned              one free draft of ``BUDGET`` tokens, then concluded
-    self_consistency      ``DRAFTS`` drafts that share the same tokens, each concluded, a vote
+    reasoned              one free draft of at most ``BUDGET`` tokens, then concluded
+    self_consistency      ``DRAFTS`` drafts with a share of these each, each concluded, a vote
     ensemble_refinement   the same drafts shown to the model together, as many answers, a vote
 
     accuracy.ARM          with its interval
     written.ARM           tokens written for a question, mean; ``read.ARM`` those read
     ARM_minus_OTHER       paired difference on the same questions (McNemar's exact test)
 
-``reasoned`` is the plain answer at equal tokens. What is
-asked is kept: a run that was stopped goes on.
+``reasoned`` is the plain answer with the same budget; it may end before that is spent. Both votes
+are about the same drafts. What is asked is kept: a run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.recording import record
-from metier.serving.gateway import collect, start_all
+from metier.serving.gateway import Written, collect, start_all
 from metier.serving.start import ServeOptions, open_gateway
 from metier.serving.thinking import think
 from metier.serving.wire import Thinking
@@ -37,8 +37,8 @@ from metier.stats import holm, paired_difference, proportion
 from metier.types import GenerateConfig, Json, Message
 
 BASE = "smollm2-135m-instruct"
-QUESTIONS, BUDGET, DRAFTS = 100, 160, 4
-AT_ONCE = 8
+QUESTIONS, BUDGET, DRAFTS = 100, 96, 3
+AT_ONCE = 20
 ARMS = {
     "plain": None,
     "reasoned": Thinking(drafts=1, budget_tokens=BUDGET),
@@ -86,12 +86,12 @@ def questions(data: Path) -> list[Json]:
 
 async def ask_all(writer: Writer, items: Sequence[Json], kept: Path) -> None:
     """Every arm about every question, a few at once; each answer is written as it comes."""
-    known = answered(kept)
+    known, drawn = answered(kept), Drawn(writer)
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(arm: str, item: Json) -> None:
         async with gate:
-            found = await ask(writer, ARMS[arm], item)
+            found = await ask(drawn, ARMS[arm], item)
         with kept.open("a") as stream:
             stream.write(json.dumps({"arm": arm, "item": item["id"], **found}) + "\n")
 
@@ -99,17 +99,29 @@ async def ask_all(writer: Writer, items: Sequence[Json], kept: Path) -> None:
     await asyncio.gather(*(one(*pair) for pair in todo))
 
 
-async def ask(writer: Writer, thinking: Thinking | None, item: Json) -> Json:
+class Drawn:
+    """Answers every ask once: the same ask (prompt, settings, seed) has the same answer."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._known: dict[Ask, asyncio.Task[Written]] = {}
+
+    async def __call__(self, asks: Sequence[Ask]) -> list[Written]:
+        """As ``think`` wants them."""
+        for one in asks:
+            if one not in self._known:
+                writing = start_all(self._writer, [one])[0]
+                self._known[one] = asyncio.ensure_future(collect(writing))
+        return [await self._known[one] for one in asks]
+
+
+async def ask(answer: Drawn, thinking: Thinking | None, item: Json) -> Json:
     """One answer, whether it is right, and what it took."""
     options = [str(choice) for choice in item["choices"]]
     listed = "\n".join(f"- {option}" for option in options)
     text = f"{item['question']}\n{listed}\nAnswer with one of these."
     config = GenerateConfig(max_new_tokens=64, choices=tuple(dict.fromkeys(options)))
     wanted = Ask((Message("user", text),), config)
-
-    async def answer(asks: Sequence[Ask]) -> list:
-        return await asyncio.gather(*map(collect, start_all(writer, asks)))
-
     if thinking is None:
         written = (await answer([wanted]))[0]
         usage, drafts = written.end.usage, []

@@ -1,9 +1,13 @@
 """Answers that join and leave a running batch are those that a batch of their own gives."""
 
+import shutil
+
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from metier.models.blocks import BLOCK, Blocks
 from metier.models.continuous import Continuous, Job, PromptTooLongError
+from metier.models.paged import PagedEngine, Slice
 from metier.types import GenerateConfig, Message
 
 NAME = "smollm2-135m-instruct"
@@ -120,3 +124,30 @@ def test_blocks_are_shared_forgotten_and_never_lost():
     blocks.release(shared)
     assert len(blocks.take(1)) == 1  # the end goes first
     assert blocks.reuse("a", tokens) == taken[:1]
+
+
+@pytest.mark.models
+def test_an_adapter_that_gave_its_place_away_comes_back_the_same(directory, adapter, tmp_path):
+    engine = PagedEngine(directory, blocks=2, adapters_at_once=2)
+    adapters = [tmp_path / name for name in "abc"]
+    for strength, folder in enumerate(adapters, start=1):
+        shutil.copytree(adapter, folder)
+        weights = load_file(folder / "adapter_model.safetensors")
+        scaled = {name: weight * strength for name, weight in weights.items()}
+        save_file(scaled, folder / "adapter_model.safetensors")
+
+    def logits(which):
+        return engine.forward([Slice([5, 6, 7], 0, [0], which)]).clone()
+
+    engine.register(adapters[0], base_name=NAME)
+    engine.register(adapters[1], base_name=NAME)
+    first = [logits(one) for one in adapters[:2]]
+    graph = engine._adapted
+    engine.register(adapters[2], base_name=NAME)  # at run time, of a known shape
+    assert engine._adapted is graph
+    third = logits(adapters[2])
+    assert len(engine._bank._loaded) == 2  # the first one's place is taken
+    again = [logits(one) for one in adapters]
+    for before, after in zip([*first, third], again, strict=True):
+        assert (before == after).all()
+    assert not any((again[0] == other).all() for other in again[1:])

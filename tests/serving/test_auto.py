@@ -8,7 +8,8 @@ import openai
 import pytest
 
 from metier.errors import DataError
-from metier.models.fake import FakeEmbedder, FakeModel
+from metier.models import registry
+from metier.models.fake import FakeEmbedder, FakeModel, FakeModels
 from metier.serving.access import Access, create_key
 from metier.serving.auto import ENTRY, open_auto
 from metier.serving.batcher import Batcher
@@ -17,6 +18,7 @@ from metier.serving.catalogue import Catalogue, Entry
 from metier.serving.gateway import Gateway
 from metier.serving.questions import read_questions
 from metier.serving.router import fit_router
+from metier.serving.start import ServeOptions, open_gateway
 from metier.serving.writing import PlainWriter
 from tests.serving.server import serving
 
@@ -121,6 +123,25 @@ def test_a_release_carries_questions_of_its_training_rows_alone(finished):
     assert set(questions) <= {row["input"][:2000] for row in dataset["train"]}
     assert not set(questions) & {row["input"][:2000] for row in dataset["test"]}
     assert len(questions) >= 10
+
+
+def test_the_server_routes_among_its_releases_when_told_to(finished, tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "LocalModels", lambda engine, keep: FakeModels())
+    options = ServeOptions(
+        targets=(f"docs={finished[0]}",),
+        auto=True,
+        engine="transformers",
+        book=tmp_path / "book",
+    )
+    gateway = open_gateway(options)
+    asked = read_questions(finished[0] / ".metier" / "specialist")[0]
+    with serving(gateway) as url:
+        names = [model["id"] for model in httpx.get(f"{url}/models").json()["data"]]
+        assert names == ["docs", options.base, options.embedder, "auto"]
+        answer = ask(url, asked)
+        assert answer.routing["nearest"] == "docs"
+        assert ask(url, "Explain bread in one sentence.").model == options.base
+    assert list((tmp_path / "routing").glob("*.npz"))
 
 
 def test_the_threshold_sends_the_share_away_that_it_is_told_to():

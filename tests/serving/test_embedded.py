@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import jsonschema
 import openai
 import pytest
+from benchmarks.constrained import forms, outcome
 
 from metier.serving.start import ServeOptions, open_gateway
 from tests.serving.server import serving
@@ -82,6 +83,15 @@ def test_drafts_of_one_request_read_its_prompt_once(client):
     # Four prompts of more than 100 tokens are counted; all but the first were known.
     cached = said.usage.prompt_tokens_details.cached_tokens
     assert cached > 0.5 * said.usage.prompt_tokens
+
+
+@pytest.mark.models
+def test_fuzzed_forms_are_filled_in_validly_or_refused_by_their_keyword(client):
+    asked = forms(20, seed=1)
+    with ThreadPoolExecutor(10) as clients:
+        found = list(clients.map(lambda form: outcome(client, NAME, form), asked))
+    assert {one["outcome"] for one in found} <= {"valid", "unsupported", "too_short"}, found
+    assert sum(one["outcome"] == "valid" for one in found) >= 12
 
 
 @pytest.mark.models

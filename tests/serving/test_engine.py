@@ -13,6 +13,7 @@ import pytest
 
 from metier.serving import engine as engines
 from metier.serving import worker
+from metier.serving.access import create_key
 from metier.serving.engine import EngineProcess
 from metier.serving.start import ServeOptions, open_gateway
 from metier.types import GenerateConfig, Usage
@@ -113,6 +114,19 @@ def test_nobody_to_read_means_no_work(client, url, gateway):
 def test_an_engine_that_cannot_be_opened_says_why(tmp_path):
     with pytest.raises(Exception, match=r"no model\.safetensors"):
         EngineProcess(worker.Opening(tmp_path, "nothing", 4096))
+
+
+@pytest.mark.models
+def test_what_another_tenant_asked_is_not_known(url, gateway):
+    keys = [create_key(gateway.book, tenant, tenant=tenant) for tenant in "ab"]
+    long = [{"role": "user", "content": "The sea is deep and the land is wide. " * 20}]
+
+    def cached(key):
+        asking = openai.OpenAI(base_url=url, api_key=key)
+        return ask(asking, long, max_tokens=1).usage.prompt_tokens_details.cached_tokens
+
+    assert [cached(key) for key in keys] == [0, 0]
+    assert cached(keys[0]) > 100
 
 
 class FailsOnce:

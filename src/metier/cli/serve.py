@@ -36,11 +36,21 @@ def serve(
         str, typer.Option(help="Who answers what is no specialist's; the base if empty.")
     ] = "",
     engine: Annotated[str, typer.Option(help="openvino or transformers.")] = "openvino",
+    upstream: Annotated[
+        str | None,
+        typer.Option(
+            help="A command that is kept running, such as `vllm serve MODEL --enable-lora --port "
+            "8200`, as the server of --base openai:MODEL@http://127.0.0.1:8200/v1."
+        ),
+    ] = None,
     book: BookOption = BOOK,
     keep_texts: Annotated[
         bool, typer.Option(help="Log questions and answers, personal data replaced.")
     ] = False,
     retention_days: Annotated[float, typer.Option(min=0, help="How long the log is kept.")] = 30.0,
+    otlp_endpoint: Annotated[
+        str, typer.Option(help="Send traces to this collector; else as OTEL_ variables say.")
+    ] = "",
     certificate: Annotated[Path | None, typer.Option(help="TLS: the certificate chain.")] = None,
     key: Annotated[Path | None, typer.Option(help="TLS: the private key.")] = None,
     tool: Annotated[
@@ -71,12 +81,14 @@ def serve(
         book=book,
         keep_texts=keep_texts,
         retention_days=retention_days,
+        otlp_endpoint=otlp_endpoint or None,
         host=host,
         port=port,
         certificate=certificate,
         key=key,
         tools=tuple(tool or ()),
         mcp=mcp,
+        upstream=upstream,
     )
     scheme = "https" if certificate else "http"
     console(error=True).print(f"serving on {scheme}://{host}:{port}/v1; Ctrl-C stops")

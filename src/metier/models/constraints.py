@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from metier.errors import DataError, MissingExtraError
 from metier.models.chat import ChatTokenizer
+from metier.models.closing import Closing
+from metier.models.schemas import check_schema
 from metier.types import Json
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 CompiledGrammar = Any
 """Of xgrammar, which is imported late."""
+NEAR = 64
+"""Tokens left, besides twice a short answer's, from which on a way to close is kept known."""
 
 
 class Choices:
@@ -32,34 +36,65 @@ class Choices:
         logits.fill_(-float("inf"))
         logits[allowed] = kept
 
-    def accept(self, token: int) -> None:
+    def accept(self, token: int, room: int) -> int:
         """Drop the texts that go on differently."""
         place = self._written
         self._open = [
             answer for answer in self._open if len(answer) > place + 1 and answer[place] == token
         ]
         self._written += 1
+        return token
 
 
 class Grammar:
-    """JSON of one schema, by xgrammar's pushdown automaton."""
+    """JSON of one schema, by xgrammar's pushdown automaton, closed before the tokens run out.
 
-    def __init__(self, compiled: CompiledGrammar) -> None:
+    Near the end a way to close the answer is always known, and a token after which there would be
+    none in time is not taken.
+    """
+
+    def __init__(self, compiled: CompiledGrammar, closing: Closing) -> None:
         import xgrammar
 
         self._matcher = xgrammar.GrammarMatcher(compiled)
         self._bitmask = xgrammar.allocate_token_bitmask(1, compiled.tokenizer_info.vocab_size)
+        self._closing = closing
+        self._near = NEAR
+        self._hurried = False
+        """Whether the way is followed to its end, since another token would have left none."""
+        self._way: list[int] | None = None
+        """Tokens that close the answer from here; None while there is room enough."""
+
+    def fits(self, room: int) -> bool:
+        """Whether an answer of at most ``room`` tokens was found."""
+        way = self._closing.way(self._matcher, room)
+        self._near = NEAR + 2 * len(way or ())
+        return way is not None
 
     def mask(self, logits: torch.Tensor) -> None:
         """Leave the tokens that the grammar can go on with."""
         import xgrammar
 
         self._matcher.fill_next_token_bitmask(self._bitmask)
+        self._bitmask &= self._closing.printable
         xgrammar.apply_token_bitmask_inplace(logits.unsqueeze(0), self._bitmask.to(logits.device))
 
-    def accept(self, token: int) -> None:
-        """Move the automaton on."""
+    def accept(self, token: int, room: int) -> int:
+        """Move the automaton on, within what leaves time to close."""
+        if not self._hurried:
+            known, self._way = self._way, None
+            self._matcher.accept_token(token)
+            if known and token == known[0]:
+                self._way = known[1:]
+            elif room < self._near:
+                self._way = self._closing.way(self._matcher, room)
+            if self._way is not None or known is None:
+                return token
+            self._matcher.rollback(1)
+            self._way, self._hurried = known, True
+        token, self._way = self._closing.step(self._way or [])
         self._matcher.accept_token(token)
+        return token
 
 
 class GrammarCompiler:
@@ -74,12 +109,21 @@ class GrammarCompiler:
             chat.tokenizer, vocab_size=vocabulary, stop_token_ids=sorted(chat.ends)
         )
         self._compiler = xgrammar.GrammarCompiler(info)
+        self._closing = Closing(info, sorted(chat.ends))
 
-    def schema(self, schema: Mapping[str, Json]) -> Grammar:
-        """A fresh constraint for one answer; ``DataError`` for a schema that cannot be compiled."""
+    def schema(self, schema: Mapping[str, Json], *, room: int) -> Grammar:
+        """A fresh constraint for one answer of at most ``room`` tokens.
+
+        ``DataError`` for a schema that cannot be kept in full, or not in so few tokens.
+        """
+        check_schema(schema)
         try:
             # Free white space is where small models never find their way out of.
             compiled = self._compiler.compile_json_schema(json.dumps(schema), any_whitespace=False)
-            return Grammar(compiled)
         except (RuntimeError, ValueError) as error:
-            raise DataError(f"the JSON schema cannot be used: {error}") from error
+            said = str(error).rpartition(": ")[2].strip()
+            raise DataError(f"the JSON schema cannot be used: {said}") from error
+        grammar = Grammar(compiled, self._closing)
+        if not grammar.fits(room):
+            raise DataError(f"no answer of this JSON schema fits into {room} tokens; allow more")
+        return grammar

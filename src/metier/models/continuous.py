@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from metier.errors import DataError
 from metier.models.blocks import BLOCK, Blocks
 from metier.models.chat import ChatTokenizer
 from metier.models.constraints import Choices, GrammarCompiler
@@ -118,7 +119,9 @@ class Continuous:
                 f"the prompt has {len(prompt):,} tokens; {self.name} reads {self.window - 1:,} at "
                 "most, with room for an answer"
             )
-        job.row = open_rows([prompt], job.config, [self._constraint(job.config)])[0]
+        room = min(job.config.max_new_tokens, self.window - len(prompt))
+        config = replace(job.config, max_new_tokens=room)
+        job.row = open_rows([prompt], config, [self._constraint(config)])[0]
         self._waiting.append(job)
 
     def text(self, job: Job) -> str:
@@ -164,7 +167,7 @@ class Continuous:
             adapters |= {job.adapter} - {None}
             if len(adapters) > MOST_ADAPTERS:
                 break
-            longest = min(self.window, len(job.row.prompt) + job.config.max_new_tokens)
+            longest = len(job.row.prompt) + job.row.config.max_new_tokens
             known = self._blocks.reuse(_space(job), job.row.prompt)
             fresh = self._blocks.take(-(-longest // BLOCK) - len(known))
             if fresh is None:
@@ -208,8 +211,6 @@ class Continuous:
         append(job.row, logits, self._chat)
         if len(job.row.tokens) == 1:
             self._blocks.remember(_space(job), job.row.prompt, job.blocks)
-        if job.row.finish is None and job.read + 1 >= self.window:
-            job.row.finish, job.row.text = "length", self._chat.text(job.row.tokens)
         if logs is not None:
             job.scores.append(self._scored(job.row.tokens[-1], logs, job.top_scores or 0))
 
@@ -233,12 +234,18 @@ class Continuous:
 
     def _constraint(self, config: GenerateConfig) -> Constraint | None:
         if config.choices:
-            return Choices([self._chat.answer(choice) for choice in config.choices])
+            answers = [self._chat.answer(choice) for choice in config.choices]
+            longest = max(map(len, answers)) - 1
+            if longest > config.max_new_tokens:
+                raise DataError(
+                    f"a choice has {longest} tokens, and {config.max_new_tokens} are allowed"
+                )
+            return Choices(answers)
         if config.json_schema is None:
             return None
         if self._grammars is None:
             self._grammars = GrammarCompiler(self._chat, self._vocabulary)
-        return self._grammars.schema(config.json_schema)
+        return self._grammars.schema(config.json_schema, room=config.max_new_tokens)
 
 
 def _alike(first: Sequence[int], second: Sequence[int]) -> int:

@@ -32,8 +32,9 @@ class Constraint(Protocol):
         """Set the logits of forbidden tokens to minus infinity, in place; shape (vocabulary,)."""
         ...
 
-    def accept(self, token: int) -> None:
-        """Move on by the chosen token."""
+    def accept(self, token: int, room: int) -> int:
+        """Move on by the chosen token, or by another, which is returned, where the answer could
+        not be finished in ``room`` further tokens after the chosen one."""
         ...
 
 
@@ -115,9 +116,9 @@ def append(row: Row, logits: torch.Tensor, chat: ChatTokenizer) -> None:
     if row.constraint is not None:
         row.constraint.mask(logits)
     token = choose(logits, row.config, row.generator)
-    row.tokens.append(token)
     if row.constraint is not None:
-        row.constraint.accept(token)
+        token = row.constraint.accept(token, row.config.max_new_tokens - len(row.tokens) - 1)
+    row.tokens.append(token)
     if token in chat.ends:
         row.finish = "stop"
     elif len(row.tokens) >= row.config.max_new_tokens:

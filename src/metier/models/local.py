@@ -101,5 +101,6 @@ class LocalModel:
         if config.json_schema is not None:
             if self._grammars is None:
                 self._grammars = GrammarCompiler(self._chat, self._vocabulary)
-            return [self._grammars.schema(config.json_schema) for _ in range(count)]
+            room = config.max_new_tokens
+            return [self._grammars.schema(config.json_schema, room=room) for _ in range(count)]
         return [None] * count

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from metier.errors import MissingExtraError, ModelFileError
 from metier.models.cache import cache_directory, made_once
 from metier.models.openvino import FORMAT, OpenVinoGraph
-from metier.models.weights import check_adapter, fingerprint, read_json
+from metier.models.weights import check_adapter, fingerprint, read_json, safetensors_shapes
 
 if TYPE_CHECKING:
     import torch
@@ -59,7 +59,7 @@ class PagedEngine:
         kept = cache_directory() / f"openvino-{FORMAT}-{fingerprint(directory)}"
         self._file = made_once(kept, lambda target: export(directory, target))
         self._core: Any = openvino.Core()
-        self._bank = _Bank(directory, adapters_at_once)
+        self._bank = _Bank(adapters_at_once)
         self._caches: dict[str, Any] = {}
         self._plain = self._compile([])
         for tensor in self._plain.model_inputs:
@@ -73,8 +73,8 @@ class PagedEngine:
     def register(self, adapter: Path, *, base_name: str) -> None:
         """Let slices name this adapter; ``ModelFileError`` where it does not fit the base."""
         check_adapter(adapter, self.directory, base_name=base_name)
-        self._bank.register(adapter)
-        self._adapted = None
+        if self._bank.register(adapter):
+            self._adapted = None
 
     def forward(self, slices: Sequence[Slice]) -> torch.Tensor:
         """Logits (slices that want them, vocabulary) in float32; valid until the next call.
@@ -127,15 +127,26 @@ class PagedEngine:
         return self._core.compile_model(graph, "CPU", settings).create_infer_request()
 
 
-class _Bank:
-    """The adapters' matrices side by side; the least recently used gives its place away."""
+@dataclass(frozen=True, slots=True)
+class _Adapter:
+    """Where an adapter's matrices are, and how strongly they count."""
 
-    def __init__(self, directory: Path, places: int) -> None:
-        config = read_json(directory / "config.json")
-        self._layers = int(config["num_hidden_layers"])
+    file: Path
+    scale: float
+    modules: Mapping[str, str]
+    """From each changed layer to the name of its first matrix."""
+
+
+class _Bank:
+    """The adapters' matrices side by side; the least recently used gives its place away.
+
+    Only those that have a place are in memory. The others are read again when they are wanted.
+    """
+
+    def __init__(self, places: int) -> None:
         self._places = places
         self._rank = 0
-        self._adapters: dict[Path, dict[str, tuple[Floats, Floats]]] = {}
+        self._adapters: dict[Path, _Adapter] = {}
         self._loaded: OrderedDict[Path, int] = OrderedDict()
         self._matrices: dict[str, tuple[Floats, Floats]] = {}
 
@@ -144,31 +155,36 @@ class _Bank:
         """Ranks of all places together."""
         return self._places * self._rank
 
-    def register(self, adapter: Path) -> None:
-        from safetensors.numpy import load_file
-
+    def register(self, adapter: Path) -> bool:
+        """Make room for an adapter; whether that changed the shapes or the layers."""
         config = read_json(adapter / "adapter_config.json")
         rank, alpha = int(config["r"]), float(config["lora_alpha"])
         scale = alpha / (rank**0.5 if config.get("use_rslora") else rank)
-        found = load_file(adapter / "adapter_model.safetensors")
-        layers: dict[str, tuple[Floats, Floats]] = {}
-        for name in (name for name in found if name.endswith("lora_A.weight")):
-            other = name.replace("lora_A", "lora_B")
-            if other not in found:
+        file = adapter / "adapter_model.safetensors"
+        shapes = safetensors_shapes(file)
+        modules = {}
+        for name in (name for name in shapes if name.endswith("lora_A.weight")):
+            if _other(name) not in shapes:
                 raise ModelFileError(f"{adapter} has {name} without its lora_B")
-            module = name.removeprefix("base_model.model.").removesuffix(".lora_A.weight")
-            low, high = found[name].astype(np.float32), found[other].astype(np.float32) * scale
-            layers[module] = (low, np.ascontiguousarray(high))
-        self._adapters[adapter] = layers
+            modules[name.removeprefix("base_model.model.").removesuffix(".lora_A.weight")] = name
+        self._adapters[adapter] = _Adapter(file, scale, modules)
+        if rank <= self._rank and modules.keys() <= self._matrices.keys():
+            return False
         self._rank = max(self._rank, rank)
+        ends = {
+            module: (high.shape[0], low.shape[1]) for module, (low, high) in self._matrices.items()
+        }
+        for module, name in modules.items():
+            ends[module] = (shapes[_other(name)][0], shapes[name][1])
+        self._matrices = {
+            module: (
+                np.zeros((self.width, into), np.float32),
+                np.zeros((out, self.width), np.float32),
+            )
+            for module, (out, into) in ends.items()
+        }
         self._loaded.clear()
-        self._matrices = {}
-        for part in self._adapters.values():
-            for module, (low, high) in part.items():
-                self._matrices[module] = (
-                    np.zeros((self.width, low.shape[1]), np.float32),
-                    np.zeros((high.shape[0], self.width), np.float32),
-                )
+        return True
 
     def modules(self) -> list[str]:
         """Layers that some adapter changes."""
@@ -203,6 +219,7 @@ class _Bank:
 
     def _load(self, adapter: Path, *, keep: dict[Path, None]) -> None:
         if adapter not in self._loaded:
+            read = self._read(self._adapters[adapter])
             place = len(self._loaded)
             if place == self._places:
                 oldest = next(name for name in self._loaded if name not in keep)
@@ -210,12 +227,31 @@ class _Bank:
             columns = slice(place * self._rank, (place + 1) * self._rank)
             for module, (lows, highs) in self._matrices.items():
                 lows[columns], highs[:, columns] = 0, 0
-                low, high = self._adapters[adapter].get(module, (None, None))
-                if low is not None and high is not None:
+                if module in read:
+                    low, high = read[module]
                     lows[columns][: len(low)] = low
                     highs[:, columns][:, : high.shape[1]] = high
             self._loaded[adapter] = place
         self._loaded.move_to_end(adapter)
+
+    def _read(self, adapter: _Adapter) -> dict[str, tuple[Floats, Floats]]:
+        from safetensors.numpy import load_file
+
+        try:
+            found = load_file(adapter.file)
+        except OSError as error:
+            raise ModelFileError(f"{adapter.file} cannot be read any more: {error}") from error
+        return {
+            module: (
+                found[name].astype(np.float32),
+                found[_other(name)].astype(np.float32) * np.float32(adapter.scale),
+            )
+            for module, name in adapter.modules.items()
+        }
+
+
+def _other(name: str) -> str:
+    return name.replace("lora_A", "lora_B")
 
 
 def _set_all(request: Any, tensors: dict[str, Any]) -> None:

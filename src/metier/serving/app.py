@@ -23,6 +23,7 @@ from metier.serving import (
 from metier.serving.gateway import Gateway, refusal_of
 from metier.serving.refusal import Refusal
 from metier.serving.retention import retained
+from metier.serving.traces import Traced
 
 MOST_BYTES = 8 << 20
 """Of a body; far more than any context window."""
@@ -47,6 +48,8 @@ def make_app(gateway: Gateway) -> FastAPI:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _refuse)
     app.middleware("http")(_identified)
+    if gateway.tracing is not None:
+        app.add_middleware(Traced, tracer=gateway.tracing.tracer)
     return app
 
 

@@ -21,6 +21,7 @@ from metier.serving.refusal import unknown_model
 from metier.serving.router import Route, Router, fit_router
 from metier.serving.turns import Turn
 from metier.serving.writing import Writer
+from metier.tracing import span
 from metier.types import Json, content_hash
 
 if TYPE_CHECKING:
@@ -67,11 +68,23 @@ async def choose(visit: Visit, name: str, turn: Turn) -> Writer:
     if router is None:
         raise unknown_model(name)
     if turn.config.choices or turn.config.json_schema is not None:
-        visit.routing = {"model": router.generalist, "because": "the form of the answer is bound"}
-        return visit.writer(router.generalist)
-    route = await auto.route(question(turn.conversation), router)
+        return visit.writer(_unrouted(visit, router, "the form of the answer is bound"))
+    with span("route"):
+        route = await auto.route(question(turn.conversation), router)
     visit.routing = asdict(route)
     return visit.writer(route.model)
+
+
+def caller_of_tools(visit: Visit, name: str) -> str:
+    """Who calls the server's tools: the model asked for, and the generalist for ``auto``."""
+    auto = visit.gateway.auto
+    router = auto.router(visit.caller.tenant) if auto is not None and name == NAME else None
+    return name if router is None else _unrouted(visit, router, "tools are offered")
+
+
+def _unrouted(visit: Visit, router: Router, why: str) -> str:
+    visit.routing = {"model": router.generalist, "because": why}
+    return router.generalist
 
 
 def open_auto(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import Context, copy_context
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,8 @@ class _Call:
     item: Any
     answer: Callable[[Sequence[Any]], Sequence[Any]]
     future: Future[Any]
+    context: Context
+    """The request's, so that its trace goes on in the engine's thread."""
 
 
 class Batcher:
@@ -53,7 +56,7 @@ class Batcher:
         with self._wake:
             if len(self._calls) >= self._most_waiting:
                 raise busy(2, f"{len(self._calls)} requests wait already; ask again in a moment")
-            self._calls.append(_Call(group, item, answer, future))
+            self._calls.append(_Call(group, item, answer, future, copy_context()))
             self._wake.notify()
         return future
 
@@ -70,7 +73,7 @@ class Batcher:
             if not live:
                 continue
             try:
-                results = live[0].answer([call.item for call in live])
+                results = live[0].context.run(live[0].answer, [call.item for call in live])
             except BaseException as error:  # it belongs to whoever asked; the thread goes on
                 for call in live:
                     call.future.set_exception(error)
@@ -89,3 +92,25 @@ class Batcher:
             taken = set(map(id, batch))
             self._calls = deque(call for call in self._calls if id(call) not in taken)
             return batch
+
+
+class Crowd:
+    """For engines behind a network, which batch by themselves: every call at once, in a thread."""
+
+    def __init__(self, *, threads: int = 64, most_waiting: int = 256) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="metier-remote")
+        self._room = threading.Semaphore(threads + most_waiting)
+
+    def submit(
+        self, group: Hashable, item: Any, answer: Callable[[Sequence[Any]], Sequence[Any]]
+    ) -> Future[Any]:
+        """Answer one item; ``Refusal`` 429 when too many wait already."""
+        if not self._room.acquire(blocking=False):
+            raise busy(2, "too many requests wait already; ask again in a moment")
+        future = self._threads.submit(copy_context().run, lambda: answer([item])[0])
+        future.add_done_callback(lambda done: self._room.release())
+        return future
+
+    def close(self) -> None:
+        """Finish what waits."""
+        self._threads.shutdown()

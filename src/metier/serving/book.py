@@ -154,12 +154,12 @@ class Book:
         words = re.findall(r"\w+", text)
         if text and not words:
             return []
-        found = "number IN (SELECT rowid FROM request_texts WHERE request_texts MATCH ?)"
-        return self.rows(
-            f"SELECT {_SHOWN} FROM requests WHERE tenant = ? AND ({found if words else '? = ?'}) "
-            "ORDER BY created DESC, number DESC LIMIT ?",
-            *(tenant, *([" ".join(f'"{word}"*' for word in words)] if words else (1, 1)), limit),
-        )
+        where, values = "tenant = ?", [tenant]
+        if words:
+            where += " AND number IN (SELECT rowid FROM request_texts WHERE request_texts MATCH ?)"
+            values.append(" ".join(f'"{word}"*' for word in words))
+        newest = "ORDER BY created DESC, number DESC LIMIT ?"
+        return self.rows(f"SELECT {_SHOWN} FROM requests WHERE {where} {newest}", *values, limit)
 
     def add_feedback(self, response: str, tenant: str, key: str, given: Json) -> int:
         """Keep a reaction; it is on the disk when this returns."""

@@ -11,7 +11,7 @@ from functools import partial
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from metier.serving.auto import choose
+from metier.serving.auto import caller_of_tools, choose
 from metier.serving.gateway import Visit, Written, total, usage_json
 from metier.serving.plan_loop import with_plan
 from metier.serving.prompt_routes import filled
@@ -71,10 +71,9 @@ async def _answer(body: ChatRequest, request: Request, visit: Visit) -> Response
 
 async def _posed(body: ChatRequest, visit: Visit) -> tuple[Writer, Turn]:
     """Who writes, and what is asked: the model, or one behind tools or a plan."""
-    if body.plan is not None:
-        return with_plan(body, visit)
-    if body.served:
-        return with_tools(body, visit)
+    if body.plan is not None or body.served:
+        named = body.model_copy(update={"model": caller_of_tools(visit, body.model)})
+        return with_tools(named, visit) if body.plan is None else with_plan(named, visit)
     turn = turn_of(body)
     return await choose(visit, body.model, turn), turn
 

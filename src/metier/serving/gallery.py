@@ -90,9 +90,12 @@ class Gallery:
 
     def get(self, name: str, tenant: str, version: str | None = None) -> Prompt | None:
         """A version, the newest where none is named; a tenant's own hides everybody's."""
-        own = [one for one in self.all(tenant) if one.name == name]
-        own = [one for one in own if one.tenant == tenant] or own
-        fits = [one for one in own if version in (None, str(one.version))]
+        rows = self._book.rows(
+            "SELECT * FROM prompts WHERE tenant IN ('', ?) AND name = ? ORDER BY version",
+            *(tenant, name),
+        )
+        own = [row for row in rows if row["tenant"] == tenant] or rows
+        fits = [_prompt(row) for row in own if version in (None, str(row["version"]))]
         return fits[-1] if fits else None
 
     def add(self, prompt: Prompt) -> Prompt:

@@ -22,11 +22,14 @@ from metier.serving.engine import EngineProcess
 from metier.serving.metrics import Metrics
 from metier.serving.refusal import Refusal
 from metier.serving.toolbox import Toolbox
+from metier.serving.upstream import Upstream
 from metier.serving.writing import Ask, End, Piece, TokenLog, Writer, Writing
+from metier.tracing import span
 from metier.types import Document, Json, Usage
 
 if TYPE_CHECKING:
     from metier.serving.auto import Auto
+    from metier.serving.traces import Tracing
 
 _log = logging.getLogger("metier.serving")
 
@@ -39,7 +42,7 @@ class Gateway:
     book: Book
     access: Access
     batcher: Batcher
-    engines: tuple[EngineProcess, ...] = ()
+    engines: tuple[EngineProcess | Upstream, ...] = ()
     metrics: Metrics = field(default_factory=Metrics)
     keep_texts: bool = False
     """Whether the log keeps what was asked and answered, personal data replaced."""
@@ -47,13 +50,15 @@ class Gateway:
     """How long the log is kept; None for ever."""
     auto: Auto | None = None
     """Routes the questions to the model ``auto``."""
+    tracing: Tracing | None = None
     toolbox: Toolbox | None = None
     """What models may call; None for nothing."""
 
     def admit(self, route: str, scope: str, headers: Mapping[str, str]) -> Visit:
         """Begin a request; ``Refusal`` for wrong keys, missing scopes and spent limits."""
-        caller = self.access.caller(headers.get("authorization"))
-        limits = self.access.admit(caller, scope)
+        with span("admit", {"metier.scope": scope}):
+            caller = self.access.caller(headers.get("authorization"))
+            limits = self.access.admit(caller, scope)
         return Visit(self, route, caller, dict(limits))
 
     def close(self) -> None:
@@ -64,6 +69,8 @@ class Gateway:
         if self.toolbox is not None:
             self.toolbox.close()
         self.book.close()
+        if self.tracing is not None:
+            self.tracing.close()
 
 
 @dataclass(slots=True)

@@ -82,7 +82,8 @@ def _admitted(request: Request) -> tuple[Gateway, Visit]:
 
 def _row(gateway: Gateway, visit: Visit, id: str) -> dict[str, Json]:
     """By its id, or by that of the response."""
-    row: dict[str, Json] | None = gateway.book.request(id.rpartition("-")[2], visit.caller.tenant)
+    bare = id.replace("_", "-").rpartition("-")[2]
+    row: dict[str, Json] | None = gateway.book.request(bare, visit.caller.tenant)
     if row is None:
         raise Refusal(404, f"no request {id!r} is known", code="not_found", param="id")
     return row

@@ -16,7 +16,9 @@ from metier.serving.catalogue import Entry
 from metier.serving.gateway import Gateway
 from metier.serving.refusal import Refusal
 from metier.serving.routing import accounted, gateway_of
+from metier.serving.traces import PROVIDER
 from metier.serving.wire import EmbeddingRequest, FeedbackRequest
+from metier.tracing import span
 from metier.types import Json, Usage
 
 router = APIRouter()
@@ -70,8 +72,10 @@ async def embeddings(body: EmbeddingRequest, request: Request) -> Response:
             counts = [sum(map(embedder.count_tokens, texts)) for texts in batch]
             return list(zip(parts, counts, strict=True))
 
-        future = gateway.batcher.submit(("embed", body.model), texts, embed)
-        vectors, read = await asyncio.wrap_future(future)
+        named = {"gen_ai.operation.name": "embeddings", "gen_ai.provider.name": PROVIDER}
+        with span(f"embeddings {body.model}", {**named, "gen_ai.request.model": body.model}):
+            future = gateway.batcher.submit(("embed", body.model), texts, embed)
+            vectors, read = await asyncio.wrap_future(future)
         visit.usage = Usage(read)
         return JSONResponse(_embedded(body, vectors, visit.usage), headers=visit.headers)
 

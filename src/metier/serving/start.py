@@ -13,13 +13,15 @@ from metier.models import registry
 from metier.models.resolve import resolve
 from metier.serving.access import Access
 from metier.serving.auto import ENTRY, Auto, open_auto
-from metier.serving.batcher import Batcher
+from metier.serving.batcher import Batcher, Crowd
 from metier.serving.book import Book
 from metier.serving.catalogue import Catalogue, Makers, Target, open_catalogue
 from metier.serving.engine import ContinuousWriter, EngineProcess
 from metier.serving.gateway import Gateway
 from metier.serving.specialist import load
 from metier.serving.tool_options import open_toolbox
+from metier.serving.traces import open_tracing
+from metier.serving.upstream import Upstream
 from metier.serving.worker import Opening
 from metier.serving.writing import PlainWriter, SpecialistWriter, Writer
 from metier.types import Engine
@@ -46,12 +48,16 @@ class ServeOptions:
     cache_tokens: int = 32768
     host: str = "127.0.0.1"
     port: int = 8000
+    otlp_endpoint: str | None = None
+    """The collector that traces go to; None for what the environment says."""
     certificate: Path | None = None
     key: Path | None = None
     tools: tuple[str, ...] = ()
     """``python``, ``search``, ``search=PLACE`` or ``search@TENANT=PLACE``."""
     mcp: Path | None = None
     """A file that lists MCP servers."""
+    upstream: str | None = None
+    """The command of a server that ``base``, an ``openai:MODEL@URL``, stands on."""
 
 
 def open_gateway(options: ServeOptions) -> Gateway:
@@ -59,10 +65,16 @@ def open_gateway(options: ServeOptions) -> Gateway:
     batcher = Batcher()
     models = registry.LocalModels(engine=options.engine, keep=64)
 
+    remote = Crowd()
+    upstream = _upstream(options)
     engines: dict[str, EngineProcess] = {}
 
     def writer(name: str, adapter: Path | None) -> Writer:
-        if options.engine != "openvino" or name.startswith("openai:"):
+        if name.startswith("openai:"):
+            if upstream is not None and adapter is not None:
+                name, adapter = f"openai:{upstream.adapter(adapter)}@{upstream.name}", None
+            return PlainWriter(models.language_model(name, adapter=adapter), remote)
+        if options.engine != "openvino":
             return PlainWriter(models.language_model(name, adapter=adapter), batcher)
         if name not in engines:
             engines[name] = EngineProcess(Opening(resolve(name), name, options.cache_tokens))
@@ -84,10 +96,11 @@ def open_gateway(options: ServeOptions) -> Gateway:
         book,
         Access(book),
         batcher,
-        engines=tuple(engines.values()),
+        engines=(*engines.values(), *([upstream] if upstream else [])),
         keep_texts=options.keep_texts,
         retention_days=options.retention_days,
         auto=auto,
+        tracing=open_tracing(options.otlp_endpoint),
         toolbox=open_toolbox(options, catalogue, models, batcher),
     )
 
@@ -139,6 +152,18 @@ def serve(options: ServeOptions) -> None:
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
     with suppress(KeyboardInterrupt):  # the server has drained already
         uvicorn.Server(config).run(sockets=[listening])
+
+
+def _upstream(options: ServeOptions) -> Upstream | None:
+    if options.upstream is None:
+        return None
+    url = options.base.rpartition("@")[2]
+    if not options.base.startswith("openai:") or not url.startswith("http"):
+        raise DataError(
+            f"--upstream starts the server of a base such as openai:MODEL@http://127.0.0.1:8200/v1;"
+            f" --base is {options.base!r}"
+        )
+    return Upstream(options.upstream, url)
 
 
 def check_exposure(options: ServeOptions) -> None:

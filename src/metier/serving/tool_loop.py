@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from metier.protocols import Tool
 from metier.retrieval.gemini import as_gemini
 from metier.retrieval.ground import ground
-from metier.serving.auto import NAME as AUTO
 from metier.serving.gateway import Visit, Written, collect, redacted
 from metier.serving.refusal import Refusal
 from metier.serving.shelf import Step
@@ -27,6 +26,7 @@ from metier.serving.wire import (
 from metier.serving.wire import Tool as FunctionTool
 from metier.serving.writing import Ask, End, Piece, SpecialistWriter, Writer, Writing
 from metier.tools.calling import call_tool
+from metier.tracing import span
 from metier.types import Artifact, Budget, Hit, Json, ToolResult, Usage
 from metier.types import ToolCall as Call
 
@@ -183,9 +183,11 @@ class ToolLoop:
         call = Call(arguments, tenant, dict(run.files))
         left = max(0.1, run.deadline - started)
         loop = asyncio.get_running_loop()
+        named = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": tool.name}
         try:
-            working = loop.run_in_executor(self._toolbox.workers, call_tool, tool, call)
-            result = await asyncio.wait_for(working, left)
+            with span(f"execute_tool {tool.name}", named):
+                working = loop.run_in_executor(self._toolbox.workers, call_tool, tool, call)
+                result = await asyncio.wait_for(working, left)
         except TimeoutError:
             result = ToolResult("There was no time left for this call.", failed=True)
         seconds = time.monotonic() - started
@@ -259,10 +261,8 @@ def keep(artifact: Artifact, toolbox: Toolbox, visit: Visit) -> dict[str, Json]:
 
 
 def below(visit: Visit, model: str) -> Writer:
-    """What can be bound to a schema: a specialist's base model, for ``auto`` the generalist."""
-    auto = visit.gateway.auto
-    router = auto.router(visit.caller.tenant) if auto is not None and model == AUTO else None
-    writer = visit.writer(router.generalist if router is not None else model)
+    """What can be bound to a schema: a specialist's base model, any other model itself."""
+    writer = visit.writer(model)
     if not isinstance(writer, SpecialistWriter):
         return writer
     if writer.base is None:

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 from metier.protocols import LanguageModel
 from metier.retrieval.gemini import as_gemini
-from metier.serving.batcher import Batcher
+from metier.serving.batcher import Batcher, Crowd
 from metier.serving.refusal import Refusal
 from metier.serving.specialist import Specialist
 from metier.types import (
@@ -119,7 +119,7 @@ class PlainWriter:
     logs = False
     window = None
 
-    def __init__(self, model: LanguageModel, batcher: Batcher) -> None:
+    def __init__(self, model: LanguageModel, batcher: Batcher | Crowd) -> None:
         self._model = model
         self._batcher = batcher
 

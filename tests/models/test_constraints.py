@@ -1,0 +1,129 @@
+"""Bound answers are valid and whole, whatever a model would rather write."""
+
+import json
+
+import jsonschema
+import pytest
+from benchmarks.constrained import UNSUPPORTED, forms
+
+from metier.errors import DataError
+from metier.models.chat import ChatTokenizer
+from metier.models.constraints import Choices, GrammarCompiler
+from metier.models.schemas import check_schema
+from metier.models.weights import read_json
+
+
+@pytest.fixture(scope="module")
+def chat(directory):
+    return ChatTokenizer(directory)
+
+
+@pytest.fixture(scope="module")
+def grammars(chat, directory):
+    return GrammarCompiler(chat, read_json(directory / "config.json")["vocab_size"])
+
+
+def babble(grammars, chat, schema, room, seed=0):
+    """The answer of a model that knows nothing: its logits are noise."""
+    import torch
+
+    grammar, tokens = grammars.schema(schema, room=room), []
+    noise = torch.Generator().manual_seed(seed)
+    while len(tokens) < room and not (tokens and tokens[-1] in chat.ends):
+        logits = torch.randn(49152, generator=noise)
+        grammar.mask(logits)
+        tokens.append(grammar.accept(int(logits.argmax()), room - len(tokens) - 1))
+    return chat.text(tokens)
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("form", [f for f in forms(30, seed=3) if "schema" in f])
+def test_noise_becomes_a_valid_answer_in_time_or_is_refused(grammars, chat, form):
+    try:
+        said = babble(grammars, chat, form["schema"], form["max_tokens"], form["seed"])
+    except DataError as refused:
+        assert "not supported" in str(refused) or "fits into" in str(refused)
+    else:
+        jsonschema.Draft202012Validator(form["schema"]).validate(json.loads(said))
+
+
+@pytest.mark.models
+def test_an_endless_list_is_closed_before_the_tokens_run_out(grammars, chat):
+    schema = {
+        "type": "object",
+        "properties": {
+            "words": {"type": "array", "items": {"type": "string"}, "minItems": 2},
+            "below": {"$ref": "#"},
+            "mail": {"type": "string", "pattern": "^[a-z]+@[a-z]+$"},
+        },
+        "required": ["words", "mail"],
+        "additionalProperties": False,
+    }
+    for room in (40, 80):
+        jsonschema.validate(json.loads(babble(grammars, chat, schema, room)), schema)
+    with pytest.raises(DataError, match="fits into 8 tokens"):
+        babble(grammars, chat, schema, 8)
+
+
+@pytest.mark.parametrize("odd", UNSUPPORTED, ids=str)
+def test_what_no_grammar_can_keep_is_refused_by_its_keyword(odd):
+    with pytest.raises(DataError, match=r"'\$?\w+'.* at #/properties/a/items is not supported"):
+        check_schema({"properties": {"a": {"items": odd}}})
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        5,
+        {"properties": []},
+        {"required": 3},
+        {"anyOf": 1},
+        {"type": "string", "pattern": "(?=("},
+        {"minLength": 2},
+        {"$ref": "#/$defs/missing"},
+        {"$ref": "#"},
+        {"$ref": "https://example.org/schema"},
+        {"type": "object", "required": ["a"]},
+        {"enum": ["a", 1], "type": "string"},
+        {"type": "object", "anyOf": [{}]},
+    ],
+    ids=str,
+)
+def test_what_is_malformed_or_means_more_than_it_seems_is_refused(schema):
+    with pytest.raises(DataError, match="JSON schema cannot be used"):
+        check_schema(schema)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        True,
+        {},
+        {"title": "T", "description": "d", "x-own": 1, "type": ["string", "null"], "maxLength": 3},
+        {"oneOf": [{"type": "string"}, {"type": "integer"}]},
+        {"oneOf": [{"enum": ["a"]}, {"enum": ["b"]}]},
+        {
+            "oneOf": [
+                {"properties": {"kind": {"const": kind}}, "required": ["kind"], "type": "object"}
+                for kind in "ab"
+            ]
+        },
+        {"enum": ["a", None]},
+        {"const": 1, "type": "integer"},
+        {"allOf": [{"$ref": "#/$defs/a"}], "$defs": {"a": {"type": "null"}}},
+    ],
+    ids=str,
+)
+def test_what_can_be_kept_is_let_through(schema):
+    check_schema(schema)
+
+
+def test_choices_are_followed_to_their_end():
+    import torch
+
+    choices = Choices([[1, 2, 9], [1, 3, 9]])
+    for wish, taken in ((5, 1), (3, 3), (0, 9)):
+        logits = torch.zeros(10)
+        logits[wish] = 1.0
+        choices.mask(logits)
+        assert choices.accept(int(logits.argmax()), 5) == taken
