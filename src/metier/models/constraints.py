@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CompiledGrammar = Any
 """Of xgrammar, which is imported late."""
 NEAR = 64
-"""Tokens left, besides twice those of a short answer, from which on a way to close is kept known."""
+"""Tokens left, besides twice those of a short answer, at which a way to close begins to be kept."""
 
 
 class Choices:
@@ -69,6 +69,7 @@ class Grammar:
         """Whether an answer of at most ``room`` tokens was found."""
         way = self._closing.way(self._matcher, room)
         self._near = NEAR + 2 * len(way or ())
+        self._way = way if room <= self._near else None
         return way is not None
 
     def mask(self, logits: torch.Tensor) -> None:
