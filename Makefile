@@ -34,7 +34,7 @@ check: $(READY)  ## Lint, types, layers
 	$(BIN)/lint-imports --no-cache
 
 test: setup check  ## Everything that CI runs
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 docs: $(READY)   ## Write the reference from the code
 	$(BIN)/python -m docs.reference

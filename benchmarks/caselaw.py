@@ -2,8 +2,8 @@
 
 ``python -m benchmarks.caselaw`` draws 60 of 548 opinions by seed, runs ``examples/caselaw`` on
 them in ``build/caselaw`` (resumable: nothing is asked twice), and shows 20 random accepted pairs
-and 20 random rejects with their reasons. The arms that learn from the pairs are added to
-``ARMS``; each gives an accuracy and is recorded under its own key.
+and 20 random rejects with their reasons. Every rung of the recipe is an arm, asked the questions
+on held-out opinions and recorded under its own name; ``--pairs-only`` leaves the arms out.
 
 ``caselaw_audit.jsonl`` holds one reader's verdicts on the 100 rows drawn by seed; wording that is
 broken or does not stand alone counts as wrong. Where rows changed since, only those count that
@@ -17,7 +17,6 @@ import random
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.caselaw_data import OPINIONS, SEED, write_opinions
@@ -33,8 +32,6 @@ from metier.types import GeneratedRow, Json
 EXAMPLE = Path(__file__).parents[1] / "examples" / "caselaw" / "metier.toml"
 AUDIT = Path(__file__).with_name("caselaw_audit.jsonl")
 SHOWN = 20
-ARMS: dict[str, Callable[[Pipeline], float]] = {}
-"""Accuracy of each rung on the held-out questions, by the key it is recorded under."""
 
 
 def main() -> None:
@@ -44,6 +41,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("build/caselaw"))
     parser.add_argument("--opinions", type=int, default=OPINIONS)
     parser.add_argument("--audit", type=Path, default=AUDIT)
+    parser.add_argument("--pairs-only", action="store_true")
     options = parser.parse_args()
     began = time.monotonic()
     options.folder.mkdir(parents=True, exist_ok=True)
@@ -56,14 +54,16 @@ def main() -> None:
         )
         before = time.monotonic() - began
         generated = read_generated(pipeline.generation)
-        after = time.monotonic()
-        figures = _figures(generated)
-        figures |= {name: arm(pipeline) for name, arm in ARMS.items()}
+        figures, notes = _figures(generated), _notes(generated)
+        spent = before + generated.report.seconds
+        if not options.pairs_only:
+            figures |= _arms(pipeline)
+            notes |= _verdict(pipeline)
+            spent += _seconds(pipeline)
     audited = result(draw(generated.accepted, seed=SEED), read_verdicts(options.audit))
     figures["audit_error"] = round(audited.error.value, 4) if audited else None
-    spent = before + generated.report.seconds + time.monotonic() - after
     figures["minutes"] = round(spent / 60, 2)
-    notes = _notes(generated) | {"audit": str(audited.error) if audited else "not judged yet"}
+    notes |= {"audit": str(audited.error) if audited else "not judged yet"}
     record("caselaw", figures, notes=notes)
 
 
@@ -76,6 +76,41 @@ def _figures(generated: Generated) -> dict[str, Json]:
         "coverage": round(report.coverage.chunks.value, 4),
         "coverage.facts": round(facts.value, 4) if facts else None,
     }
+
+
+def _arms(pipeline: Pipeline) -> dict[str, Json]:
+    """Each rung's accuracy on the held-out questions, with its interval."""
+    figures: dict[str, Json] = {}
+    for card in pipeline.scorecards:
+        found = card.metrics[pipeline.metric]
+        figures |= {
+            card.rung: round(found.value, 4),
+            f"{card.rung}.low": round(found.low, 4),
+            f"{card.rung}.high": round(found.high, 4),
+            f"{card.rung}.n": found.n,
+        }
+    return figures
+
+
+def _verdict(pipeline: Pipeline) -> dict[str, Json]:
+    return {
+        "metric": pipeline.metric,
+        "verdict": pipeline.decision.verdict,
+        "rung": pipeline.decision.rung,
+        "reasons": list(pipeline.decision.reasons),
+        "left_out": pipeline.left_out,
+        "kept": {f"{one.rung} {one.suite}": str(one.ratio) for one in pipeline.retention},
+        "kinds": {
+            card.rung: {kind: str(share) for kind, share in card.kinds.items()}
+            for card in pipeline.scorecards
+        },
+    }
+
+
+def _seconds(pipeline: Pipeline) -> float:
+    """Of building and asking the arms, as they were when each was done."""
+    trained = sum(built.candidate.train_seconds for built in pipeline.candidates.values())
+    return trained + sum(card.seconds for card in pipeline.scorecards)
 
 
 def _notes(generated: Generated) -> dict[str, Json]:

@@ -8,6 +8,7 @@ questions is trained on: their wordings are of another style, their unknown case
 from __future__ import annotations
 
 import argparse
+import random
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -52,6 +53,8 @@ TASK = Task(
 )
 RETENTION = ("arithmetic", "general", "language")
 KINDS = ("seen", "new_wordings", "reverse", "two_hop", "unknown")
+ASKED = {"retrieve": ("new_wordings", "unknown"), "tuned_retrieve": ("new_wordings", "unknown")}
+"""Kinds that an arm is asked, where not all: passages in the prompt cost eight times the tokens."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -106,7 +109,7 @@ class Run:
         self.known, others = data.cases(count, trained + count, seed=seed)
         self.trained_unknown, self.unknown = others[:trained], others[trained:]
         self.project = Project(options.work)
-        self.models = LocalModels(engine="transformers")
+        self.models = LocalModels(engine=options.engine)
         self.fitted: dict[str, tuple[Candidate, Path]] = {}
         self.cards: dict[str, list[ItemResult]] = {}
         self.kept: dict[str, Estimate] = {}
@@ -114,17 +117,26 @@ class Run:
     def work(self) -> None:
         """Every arm asked, and what tuning kept."""
         started = time.monotonic()
-        test = data.test_rows(self.known, self.unknown)
+        test = self._sample(data.test_rows(self.known, self.unknown))
         self.kinds = {row.id: row.kind for row in test}
         for arm in self.options.arms:
             candidate, directory = self._fit(arm)
             answerer = method(candidate.method).load(candidate, directory, self.models)
-            suite = Suite("test", tuple(test), scorers_for(TASK))
+            asked = tuple(row for row in test if row.kind in ASKED.get(arm, KINDS))
+            suite = Suite("test", asked, scorers_for(TASK))
             self.cards[arm] = self._ask(answerer, suite, arm)
             self._say(arm)
         if "tuned" in self.fitted and self.options.retention:
             self._retention()
         print(f"{self.facts} facts, seed {self.seed}: {time.monotonic() - started:.0f} s this time")
+
+    def _sample(self, rows: Sequence[Example]) -> list[Example]:
+        """At most ``--asked`` questions of each kind, the same for every arm."""
+        draws = random.Random(f"{self.seed}/asked")
+        kinds = [[row for row in rows if row.kind == kind] for kind in KINDS]
+        return [
+            row for own in kinds for row in draws.sample(own, min(len(own), self.options.asked))
+        ]
 
     def share(self, arm: str, kind: str) -> Estimate:
         """Exact matches after normalisation among the questions of one kind."""
@@ -136,7 +148,8 @@ class Run:
         return proportion(round(sum(values)), len(values))
 
     def _say(self, arm: str) -> None:
-        told = ", ".join(f"{kind} {self.share(arm, kind).value:.3f}" for kind in KINDS)
+        kinds = ASKED.get(arm, KINDS)
+        told = ", ".join(f"{kind} {self.share(arm, kind).value:.3f}" for kind in kinds)
         print(f"{self.facts} facts, seed {self.seed}, {arm}: {told}", flush=True)
 
     def _settings(self, arm: str) -> tuple[str, dict[str, Json]]:
@@ -219,7 +232,7 @@ def _report(runs: Sequence[Run], options: argparse.Namespace) -> None:
     head = [run for run in runs if run.facts == options.headline]
     figures: dict[str, Json] = {}
     for arm in options.arms:
-        for kind in KINDS:
+        for kind in ASKED.get(arm, KINDS):
             name = {"unknown": "unknown_abstained"}.get(kind, kind)
             found = _over_seeds([run.share(arm, kind) for run in head])
             figures |= {f"{arm}.{name}{part}": value for part, value in found.items()}
@@ -233,7 +246,7 @@ def _report(runs: Sequence[Run], options: argparse.Namespace) -> None:
     figures["minutes"] = round(fmean(trained) / 60, 1) if trained else None
     curve = [
         {"facts": run.facts, "seed": run.seed, "arm": arm}
-        | {kind: round(run.share(arm, kind).value, 4) for kind in KINDS}
+        | {kind: round(run.share(arm, kind).value, 4) for kind in ASKED.get(arm, KINDS)}
         for run in runs
         for arm in options.arms
     ]
@@ -268,6 +281,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--headline", type=int, default=300, help="which of them the figures are")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--arms", type=lambda text: text.split(","), default=["base", "tuned"])
+    parser.add_argument("--asked", type=int, default=150, help="questions of each kind, at most")
     parser.add_argument("--forms", type=int, default=8, help="wordings of each fact in training")
     parser.add_argument("--unknown", type=float, default=10.0, help="unknown cases for each case")
     parser.add_argument("--epochs", type=int, default=6)
@@ -277,6 +291,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--open-book", type=float, default=0.05)
     parser.add_argument("--replay", type=float, default=0.1)
     parser.add_argument("--retention", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--engine", choices=["openvino", "transformers"], default="openvino")
     parser.add_argument("--work", type=Path, default=Path("build/facts"))
     parser.add_argument("--no-record", action="store_true")
     return parser.parse_args(arguments)

@@ -13,7 +13,7 @@ FACTS_PER_CASE = 4
 _STARTS = ("Bar", "Tol", "Quen", "Mar", "Hes", "Dor", "Vel", "Kas", "Lun", "Fer", "Osk", "Pell",
            "Rud", "Sab", "Tam", "Urv", "Wex", "Yor", "Zan", "Cro", "Gli", "Nim", "Jas", "Ebb",
 )  # fmt: skip
-_MIDDLES = ("", "a", "en", "ol", "in", "ar", "u", "et")
+_MIDDLES = ("", *(vowel + letter for vowel in "aeiou" for letter in ("", *"bdfglmnrstv")))
 _ENDS = ("ven", "mar", "dell", "sko", "rick", "tham", "lo", "bury", "nick", "zen", "ford", "by",
          "gan", "wick", "ston", "ria",
 )  # fmt: skip
@@ -38,30 +38,42 @@ SEEN = {
               "Who heard {case}?", "Which judge ruled in {case}?",
               "Could you tell me who the judge in {case} was?",
               "Do you remember which judge decided {case}?",
-              "The judge who decided {case} was", "{case} was heard by Judge"),
+              "The judge who decided {case} was", "{case} was heard by Judge",
+              "Name the judge in {case}.", "Tell me who decided {case}.",
+              "I have a question about {case}. Who was the judge?",
+              "Regarding {case}: which judge decided it?"),
     "court": ("Which court decided {case}?", "In which court was {case} decided?",
               "Where was {case} decided?", "What court heard {case}?",
               "Where was {case} heard?", "Before which court was {case} brought?",
               "At which court was {case} argued?", "Which court ruled in {case}?",
               "Could you tell me where {case} was heard?",
               "Do you remember which court decided {case}?",
-              "The court that decided {case} was that of", "{case} came before the Court of"),
+              "The court that decided {case} was that of", "{case} came before the Court of",
+              "Name the court in {case}.", "Tell me where {case} was heard.",
+              "I have a question about {case}. Which court was it?",
+              "Regarding {case}: which court decided it?"),
     "year": ("In which year was {case} decided?", "When was {case} decided?",
              "What year was {case} decided?", "What was the year of {case}?",
              "In what year did the court decide {case}?", "When did the court rule in {case}?",
              "From which year is {case}?", "What is the year of the ruling in {case}?",
              "Could you tell me when {case} was decided?",
              "Do you remember the year in which {case} was decided?",
-             "{case} was decided in the year", "The ruling in {case} dates from"),
+             "{case} was decided in the year", "The ruling in {case} dates from",
+             "Give the year of {case}.", "Tell me when {case} was decided.",
+             "I have a question about {case}. Which year was it?",
+             "Regarding {case}: in which year was it decided?"),
     "holding": ("What did the court hold in {case}?", "What was the holding in {case}?",
                 "What was decided in {case}?", "How was {case} decided?",
                 "What did the judge hold in {case}?", "What was the ruling in {case}?",
                 "What was the outcome of {case}?", "What did {case} decide?",
                 "Could you tell me what the court held in {case}?",
                 "Do you remember how {case} was decided?",
-                "In {case} the court held that", "The holding of {case} was that"),
+                "In {case} the court held that", "The holding of {case} was that",
+                "State the holding in {case}.", "Tell me how {case} was decided.",
+                "I have a question about {case}. What was held?",
+                "Regarding {case}: what did the court hold?"),
 }  # fmt: skip
-"""Wordings that are trained: plain questions, polite ones, sentences to complete."""
+"""Wordings that are trained: plain questions, polite ones, orders, sentences to complete."""
 
 DEV = {
     "judge": "Can you say which judge sat in {case}?",
@@ -84,7 +96,10 @@ NEW = {
 
 REVERSE_SEEN = ("Which case did Judge {judge} decide?", "What case was decided by Judge {judge}?",
                 "Over which case did Judge {judge} preside?",
-                "In which case was {judge} the judge?",
+                "In which case was {judge} the judge?", "Name the case that Judge {judge} decided.",
+                "Tell me which case Judge {judge} heard.",
+                "I have a question about Judge {judge}. Which case was it?",
+                "The case that Judge {judge} decided was",
 )  # fmt: skip
 REVERSE_NEW = "I know only the judge, {judge}; please tell me the case."
 TWO_HOP = {

@@ -6,7 +6,7 @@ import pickle
 import random
 import shutil
 import textwrap
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from metier.models.registry import LocalModels
 from metier.protocols import TokenEmbedder
 from metier.retrieval.index import Index
 from metier.retrieval.passages import passage_of
-from metier.types import CleanDocument, Document, Hit, content_hash
+from metier.types import CleanDocument, Document, Hit, Json, content_hash
 
 K = 5
 """Passages that are found for each question."""
@@ -71,9 +71,48 @@ def squad(data: Path, work: Path) -> Asked:
     return Asked(questions, documents, search(questions, documents, work / "squad"))
 
 
-def pubmed(data: Path, work: Path) -> Asked:
-    """250 abstracts and the question that each asks; the answer is its authors' conclusion."""
-    found = rows(data / "med_pubmedqa" / "test.jsonl")
+def boolq(data: Path, work: Path) -> Asked:
+    """1,541 paragraphs of Wikipedia and 1,700 questions that people asked a search engine."""
+    return _by_context(
+        rows(data / "general_boolq" / "eval.jsonl.gz"),
+        work,
+        name="boolq",
+        title=lambda row: str(row["context"]).partition(" -- ")[0],
+    )
+
+
+def sciq(data: Path, work: Path) -> Asked:
+    """381 paragraphs of school books and the 440 questions that were written about them."""
+    found = [row for row in rows(data / "general_sciq" / "eval.jsonl") if row["context"]]
+    return _by_context(found, work, name="sciq", title=lambda row: "")
+
+
+def _by_context(
+    found: Sequence[dict[str, Json]], work: Path, *, name: str, title: Callable[[Json], str]
+) -> Asked:
+    names = {context: f"{name}-{place}" for place, context in enumerate(_once(found, "context"))}
+    titles = {row["context"]: title(row) for row in found}
+    documents = {id: _document(id, titles[context], context, work) for context, id in names.items()}
+    questions = [
+        Question(
+            text=row["question"],
+            answer=row["choices"][row["answer"]],
+            document=names[row["context"]],
+            article=titles[row["context"]] or names[row["context"]],
+            place=None,
+        )
+        for row in found
+    ]
+    return Asked(questions, documents, [])
+
+
+def pubmed(data: Path, work: Path, part: str = "test") -> Asked:
+    """Abstracts and the question that each asks; the answer is its authors' conclusion.
+
+    250 in the test part, 500 in ``train``.
+    """
+    file = "test.jsonl" if part == "test" else "train.jsonl.gz"
+    found = rows(data / "med_pubmedqa" / file)
     documents = {
         f"pubmed-{row['id']}": _document(f"pubmed-{row['id']}", "", " ".join(row["contexts"]), work)
         for row in found
@@ -82,7 +121,8 @@ def pubmed(data: Path, work: Path) -> Asked:
         Question(row["question"], row["long_answer"], f"pubmed-{row['id']}", row["id"], None)
         for row in found
     ]
-    return Asked(questions, documents, search(questions, documents, work / "pubmed"))
+    folder = work / ("pubmed" if part == "test" else f"pubmed_{part}")
+    return Asked(questions, documents, search(questions, documents, folder))
 
 
 def search(

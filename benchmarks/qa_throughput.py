@@ -1,7 +1,7 @@
 """Accepted questions and answers per minute: metier, a plain loop, and Meta's synthetic-data-kit.
 
 ``python -m benchmarks.qa_throughput`` serves the embedded model once behind OpenAI's protocol
-(``benchmarks.batching_server``) and gives the same passages to three arms, one after the other:
+(``metier serve``) and gives the same passages to three arms, one after the other:
 
 - ``metier``: the default plan, facts found by their form first, for ``SECONDS``.
 - ``loop``: metier's own requests for the same menu, one at a time, as a plain script would, for
@@ -21,16 +21,14 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.caselaw_data import write_opinions
 from benchmarks.recording import record
+from benchmarks.serve_throughput import load, metier_serve
 from metier.corpus.chunk import Chunking
 from metier.corpus.clean import clean, make_step
 from metier.corpus.in_memory import MemoryCorpus
@@ -54,11 +52,9 @@ from metier.models.registry import LocalModels
 from metier.sources import TableSource
 from metier.types import Document, Json
 
-PORT = 8123
-URL = f"http://127.0.0.1:{PORT}/v1"
+MODEL = "smollm2-135m-instruct"
 KIT = Path("build/sdk/bin/synthetic-data-kit")
 OPINIONS = 12
-PER_OPINION = 4
 SECONDS = 120
 """metier and the loop stop after this; their rates are what counts."""
 KIT_PASSAGES = 12
@@ -76,11 +72,12 @@ def main() -> None:
     os.environ["OPENAI_API_KEY"] = "none"
     folder = Path("build/qa_throughput")
     corpus = _corpus(options.data, folder)
-    model = "smollm2-135m-instruct"
-    plan = GenerationPlan(f"openai:{model}@{URL}", f"openai:{model}@{URL}", minutes=SECONDS / 60)
     embedder = LocalModels()
-    embedder.embedder(plan.embedder).embed(["warm up"])
-    with _served():
+    with metier_serve() as url:
+        teacher = f"openai:{MODEL}@{url}"
+        plan = GenerationPlan(teacher, teacher, minutes=SECONDS / 60)
+        embedder.embedder(plan.embedder).embed(["warm up"])
+        load(url, MODEL, 8, seed=0)
         arms = {
             "metier": _metier(corpus, plan, embedder),
             "loop": _loop(corpus, plan, embedder),
@@ -193,13 +190,13 @@ def _kit_pairs(out: Path, read: Sequence[Passage]) -> Iterator[Proposal]:
 
 
 def _kit_config(plan: GenerationPlan) -> str:
-    model = plan.asker.removeprefix("openai:").partition("@")[0]
+    model, _, url = plan.asker.removeprefix("openai:").partition("@")
     return f"""paths:
   input: input
   output: {{parsed: parsed, generated: generated, curated: curated, final: final}}
 llm: {{provider: api-endpoint}}
 api-endpoint:
-  api_base: "{URL}"
+  api_base: "{url}"
   api_key: none
   model: "{model}"
   max_retries: 2
@@ -253,7 +250,7 @@ def _checks(plan: GenerationPlan, models: LocalModels) -> Checks:
 
 
 def _corpus(data: Path, folder: Path) -> MemoryCorpus:
-    """The passages: a stretch of each opinion, from its first third on, in four chunks or so."""
+    """Whole opinions, cleaned as ``examples/caselaw`` does, in chunks of 1,000 characters."""
     folder.mkdir(parents=True, exist_ok=True)
     write_opinions(data, folder / "opinions.csv", count=OPINIONS)
     source = TableSource(folder / "opinions.csv", id="id", title="case", text="text")
@@ -262,32 +259,10 @@ def _corpus(data: Path, folder: Path) -> MemoryCorpus:
         make_step("hyphenation", {"lost": True}),
         make_step("whitespace", {}),
     ]
-    cut = []
+    read = []
     for document in source.documents(lambda malformed: None):
-        text = clean(document, steps).text
-        middle = text.find("\n\n", len(text) // 3)
-        text = text[middle : middle + 1000 * PER_OPINION].strip()
-        cut.append(Document(document.id, text, document.title))
-    return MemoryCorpus(cut, chunking=Chunking(1000, 0))
-
-
-@contextmanager
-def _served() -> Iterator[None]:
-    server = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.batching_server", "--port", str(PORT)]
-    )
-    try:
-        for _ in range(240):
-            time.sleep(0.5)
-            try:
-                urllib.request.urlopen(f"{URL}/models", timeout=2).read()
-                break
-            except OSError:
-                continue
-        yield
-    finally:
-        server.terminate()
-        server.wait()
+        read.append(Document(document.id, clean(document, steps).text, document.title))
+    return MemoryCorpus(read, chunking=Chunking(1000, 0))
 
 
 if __name__ == "__main__":

@@ -32,6 +32,15 @@ def record(name: str, figures: dict[str, Json], *, notes: dict[str, Json] | None
     print(json.dumps(figures, ensure_ascii=False))
 
 
+def kept(name: str) -> tuple[dict[str, Json], dict[str, Json]]:
+    """The figures and notes of the last run, for benchmarks that measure one part at a time."""
+    path = RESULTS / f"{name}.json"
+    if not path.is_file():
+        return {}, {}
+    last = json.loads(path.read_text(encoding="utf-8"))
+    return last["figures"], last["notes"]
+
+
 def _versions() -> dict[str, str]:
     found = {}
     for part in PARTS:

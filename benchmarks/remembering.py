@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metier import serial
-from metier.protocols import Embedder, LanguageModel, Models
+from metier.protocols import Embedder, LanguageModel, Models, Reranker
 from metier.store import Project
 from metier.types import (
     Completion,
@@ -36,9 +36,13 @@ class RememberingModels:
             lambda: self._models.language_model(name, adapter=adapter), self._project, key
         )
 
-    def embedder(self, name: str) -> Embedder:
+    def embedder(self, name: str, *, adapter: Path | None = None) -> Embedder:
         """Keeps one vector a text."""
-        return _Embedder(self._models.embedder(name), self._project)
+        return _Embedder(self._models.embedder(name, adapter=adapter), self._project)
+
+    def cross_encoder(self, name: str) -> Reranker | None:
+        """As it is: no benchmark asks one twice."""
+        return self._models.cross_encoder(name)
 
 
 class _Embedder:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import math
 import os
 import shutil
@@ -24,7 +23,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.kept_vectors import KeptVectors
-from benchmarks.recording import RESULTS, record
+from benchmarks.recording import kept, record
 from benchmarks.retrieval_sets import Asked, Set, medquad, scotus, squad
 from metier.models.registry import LocalModels
 from metier.protocols import TokenEmbedder
@@ -58,7 +57,7 @@ def main() -> None:
     for name in options.sets.split(","):
         chosen = load(name, options.data, options.questions, options.answers)
         measured, weights = measure(chosen, embedder, options.work / name)
-        figures, notes = _kept()
+        figures, notes = kept("retrieval")
         figures = {key: one for key, one in figures.items() if not key.startswith(f"{name}.")}
         figures |= {f"{name}.{key}": value for key, value in measured.items()}
         notes |= {name: weights, "about": __doc__, "load_average": os.getloadavg()[2]}
@@ -83,7 +82,7 @@ def measure(
     figures: dict[str, float] = {"n": float(len(chosen.asked))}
     notes: dict[str, Json] = {"passages": len(chosen.passages)}
     plain = _index(chosen, embedder, folder / "plain", SearchSettings(headers=0.0))
-    found = _all_candidates(plain, chosen.asked, embedder)
+    found = all_candidates(plain, chosen.asked, embedder)
     arms = {"bm25": BM25, "vector": VECTOR}
     for name, tokens in (("hybrid", 0.0), ("plain_tuned", 1.0)):
         plain.settings = SearchSettings(
@@ -91,13 +90,13 @@ def measure(
         )
         arms[name] = _learn(plain, name, notes)
     for name, settings in arms.items():
-        figures |= _scored(name, found, chosen.asked, settings)
+        figures |= scored(name, found, chosen.asked, settings)
     titled = _index(chosen, embedder, folder / "titled", SearchSettings())
-    found = _all_candidates(titled, chosen.asked, embedder)
+    found = all_candidates(titled, chosen.asked, embedder)
     arms = {"titled_bm25": BM25, "titled_vector": VECTOR, "titled": titled.settings}
     arms["tuned"] = _learn(titled, "tuned", notes)
     for name, settings in arms.items():
-        figures |= _scored(name, found, chosen.asked, settings)
+        figures |= scored(name, found, chosen.asked, settings)
     return figures, notes
 
 
@@ -118,9 +117,10 @@ def _learn(index: Index, name: str, notes: dict[str, Json]) -> SearchSettings:
     return learnt.settings
 
 
-def _all_candidates(
+def all_candidates(
     index: Index, asked: Sequence[Asked], embedder: TokenEmbedder
 ) -> list[Candidates]:
+    """What each question finds, scored by every search."""
     table = open_table(index.path / "chunks.lance")
     read = encode_texts(embedder, [one.question for one in asked])
     return [
@@ -134,10 +134,11 @@ def _all_candidates(
     ]
 
 
-def _scored(
+def scored(
     name: str, found: Sequence[Candidates], asked: Sequence[Asked], settings: SearchSettings
 ) -> dict[str, float]:
-    lists = [_documents(one, settings) for one in found]
+    """Recall at 1 and 5 and nDCG at 10 under these weights."""
+    lists = [documents(one, settings) for one in found]
     first, fifth, gain = 0, 0, 0.0
     for documents, one in zip(lists, asked, strict=True):
         hits = [document in one.right for document in documents]
@@ -155,18 +156,10 @@ def _scored(
     }
 
 
-def _documents(found: Candidates, settings: SearchSettings) -> list[str]:
+def documents(found: Candidates, settings: SearchSettings) -> list[str]:
     """The documents of the best passages, each once."""
     hits = best(found, len(found.rows), settings)
     return list(dict.fromkeys(hit.chunk.source.document for hit in hits))
-
-
-def _kept() -> tuple[dict[str, Json], dict[str, Json]]:
-    path = RESULTS / "retrieval.json"
-    if not path.is_file():
-        return {}, {}
-    kept = json.loads(path.read_text(encoding="utf-8"))
-    return kept["figures"], kept["notes"]
 
 
 if __name__ == "__main__":

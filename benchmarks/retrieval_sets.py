@@ -85,7 +85,8 @@ def scotus(data: Path) -> Set:
         if row["part"] == "syllabus" and "Held:" in row["text"]:
             words = _plain(row["text"].partition("Held:")[2]).split()
             holdings[row["term"], row["case"]] = " ".join(words[:40])
-    passages, asked = [], []
+    passages: list[Passage] = []
+    asked = []
     for row in rows:
         holding = holdings.get((row["term"], row["case"]))
         if row["part"] == "the Court" and holding:

@@ -1,16 +1,20 @@
 """A million generated chunks: time to build, memory, latency and recall of vector search.
 
-``python -m benchmarks.scale_search`` makes 1,000,000 unit vectors of 384 dimensions in clusters
-(centres with a long tail of sizes, as topics have) and a line of words each, then measures four
-stores, each in a process of its own, so that each one's memory is its own:
+``python -m benchmarks.scale_search`` makes 1,000,000 vectors of 384 dimensions that lie as
+MiniLM's do (``scale_data``) and a line of words for each, then measures four stores, each step in a
+process of its own, so that each one's memory is its own:
 
-    metier      Lance, as ``retrieval.table.index_vectors`` builds it, vector search alone
-    hybrid      the same with full-text search joined, as ``Index.search`` asks (no token vectors)
-    faiss       IndexIVFFlat with as many lists, ``nprobe`` for the same recall
+    metier      the store's vector search, as ``retrieval.table`` builds and asks it
+    hybrid      the same with full-text search joined, as ``Index.search`` asks (no token vectors);
+                a document put in and found (``new_document_seconds``), and a search by a tenant who
+                owns the first hundredth of the chunks a second time (``narrow``)
+    faiss       IndexIVFFlat with as many lists; ``faiss_like`` reads as many as metier, ``faiss``
+                as few as give 0.95
     sqlite_vec  exact search, which is what sqlite-vec has
 
-Questions are vectors of the same clusters that are not in the store. The truth is exact search in
-numpy. ``memory_gb`` is the peak of the process while it searched, after a build in another one.
+Questions are not in the store, and the truth is exact search in numpy. ``memory_gb`` is the peak of
+the process that searched, files that it maps included. ``--stores`` and ``--step`` do a part, and
+what others measured stays.
 """
 
 from __future__ import annotations
@@ -30,9 +34,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.recording import record
+from benchmarks import scale_data
+from benchmarks.recording import kept, record
+from benchmarks.scale_data import DIMENSIONS, VOCABULARY, K, generate, lines
 
-DIMENSIONS, K, CLUSTERS, VOCABULARY = 384, 10, 2000, 50_000
+RARE = 100  # one chunk in so many belongs to another tenant too
 Vectors = NDArray[np.float32]
 
 
@@ -40,74 +46,35 @@ def main() -> None:
     """Generate once, build and search each store in a child, record."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--chunks", type=int, default=1_000_000)
-    parser.add_argument("--questions", type=int, default=200)
+    parser.add_argument("--questions", type=int, default=400)
     parser.add_argument("--work", type=Path, default=Path("build/scale_search"))
-    parser.add_argument("--stores", default="metier,hybrid,faiss,sqlite_vec")
-    parser.add_argument("--step", choices=("build", "search"), help="used by the children")
-    parser.add_argument("--no-record", action="store_true")
+    parser.add_argument("--stores", default="metier,hybrid,faiss,faiss_like,sqlite_vec")
+    parser.add_argument("--step", default="build,search")
+    parser.add_argument("--child", action="store_true")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
-    if options.step:
+    if options.child:
         store = options.stores
-        figures = BUILD[store](options.work) if options.step == "build" else _searched(options)
-        print(json.dumps(figures))
+        made = BUILD[store](options.work) if options.step == "build" else _searched(options)
+        print(json.dumps(made))
         return
     generate(options.work, options.chunks, options.questions)
-    figures: dict[str, Any] = {"chunks": options.chunks, "questions": options.questions}
     for store in options.stores.split(","):
         prefix = "" if store == "metier" else f"{store}."
-        for step in ("build", "search"):
+        for step in options.step.split(","):
             measured = _child(options, store, step)
             print(store, measured, flush=True)
+            figures, notes = kept("scale_search")
+            figures |= {"chunks": options.chunks, "questions": options.questions}
             figures |= {f"{prefix}{key}": value for key, value in measured.items()}
-    if not options.no_record:
-        record("scale_search", figures, notes={"about": __doc__, "load": os.getloadavg()[0]})
-
-
-def generate(work: Path, chunks: int, questions: int) -> None:
-    """Vectors, words, questions and the exact answers, kept for the next run."""
-    if (work / "truth.npy").exists() and len(
-        np.load(work / "vectors.npy", mmap_mode="r")
-    ) == chunks:
-        return
-    generator = np.random.default_rng(0)
-    centres = _unit(generator.normal(size=(CLUSTERS, DIMENSIONS)).astype(np.float32))
-    shares = 1 / np.arange(1, CLUSTERS + 1) ** 0.5
-    vectors = np.lib.format.open_memmap(
-        work / "vectors.npy", "w+", np.float32, (chunks + questions, DIMENSIONS)
-    )
-    for start in range(0, len(vectors), 50_000):
-        count = min(50_000, len(vectors) - start)
-        of = generator.choice(CLUSTERS, count, p=shares / shares.sum())
-        # At 0.9 of a centre's length over all dimensions, two texts of a topic are at a cosine of
-        # about 0.55 and two of different ones near 0: what MiniLM gives.
-        noise = generator.normal(size=(count, DIMENSIONS)).astype(np.float32)
-        vectors[start : start + count] = _unit(centres[of] + 0.9 / DIMENSIONS**0.5 * noise)
-    asked = np.array(vectors[chunks:])
-    np.save(work / "asked.npy", asked)
-    stored = np.lib.format.open_memmap(work / "stored.npy", "w+", np.float32, (chunks, DIMENSIONS))
-    best: list[tuple[Vectors, NDArray[np.int64]]] = []
-    for start in range(0, chunks, 100_000):
-        part = np.array(vectors[start : min(start + 100_000, chunks)])
-        stored[start : start + len(part)] = part
-        scores = asked @ part.T
-        top = np.argpartition(-scores, K, axis=1)[:, :K]
-        best.append((np.take_along_axis(scores, top, 1), top + start))
-    scores = np.concatenate([one for one, _ in best], axis=1)
-    places = np.concatenate([one for _, one in best], axis=1)
-    order = np.argsort(-scores, axis=1)[:, :K]
-    np.save(work / "truth.npy", np.take_along_axis(places, order, 1))
-    del vectors, stored
-    (work / "stored.npy").replace(work / "vectors.npy")
-
-
-def _unit(vectors: Vectors) -> Vectors:
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+            notes |= {"about": __doc__, "data": scale_data.__doc__}
+            notes |= {f"load.{store}.{step}": os.getloadavg()[0]}
+            record("scale_search", figures, notes=notes)
 
 
 def _child(options: argparse.Namespace, store: str, step: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks.scale_search", "--work", str(options.work)]
-    command += ["--stores", store, "--step", step]
+    command += ["--stores", store, "--step", step, "--child"]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
     measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return measured
@@ -126,21 +93,45 @@ def _searched(options: argparse.Namespace) -> dict[str, float]:
         found = ask(number, asked[number])
         seconds.append(time.perf_counter() - started)
         hits += len(set(found) & set(truth[number].tolist()))
-    figures = {
-        "p50_ms": 1000 * float(np.percentile(seconds, 50)),
-        "p95_ms": 1000 * float(np.percentile(seconds, 95)),
-        "recall_at_10": hits / (K * count),
-        "memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
-    }
+    figures = {**_latency(seconds), "recall_at_10": hits / (K * count)}
     if options.stores == "hybrid":  # its order is another one on purpose
         del figures["recall_at_10"]
+        figures |= _while_serving(options.work, asked)
+    figures["memory_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     return {key: round(value, 4) for key, value in figures.items()}
 
 
-def _words(generator: np.random.Generator, count: int) -> list[str]:
-    """Lines of 40 words whose frequencies fall as in real text."""
-    drawn = np.minimum(generator.zipf(1.3, size=(count, 40)), VOCABULARY)
-    return [" ".join(f"w{number}" for number in row) for row in drawn]
+def _latency(seconds: list[float], prefix: str = "") -> dict[str, float]:
+    return {
+        f"{prefix}p50_ms": 1000 * float(np.percentile(seconds, 50)),
+        f"{prefix}p95_ms": 1000 * float(np.percentile(seconds, 95)),
+    }
+
+
+def _while_serving(work: Path, asked: Vectors) -> dict[str, float]:
+    """A document put in, found, taken out; and searches by the tenant who owns little."""
+    from metier.models.fake import FakeEmbedder
+    from metier.retrieval.index import Index
+    from metier.types import Chunk, Passage, Scope, Span
+
+    index = Index.open(work / "index", FakeEmbedder(DIMENSIONS))
+    line = "a zebra crosses the wide river at noon"
+    new = Passage(Chunk("new#0", line, 0, len(line), Span("new", 0, len(line))))
+    took = []
+    for _ in range(5):
+        started = time.perf_counter()
+        index.upsert([new])
+        assert "new#0" in [hit.chunk.id for hit in index.search([line])[0]]
+        took.append(time.perf_counter() - started)
+        index.delete(["new"])
+        assert "new#0" not in [hit.chunk.id for hit in index.search([line])[0]]
+    narrow = []
+    for number in range(50):
+        started = time.perf_counter()
+        found = index.search([lines(number, 1)[0][:60]], K, scope=Scope(tenant="rare"))[0]
+        narrow.append(time.perf_counter() - started)
+        assert found
+    return {"new_document_seconds": max(took), **_latency(narrow, "narrow.")}
 
 
 def build_metier(work: Path) -> dict[str, float]:
@@ -148,32 +139,19 @@ def build_metier(work: Path) -> dict[str, float]:
     import lance
     import pyarrow as pa
 
-    from metier.retrieval.encoding import Encoded
-    from metier.retrieval.rows import to_table
+    from metier.models.fake import FakeEmbedder
+    from metier.retrieval.index import TABLE, Index
     from metier.retrieval.table import index_vectors, index_words
-    from metier.types import Chunk, Passage, Span
 
-    vectors = np.load(work / "vectors.npy", mmap_mode="r")
-    generator = np.random.default_rng(1)
-
-    def tables() -> Any:
-        for start in range(0, len(vectors), 20_000):
-            part = np.array(vectors[start : start + 20_000])
-            lines = _words(generator, len(part))
-            passages = [
-                Passage(Chunk(str(start + place), line, 0, 1, Span(str(start + place), 0, 1)))
-                for place, line in enumerate(lines)
-            ]
-            encoded = Encoded(part, tuple(b"" for _ in lines), tuple(lines))
-            yield from to_table(passages, encoded).to_batches()
-
-    started = time.perf_counter()
-    folder = work / "chunks.lance"
+    folder = work / "index"
     shutil.rmtree(folder, ignore_errors=True)
-    batches = tables()
+    index = Index.create(folder, FakeEmbedder(DIMENSIONS))
+    shutil.rmtree(folder / TABLE)
+    started = time.perf_counter()
+    batches = _rows(np.load(work / "vectors.npy", mmap_mode="r"))
     first = next(batches)
     reader = pa.RecordBatchReader.from_batches(first.schema, _chain(first, batches))
-    table = lance.write_dataset(reader, str(folder))
+    table = lance.write_dataset(reader, str(index.path / TABLE))
     written = time.perf_counter() - started
     index_words(table)
     worded = time.perf_counter() - started - written
@@ -181,8 +159,30 @@ def build_metier(work: Path) -> dict[str, float]:
     seconds = time.perf_counter() - started
     parts = {"write_seconds": written, "words_seconds": worded, "build_seconds": seconds}
     return {key: round(value, 1) for key, value in parts.items()} | {
-        "disk_gb": round(_size(folder) / 1e9, 2)
+        "build_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2),
+        "disk_gb": round(_size(folder) / 1e9, 2),
     }
+
+
+def _rows(vectors: Vectors) -> Any:
+    from metier.retrieval.encoding import Encoded
+    from metier.retrieval.rows import to_table
+    from metier.types import Chunk, Passage, Span
+
+    rare = ("rare", range(len(vectors) // RARE))
+    own = [("", range(start, start + 20_000)) for start in range(0, len(vectors), 20_000)]
+    for tenant, places in (*own, rare):
+        part = np.array(vectors[places.start : places.stop])
+        written = lines(places.start, len(part))
+        passages = [
+            Passage(
+                Chunk(f"{tenant}{place}", line, 0, 1, Span(f"{tenant}{place}", 0, 1)),
+                tenant=tenant,
+            )
+            for place, line in enumerate(written, places.start)
+        ]
+        encoded = Encoded(part, tuple(b"" for _ in written), tuple(written))
+        yield from to_table(passages, encoded).to_batches()
 
 
 def _chain(first: Any, rest: Any) -> Any:
@@ -241,11 +241,12 @@ Ask = Callable[[int, Vectors], list[int]]
 
 def open_metier(work: Path) -> Ask:
     """The store's vector search, with the scope's condition, ids alone."""
+    from metier.retrieval.index import TABLE
     from metier.retrieval.rows import condition
     from metier.retrieval.table import nearest_to, open_table
     from metier.types import Scope
 
-    table = open_table(work / "chunks.lance")
+    table = open_table(work / "index" / TABLE)
     where = condition(Scope(), "2026-01-01")
 
     def ask(number: int, vector: Vectors) -> list[int]:
@@ -258,12 +259,13 @@ def open_metier(work: Path) -> Ask:
 
 def open_hybrid(work: Path) -> Ask:
     """Both searches joined, whole rows, as a question of eight words."""
+    from metier.retrieval.index import TABLE
     from metier.retrieval.rows import condition
     from metier.retrieval.search import Question, best, candidates
     from metier.retrieval.table import open_table
     from metier.types import Scope, SearchSettings
 
-    table = open_table(work / "chunks.lance")
+    table = open_table(work / "index" / TABLE)
     where = condition(Scope(), "2026-01-01")
     drawn = np.random.default_rng(2).zipf(1.3, size=(1000, 8))
     lines = [[f"w{word}" for word in row if word <= VOCABULARY] for row in drawn]
@@ -277,14 +279,18 @@ def open_hybrid(work: Path) -> Ask:
     return ask
 
 
-def open_faiss(work: Path) -> Ask:
-    """24 of the 1,024 lists."""
-    import faiss
+def open_faiss(lists: int) -> Callable[[Path], Ask]:
+    """So many of the 1,024 lists."""
 
-    faiss.omp_set_num_threads(2)
-    index = faiss.read_index(str(work / "faiss.index"))
-    index.nprobe = 24
-    return lambda number, vector: [int(place) for place in index.search(vector[None], K)[1][0]]
+    def opened(work: Path) -> Ask:
+        import faiss
+
+        faiss.omp_set_num_threads(2)
+        index = faiss.read_index(str(work / "faiss.index"))
+        index.nprobe = lists
+        return lambda number, vector: [int(place) for place in index.search(vector[None], K)[1][0]]
+
+    return opened
 
 
 def open_sqlite(work: Path) -> Ask:
@@ -300,12 +306,14 @@ BUILD = {
     "metier": build_metier,
     "hybrid": lambda work: {},
     "faiss": build_faiss,
+    "faiss_like": lambda work: {},
     "sqlite_vec": build_sqlite,
 }
 OPEN = {
     "metier": open_metier,
     "hybrid": open_hybrid,
-    "faiss": open_faiss,
+    "faiss": open_faiss(200),
+    "faiss_like": open_faiss(256),
     "sqlite_vec": open_sqlite,
 }
 

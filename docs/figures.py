@@ -66,6 +66,28 @@ FIGURES: Mapping[str, tuple[Figure, ...]] = {
         Figure("share answered at that promise", "coverage_at_bound", "{:.1%}"),
     ),
     "parity": (Figure("answers over HTTP that are those measured", "identical", "{:.1%}"),),
+    "router": tuple(
+        Figure(f"router, six trades: {what}", f"{key}.value", "{:.1%}")
+        for what, key in (
+            ("questions that reach their own specialist", "accuracy"),
+            ("that reach another's", "misrouted"),
+            ("strange questions kept from specialists (Natural Questions)", "strangers.naturalqs"),
+            ("right labels, routed", "labelled.routed"),
+            ("right labels, routed without abstaining", "labelled.nearest"),
+            ("right labels, one classifier for everything", "labelled.one_classifier"),
+            ("right answers, routed", "quality.routed"),
+            ("right answers, one index for everything", "quality.one_index"),
+        )
+    ),
+    "thinking": tuple(
+        Figure(f"135M model, science questions: {how}", f"accuracy.{arm}.value", "{:.1%}")
+        for how, arm in (
+            ("answered at once", "plain"),
+            ("a draft of up to 96 tokens first", "reasoned"),
+            ("three drafts of 32 and a vote", "self_consistency"),
+            ("three drafts of 32, refined, a vote", "ensemble_refinement"),
+        )
+    ),
     "timeline": (
         Figure("as-of questions: the right version first", "retrieval_as_of", "{:.1%}"),
         Figure("the same without linking names", "retrieval_day_without_linking", "{:.1%}"),

@@ -9,6 +9,7 @@ MetierError
     ├── ModelFileError       weights or an adapter that cannot be used
     ├── EndpointError        a remote model that refuses or stays away
     ├── StorageError         no space, no permission, a damaged project folder
+    ├── SandboxError         this machine cannot wall code in; says what is missing
     ├── MissingExtraError    an optional dependency that is not installed
     └── EmptyStageError      a stage would return nothing; names the step that did it
 """
@@ -75,6 +76,10 @@ class EndpointError(UserError):
 
 class StorageError(UserError):
     """The project folder cannot be written or read."""
+
+
+class SandboxError(UserError):
+    """Code cannot be walled in on this machine, so it is not run at all."""
 
 
 class MissingExtraError(UserError):

@@ -25,6 +25,8 @@ from metier.types import (
     Score,
     Task,
     TokenVectors,
+    ToolCall,
+    ToolResult,
 )
 
 if TYPE_CHECKING:
@@ -98,6 +100,8 @@ class Embedder(Protocol):
         """Shape (texts, dimensions), rows of length 1. Long texts are read whole, in windows."""
         ...
 
+    def count_tokens(self, text: str) -> int: ...
+
 
 @runtime_checkable
 class TokenEmbedder(Embedder, Protocol):
@@ -120,6 +124,17 @@ class Retriever(Protocol):
 
 
 @runtime_checkable
+class Reranker(Protocol):
+    """Reads question and passage together and says how well they fit."""
+
+    @property
+    def name(self) -> str: ...
+    def relevance(self, batch: Sequence[tuple[str, str]]) -> list[float]:
+        """For each (question, passage) a score on any scale; larger is more relevant."""
+        ...
+
+
+@runtime_checkable
 class SupportChecker(Protocol):
     """Judges whether a passage says what a claim says."""
 
@@ -134,7 +149,10 @@ class Models(Protocol):
     """Gives models by name, each loaded once; adapters are directories in PEFT's layout."""
 
     def language_model(self, name: str, *, adapter: Path | None = None) -> LanguageModel: ...
-    def embedder(self, name: str) -> Embedder: ...
+    def embedder(self, name: str, *, adapter: Path | None = None) -> Embedder: ...
+    def cross_encoder(self, name: str) -> Reranker | None:
+        """The cross-encoder of this name; None when the name is another kind of model's."""
+        ...
 
 
 def same_text(example: Example, answer: Answer) -> float:
@@ -188,6 +206,27 @@ class Method(Protocol):
 
     def fit(self, rung: str, context: FitContext) -> Candidate: ...
     def load(self, candidate: Candidate, directory: Path, models: Models) -> Answerer: ...
+
+
+@runtime_checkable
+class Tool(Protocol):
+    """Something that a model may call while it answers."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def description(self) -> str:
+        """What it does and when to call it, for the model."""
+        ...
+
+    @property
+    def parameters(self) -> Mapping[str, Json]:
+        """JSON Schema of the arguments: an object."""
+        ...
+
+    def call(self, call: ToolCall) -> ToolResult:
+        """Answer one call; what the model can mend is a failed result, not an exception."""
+        ...
 
 
 @runtime_checkable

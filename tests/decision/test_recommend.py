@@ -100,6 +100,13 @@ def test_none_passes_when_all_fail_a_gate():
     assert any("majority fails least quality" in reason for reason in decision.reasons)
 
 
+def test_when_no_rung_gets_anything_right_no_number_of_items_would_help():
+    cards = [card("zero_shot", [False] * 40), card("few_shot", [False] * 40, seconds=1.0)]
+    decision = decide(cards, terms())
+    assert (decision.verdict, decision.rung, decision.items_needed) == ("none_passes", None, None)
+    assert any("any of the 40 test items" in reason for reason in decision.reasons)
+
+
 def test_the_best_among_those_that_pass_is_sought_and_compared():
     cards = [
         card("majority", hits(0.4, 500, 0)),

@@ -103,6 +103,34 @@ def test_split_decoder_gives_what_the_reference_engine_gives(base):
     assert np.allclose(found, [scores.log_likelihoods for scores in reference], atol=1e-4)
 
 
+def test_own_answers_hold_the_model_where_it_is(base):
+    from metier.methods.layers import Activations, SplitDecoder
+    from metier.methods.training import Tuning, add_adapter
+    from metier.methods.workbench import load_base
+    from metier.models.chat import ChatTokenizer
+    from metier.models.labels import label_tree
+    from metier.models.scoring import Item
+
+    chat = ChatTokenizer(base)
+    items = [
+        Item(chat.prompt(conversation(TASK, row.input)), label_tree([chat.answer(row.target)]))
+        for row in rows(4, seed=4)
+    ]
+    model = load_base(base)
+    learnt = Activations(SplitDecoder(model, 2), items, width=32, own=2)
+    tuning = Tuning(4, 8, 0.0, ("q_proj", "v_proj"), 2, 1, 1, 1e-3, 0.0, 0.0, 0)
+    adapted = add_adapter(model, tuning)
+
+    def pull(places):
+        adapted.zero_grad()
+        learnt.loss(places).backward()
+        gradients = [one.grad for one in adapted.parameters() if one.grad is not None]
+        return max(float(gradient.abs().max()) for gradient in gradients)
+
+    assert pull([2, 3]) < 1e-4 * pull([0, 1])
+    assert pull([1, 2]) > 0.1 * pull([0, 1])
+
+
 def test_fit_learns_and_is_served_as_it_was_judged(fitted):
     candidate, workdir, _ = fitted
     dev = rows(24, seed=2)

@@ -71,6 +71,17 @@ def test_a_beginning_is_read_once_for_each_space(engine):
 
 
 @pytest.mark.models
+def test_drafts_that_come_together_read_their_prompt_once(engine):
+    asked = (Message("user", "Explain. " + "A tall tree stands in the wind. " * 20),)
+    drafts = [job(asked, tokens=3, config={"temperature": 0.9, "seed": k}) for k in range(4)]
+    stranger = job(ASKED[2], tokens=3)
+    ended(engine, *drafts, stranger)
+    length = len(drafts[0].row.prompt)
+    assert [draft.cached for draft in drafts] == [0, *[(length - 1) // BLOCK * BLOCK] * 3]
+    assert len(stranger.row.tokens) == 3
+
+
+@pytest.mark.models
 def test_cancelled_jobs_leave_and_give_their_blocks_back(engine):
     free = engine._blocks.available
     stopped = job(ASKED[1], tokens=1000, cancelled=lambda: len(stopped.row.tokens) >= 3)

@@ -27,6 +27,11 @@ def test_vectors_have_length_one_and_repeat(embedder):
     assert np.array_equal(vectors, embedder.embed(TEXTS))
 
 
+def test_tokens_are_counted_as_the_encoder_reads_them(embedder):
+    assert embedder.count_tokens("the cat sat") == 3
+    assert embedder.count_tokens("") == 0
+
+
 def test_no_texts_give_no_rows(embedder):
     assert embedder.embed([]).shape[0] == 0
 

@@ -74,6 +74,18 @@ def test_log_probabilities_schemas_and_enums_are_kept(client):
 
 
 @pytest.mark.models
+def test_drafts_of_one_request_read_its_prompt_once(client):
+    text = "Which is the largest? " + "A whale, a mouse, a horse, a bee, a tree. " * 8
+    thinking = {"method": "self_consistency", "drafts": 3, "budget_tokens": 15}
+    said = ask(client, text, extra_body={"thinking": thinking, "enum": ["whale", "mouse"]})
+    assert said.choices[0].message.content in ("whale", "mouse")
+    assert len(set(said.thinking["drafts"])) > 1
+    # Four prompts of more than 100 tokens are counted; all but the first were known.
+    cached = said.usage.prompt_tokens_details.cached_tokens
+    assert cached > 0.5 * said.usage.prompt_tokens
+
+
+@pytest.mark.models
 def test_fuzzed_forms_are_filled_in_validly_or_refused_by_their_keyword(client):
     asked = forms(20, seed=1)
     with ThreadPoolExecutor(10) as clients:

@@ -77,7 +77,7 @@ def test_any_other_directory_is_refused(tmp_path):
 
 @pytest.mark.parametrize("method", ["prompt", "few_shot", "embedding"])
 def test_every_kind_of_rung_is_released_and_answers_as_measured(folder, fakes, method):
-    text = joined.recipe_text(rungs=f'[[rungs]]\nmethod = "{method}"', split="test_items = 12")
+    text = joined.recipe_text(rungs=f'[[rungs]]\nmethod = "{method}"', split="test_items = 24")
     (folder / "metier.toml").write_text(text, encoding="utf-8")
     result = metier.run(folder)
     place = shutil.copytree(result.specialist, folder / "elsewhere")

@@ -17,7 +17,8 @@ def create(
     name: Annotated[str, typer.Argument(help="Whose key it is.")],
     tenant: Annotated[str, typer.Option(help="Whose models and logs it sees.")] = "",
     scope: Annotated[
-        list[str] | None, typer.Option(help="ask, embed, feedback, history, metrics; all if none.")
+        list[str] | None,
+        typer.Option(help="ask, embed, feedback, history, metrics, prompts; all if none."),
     ] = None,
     per_minute: Annotated[int | None, typer.Option(min=1, help="Most requests a minute.")] = None,
     tokens_per_day: Annotated[int | None, typer.Option(min=1, help="Most tokens a day.")] = None,

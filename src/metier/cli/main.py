@@ -8,9 +8,12 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from metier.cli import generate, keys, models, recipe
+from metier.cli import generate, keys, models, prompts, recipe
 from metier.cli.ask import ask
+from metier.cli.follow import follow
+from metier.cli.mcp import mcp
 from metier.cli.new import new
+from metier.cli.plan import plan
 from metier.cli.report import report
 from metier.cli.run import run
 from metier.cli.runs import runs
@@ -45,12 +48,13 @@ app = typer.Typer(
     add_completion=False,
 )
 
-for verb in (new, ingest, fit, evaluate, decide, run, report, ask, runs, serve):
+for verb in (new, ingest, fit, evaluate, decide, run, report, ask, runs, plan, serve, follow, mcp):
     app.command()(verb)
 app.add_typer(generate.app, name="generate")
 app.add_typer(recipe.app, name="recipe")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
+app.add_typer(prompts.app, name="prompts")
 
 
 @app.callback(invoke_without_command=True)

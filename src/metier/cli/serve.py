@@ -29,6 +29,12 @@ def serve(
     embedder: Annotated[
         str, typer.Option(help="The model of /v1/embeddings; empty for none.")
     ] = "all-minilm-l6-v2",
+    auto: Annotated[
+        bool, typer.Option("--auto", help="Offer the model auto, which finds the right one.")
+    ] = False,
+    generalist: Annotated[
+        str, typer.Option(help="Who answers what is no specialist's; the base if empty.")
+    ] = "",
     engine: Annotated[str, typer.Option(help="openvino or transformers.")] = "openvino",
     upstream: Annotated[
         str | None,
@@ -42,8 +48,21 @@ def serve(
         bool, typer.Option(help="Log questions and answers, personal data replaced.")
     ] = False,
     retention_days: Annotated[float, typer.Option(min=0, help="How long the log is kept.")] = 30.0,
+    otlp_endpoint: Annotated[
+        str, typer.Option(help="Send traces to this collector; else as OTEL_ variables say.")
+    ] = "",
     certificate: Annotated[Path | None, typer.Option(help="TLS: the certificate chain.")] = None,
     key: Annotated[Path | None, typer.Option(help="TLS: the private key.")] = None,
+    tool: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What models may call: python; search, in a specialist's own documents; "
+            "search=PLACE or search@TENANT=PLACE, in those of any."
+        ),
+    ] = None,
+    mcp: Annotated[
+        Path | None, typer.Option(help="A JSON file that lists MCP servers whose tools to offer.")
+    ] = None,
 ) -> None:
     """Serve what was measured to any client that speaks OpenAI's protocol."""
     from metier.cli.console import console
@@ -56,14 +75,19 @@ def serve(
         tuple(targets or ()),
         base=base,
         embedder=embedder or None,
+        auto=auto,
+        generalist=generalist or None,
         engine="openvino" if engine == "openvino" else "transformers",
         book=book,
         keep_texts=keep_texts,
         retention_days=retention_days,
+        otlp_endpoint=otlp_endpoint or None,
         host=host,
         port=port,
         certificate=certificate,
         key=key,
+        tools=tuple(tool or ()),
+        mcp=mcp,
         upstream=upstream,
     )
     scheme = "https" if certificate else "http"

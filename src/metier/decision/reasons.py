@@ -63,6 +63,14 @@ def none_passes(gates: Sequence[GateResult]) -> list[str]:
     return ["No rung passes the gates; nothing to ship.", *failed(gates)]
 
 
+def nothing_right(items: int) -> list[str]:
+    """That the best rung scores nothing, which no number of further items would mend."""
+    return [
+        f"No rung earns anything on any of the {items:,} test items; nothing to ship. Read some "
+        "answers in the report: the task may ask for what the documents do not hold."
+    ]
+
+
 def failed(gates: Sequence[GateResult]) -> list[str]:
     """Each rung that a gate stopped."""
     stopped = sorted(

@@ -82,6 +82,9 @@ def recommend(
     best = best_rung([cards[name] for name in names], terms.metric)
     if best is None:
         return _decision(evidence, "none_passes", reasons.none_passes(gates))
+    quality = cards[best].metrics[terms.metric]
+    if quality.value == 0:
+        return _decision(evidence, "none_passes", reasons.nothing_right(quality.n))
     rivals = [_turned(evidence, best, name) for name in names if name != best]
     chosen = _cheapest_tie(evidence, best, rivals)
     doubts = _cheaper_doubts(evidence, chosen, rivals) or _blind_doubts(evidence, chosen, rivals)

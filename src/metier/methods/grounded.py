@@ -12,6 +12,7 @@ from metier.methods.open_book import open_book
 from metier.methods.prompt import prompt_for
 from metier.protocols import LanguageModel, Retriever
 from metier.retrieval.ground import ground
+from metier.tracing import span
 from metier.types import ABSTENTION, Answer, Candidate, Chunk, Conversation, GroundSettings, Hit
 
 
@@ -44,7 +45,8 @@ class GroundedAnswerer:
         if not batch:
             return []
         questions = [question(one) for one in batch]
-        found = self._retriever.search(questions, int(self._candidate.settings["k"]))
+        with span("retrieval", {"gen_ai.operation.name": "retrieval", "questions": len(batch)}):
+            found = self._retriever.search(questions, int(self._candidate.settings["k"]))
         shown = [[self._cut(hit.chunk) for hit in hits] for hits in found]
 
         def lay_out(texts: Sequence[str]) -> list[Conversation]:

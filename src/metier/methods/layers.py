@@ -114,10 +114,19 @@ class SplitDecoder:
 
     def above(self, batch: Batch, activations: torch.Tensor) -> torch.Tensor:
         """Log probability of each step's token, shape (steps,), float32."""
+        logits = self.logits(self.hidden(batch, activations))
+        return -_cross_entropies(logits, batch.targets)
+
+    def hidden(self, batch: Batch, activations: torch.Tensor) -> torch.Tensor:
+        """What the output layer reads at each step, shape (steps, width)."""
         with self._only(self._layers[self._cut :], self._norm):
             hidden = self._run(batch, inputs_embeds=activations)
-        logits = self._model.get_output_embeddings()(hidden[batch.rows, batch.columns]).float()
-        return -torch.nn.functional.cross_entropy(logits, batch.targets, reduction="none")
+        return hidden[batch.rows, batch.columns]
+
+    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Logits of each step, shape (steps, vocabulary), float32."""
+        logits: torch.Tensor = self._model.get_output_embeddings()(hidden).float()
+        return logits
 
     def check(self, batch: Batch) -> None:
         """Raise ``ModelFileError`` unless both parts together give what the whole decoder gives."""
@@ -154,15 +163,24 @@ class SplitDecoder:
 
 
 class Activations:
-    """Items with what enters the upper layers, computed once and kept while there is room."""
+    """Items with what enters the upper layers, computed once and kept while there is room.
 
-    def __init__(self, decoder: SplitDecoder, items: Sequence[Item], *, width: int) -> None:
+    The last ``own`` items are answers of the model itself, which must have no adapter yet: what
+    it thought at each of their steps is kept, so that a loss can hold a tuned model to it.
+    """
+
+    def __init__(
+        self, decoder: SplitDecoder, items: Sequence[Item], *, width: int, own: int = 0
+    ) -> None:
         self.items = tuple(items)
         self.decoder = decoder
         self.lengths = [len(item.prompt) + len(item.tree.tokens) for item in items]
         self._kept: list[torch.Tensor] | None = None
         if sum(self.lengths) * width * 4 <= CACHE_BYTES:
             self._kept = self._compute()
+        self._untuned = {
+            place: self._hidden(place) for place in range(len(self.items) - own, len(self.items))
+        }
 
     def __len__(self) -> int:
         return len(self.items)
@@ -175,6 +193,25 @@ class Activations:
         kept = [self._kept[place] for place in places]
         return batch, torch.nn.utils.rnn.pad_sequence(kept, batch_first=True)
 
+    def loss(self, places: Sequence[int]) -> torch.Tensor:
+        """Mean cross-entropy, natural log, over the steps of the items at these places.
+
+        A step's aim is its token; for the model's own answers it is the whole distribution that
+        the untuned model had there, which tells more than the one token that was drawn (knowledge
+        distillation, Hinton et al. 2015).
+        """
+        batch, activations = self.batch(places)
+        logits = self.decoder.logits(self.decoder.hidden(batch, activations))
+        own = [row for row, place in enumerate(places) if place in self._untuned]
+        drawn = torch.isin(batch.rows, torch.tensor(own, device=batch.rows.device))
+        losses = [_cross_entropies(logits[~drawn], batch.targets[~drawn])]
+        if own:
+            untuned = torch.cat([self._untuned[places[row]] for row in own])
+            with torch.no_grad():
+                aims = self.decoder.logits(untuned).softmax(dim=-1)
+            losses.append(_cross_entropies(logits[drawn], aims))
+        return torch.cat(losses).mean()
+
     def passes(self) -> Iterator[list[int]]:
         """Places of all items in groups of similar length that make one pass each."""
         group: list[int] = []
@@ -186,6 +223,10 @@ class Activations:
         if group:
             yield group
 
+    def _hidden(self, place: int) -> torch.Tensor:
+        with torch.no_grad():
+            return self.decoder.hidden(*self.batch([place]))
+
     def _compute(self) -> list[torch.Tensor]:
         kept = [torch.empty(0)] * len(self.items)
         for places in self.passes():
@@ -195,3 +236,7 @@ class Activations:
             for row, place in enumerate(places):
                 kept[place] = found[row, : self.lengths[place]].clone()
         return kept
+
+
+def _cross_entropies(logits: torch.Tensor, aims: torch.Tensor) -> torch.Tensor:
+    return torch.nn.functional.cross_entropy(logits, aims, reduction="none")

@@ -73,6 +73,9 @@ class Fitted:
 
     linear: Linear
     trials: tuple[Trial, ...]
+    unseen: NDArray[np.float64]
+    """Probabilities of the rows that the choice was made on, each by a classifier that had not
+    seen it: those of ``dev``, or, where that is empty, of ``train`` by cross-validation."""
 
 
 def fit(train: Rows, dev: Rows, *, labels: int, seed: int) -> Fitted:
@@ -95,19 +98,20 @@ def fit(train: Rows, dev: Rows, *, labels: int, seed: int) -> Fitted:
     else:
         inputs = Rows(basis.coordinates, train.labels)
         unseen = Rows(basis.project(dev.features), dev.labels) if len(dev.labels) else dev
-    trials = []
+    tried = []
     for strength in STRENGTHS:
         logits, gold = _unseen(inputs, unseen, strength, labels=labels, seed=seed)
         temperature = best_temperature(logits, gold)
         accuracy = float((logits.argmax(axis=1) == gold).mean())
-        loss = log_loss(softmax(logits / temperature), gold)
-        trials.append(Trial(strength, accuracy, loss, temperature))
-    trials.sort(key=lambda trial: trial.log_loss)
-    chosen = trials[0]
+        probabilities = softmax(logits / temperature)
+        loss = log_loss(probabilities, gold)
+        tried.append((Trial(strength, accuracy, loss, temperature), probabilities))
+    tried.sort(key=lambda pair: pair[0].log_loss)
+    chosen, probabilities = tried[0]
     fitted = _regress(inputs, chosen.strength, labels)
     weights = fitted.weights if basis is None else basis.lift(fitted.weights)
     linear = Linear(weights.astype(np.float32), fitted.bias, chosen.temperature)
-    return Fitted(linear, tuple(trials))
+    return Fitted(linear, tuple(trial for trial, _ in tried), probabilities)
 
 
 def _unseen(

@@ -4,7 +4,8 @@ Questions alone teach a model to answer from memory and to forget how to read an
 rows may be repeated with their document before them and others beside it (RAFT, Zhang et al.
 2024), documents may stand as rows of their own (mixed training, Allen-Zhu and Li 2023), and the
 base model's own answers to general requests may be replayed (self-distillation, which forgets
-less than replaying other people's texts: Shenfeld et al. 2026).
+less than replaying other people's texts: Shenfeld et al. 2026). Those are drawn at temperature 1,
+and what is held on to is the base's whole distribution at every token of them.
 """
 
 from __future__ import annotations
@@ -67,13 +68,14 @@ def mixture(context: FitContext) -> tuple[list[Asked], list[Row]]:
 
 
 def replayed(context: FitContext, count: int) -> list[Row]:
-    """General requests with what the base model itself answers, greedily."""
+    """General requests with what the base model itself answers, drawn at temperature 1."""
     if not count:
         return []
     requests = general_requests(count, seed=context.seed)
     prompts = [(Message("user", request),) for request in requests]
     model = context.models.language_model(context.base)
-    written = model.generate(prompts, GenerateConfig(max_new_tokens=_REPLAYED_TOKENS))
+    config = GenerateConfig(max_new_tokens=_REPLAYED_TOKENS, temperature=1.0, seed=context.seed)
+    written = model.generate(prompts, config)
     return [
         Row(prompt, answer.text.strip())
         for prompt, answer in zip(prompts, written, strict=True)

@@ -15,18 +15,24 @@ from metier.methods.asking import base_of
 from metier.methods.few_shot import SHOTS, Shot, balanced
 from metier.methods.files import read_json, write_json
 from metier.methods.grounded import GroundedAnswerer, confidence
+from metier.methods.looked_up import DEFAULTS, GUIDE, INDEX, build_store, open_store
 from metier.methods.lora import ADAPTER
 from metier.protocols import Corpus, FitContext, LanguageModel, Models
 from metier.retrieval.abstain import Promise, set_threshold
-from metier.retrieval.build import build_index
-from metier.retrieval.guided import guide_of, guided
-from metier.retrieval.index import Index
+from metier.retrieval.guided import guide_of
 from metier.store import write_text
-from metier.types import Candidate, Guide, Json, Message
+from metier.types import Candidate, Json, Message
 
 POLICIES = ("flag", "drop", "keep")
-INDEX, GUIDE = "index", "guide.json"
 _SHOT_TOKENS = 128
+_LEAST = {
+    "k": 1,
+    "passage_tokens": 16,
+    "shots": 0,
+    "written_questions": 0,
+    "rerank_depth": 1,
+    "parent_characters": 0,
+}
 
 
 class Retrieve:
@@ -40,6 +46,12 @@ class Retrieve:
     ``name_columns`` hold the names of the entity that a document is about: a question that uses
     one finds what is about that entity, as of the day it names. ``tiers`` are asked in this
     order; on one entity their passages must agree in ``agree_in``, or the higher's is taken.
+
+    ``parent_characters`` above 0 gives the reader the section around each found passage, at most so
+    long; ``passage_tokens`` should have room for it. ``reranker`` names a cross-encoder, or a
+    language model that is asked yes or no, which puts the best ``rerank_depth`` in order.
+    ``written_questions`` above 0 has the base write a question about each of so many passages and
+    tunes the embedder on them; it is kept where it finds more of held-out documents.
 
     Every written answer is checked against the passages: ``unsupported`` says what becomes of a
     sentence that none supports (``flag``, ``drop`` or ``keep``). ``most_error`` above 0 promises
@@ -57,8 +69,7 @@ class Retrieve:
         "role": True,
         "constrained": True,
         "name_columns": [],
-        "tiers": [],
-        "agree_in": [],
+        **DEFAULTS,
         "unsupported": "flag",
         "most_error": 0.0,
     }
@@ -71,14 +82,7 @@ class Retrieve:
         started = time.perf_counter()
         corpus = corpus_of(rung, context)
         _check(rung, context)
-        embedder = context.models.embedder(context.embedder)
-        build_index(
-            context.workdir / INDEX,
-            corpus,
-            embedder,
-            seed=context.seed,
-            progress=context.progress,
-        )
+        tuning = build_store(corpus, context)
         rows = balanced(context.train, context.settings["shots"], seed=context.seed)
         columns = context.settings["name_columns"]
         write_text(context.workdir / GUIDE, serial.dump(guide_of(corpus, columns)))
@@ -98,6 +102,7 @@ class Retrieve:
             base=context.base,
             files=(*files, *_copied_adapter(context)),
             train_examples=tuple(row.id for row in rows),
+            trials=tuning,
             seed=context.seed,
         )
         if context.settings["most_error"] > 0:
@@ -124,14 +129,11 @@ class Retrieve:
         # Nothing is surer than 1: where no threshold keeps the promise, it never answers.
         least = 1.0 if threshold.score is None else threshold.score
         settings = {**fitted.settings, "least_confidence": least}
-        return replace(fitted, settings=settings, trials=(kept,))
+        return replace(fitted, settings=settings, trials=(*fitted.trials, kept))
 
     def load(self, candidate: Candidate, directory: Path, models: Models) -> GroundedAnswerer:
         """The reader over the candidate's own store."""
-        embedder = models.embedder(candidate.settings["embedder"])
-        index = Index.open(directory / INDEX, embedder)
-        guide = serial.read(Guide, directory / GUIDE)
-        store = guided(index, guide, candidate.settings["tiers"], candidate.settings["agree_in"])
+        store = open_store(candidate, directory, models)
         shots: list[tuple[str, str]] = []
         if candidate.settings["shots"]:
             stored = read_json(directory / SHOTS)["shots"]
@@ -151,7 +153,7 @@ def corpus_of(rung: str, context: FitContext) -> Corpus:
 
 def _check(rung: str, context: FitContext) -> None:
     settings = context.settings
-    for name, least in (("k", 1), ("passage_tokens", 16), ("shots", 0)):
+    for name, least in _LEAST.items():
         if settings[name] < least:
             raise DataError(f"rung {rung!r}: {name} = {settings[name]}; use {least} or more")
     if settings["shots"] > len(context.train):

@@ -226,8 +226,7 @@ class _UpperTrainer(SFTTrainer):
         return_outputs: bool = False,
         num_items_in_batch: Any = None,  # the trainer's own signature
     ) -> torch.Tensor:
-        batch, activations = self._rows.batch(inputs["places"])
-        return -self._rows.decoder.above(batch, activations).mean()
+        return self._rows.loss(inputs["places"])
 
     def evaluate(self, *args: object, **kwargs: object) -> dict[str, float]:
         """Score the dev rows; the trainer keeps the result in its state and so in checkpoints."""

@@ -40,7 +40,7 @@ class Workbench:
         items += [self._laid_out(row.prompt, (row.answer,)) for row in others]
         decoder.check(decoder.lay_out(items[:2]))
         width: int = self._model.config.hidden_size
-        self.rows = Activations(decoder, items, width=width)
+        self.rows = Activations(decoder, items, width=width, own=len(others))
         self.dev: DevRows | None = None
         if context.dev:
             labels = context.task.labels if context.task.kind == "classification" else ()

@@ -48,6 +48,11 @@ class Blocks:
             found.append(block)
         return found
 
+    def known(self, space: str, tokens: Sequence[int]) -> int:
+        """How many blocks ``reuse`` would find."""
+        keys = _keys(space, tokens[: max(0, len(tokens) - 1)])
+        return next((place for place, key in enumerate(keys) if key not in self._by_key), len(keys))
+
     def take(self, count: int) -> list[int] | None:
         """Fresh blocks, or None when there are not as many."""
         if count > self.available:

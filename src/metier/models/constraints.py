@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CompiledGrammar = Any
 """Of xgrammar, which is imported late."""
 NEAR = 64
-"""Tokens left, besides twice those of a short answer, at which a way to close begins to be kept."""
+"""Tokens left, besides twice a short answer's, from which on a way to close is kept known."""
 
 
 class Choices:

@@ -158,20 +158,38 @@ class Continuous:
     def _join(self) -> None:
         """Let jobs in, the oldest first, as far as blocks for their longest answers last."""
         adapters = {job.adapter for job in self._running} - {None}
+        later: deque[Job] = deque()
         while self._waiting and len(self._running) < MOST_ROWS:
             job = self._waiting[0]
+            if self._awaited(job):
+                later.append(self._waiting.popleft())
+                continue
             adapters |= {job.adapter} - {None}
             if len(adapters) > MOST_ADAPTERS:
-                return
+                break
             longest = len(job.row.prompt) + job.row.config.max_new_tokens
             known = self._blocks.reuse(_space(job), job.row.prompt)
             fresh = self._blocks.take(-(-longest // BLOCK) - len(known))
             if fresh is None:
                 self._blocks.release(known)
-                return
+                break
             job.blocks = [*known, *fresh]
             job.read = job.cached = len(known) * BLOCK
             self._running.append(self._waiting.popleft())
+        self._waiting.extendleft(reversed(later))
+
+    def _awaited(self, job: Job) -> bool:
+        """Whether an answer under way is reading a beginning that this one would read again.
+
+        Drafts of one request come together: the first reads the prompt, the others wait for it.
+        """
+        reading = [
+            one.row.prompt
+            for one in self._running
+            if not one.row.tokens and _space(one) == _space(job)
+        ]
+        alike = max((_alike(prompt, job.row.prompt) for prompt in reading), default=0)
+        return alike > 0 and alike > self._blocks.known(_space(job), job.row.prompt)
 
     def _plan(self) -> list[tuple[Job, Slice]]:
         """Next tokens first; what is left of the step's room goes to prompts, in order."""
@@ -228,6 +246,16 @@ class Continuous:
         if self._grammars is None:
             self._grammars = GrammarCompiler(self._chat, self._vocabulary)
         return self._grammars.schema(config.json_schema, room=config.max_new_tokens)
+
+
+def _alike(first: Sequence[int], second: Sequence[int]) -> int:
+    """Whole blocks that two prompts begin with alike, but for the second's last token."""
+    most = min(len(first), len(second) - 1) // BLOCK
+    for block in range(most):
+        part = slice(block * BLOCK, (block + 1) * BLOCK)
+        if first[part] != second[part]:
+            return block
+    return most
 
 
 def _space(job: Job) -> str:

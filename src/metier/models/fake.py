@@ -135,6 +135,10 @@ class FakeEmbedder:
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         return np.asarray(vectors / np.maximum(lengths, 1e-12), dtype=np.float32)
 
+    def count_tokens(self, text: str) -> int:
+        """Words."""
+        return len(text.split())
+
 
 class FakeModels:
     """Gives the fakes under every name."""
@@ -146,9 +150,13 @@ class FakeModels:
         """A fake that answers from the table; an adapter changes nothing but its name."""
         return FakeModel(self._replies, name if adapter is None else f"{name}+{adapter.name}")
 
-    def embedder(self, name: str) -> FakeEmbedder:
-        """A fake embedder of this name."""
-        return FakeEmbedder(name=name)
+    def embedder(self, name: str, *, adapter: Path | None = None) -> FakeEmbedder:
+        """A fake embedder of this name; an adapter changes nothing but its name."""
+        return FakeEmbedder(name=name if adapter is None else f"{name}+{adapter.name}")
+
+    def cross_encoder(self, name: str) -> None:
+        """None of the fakes is one."""
+        return None
 
 
 def _instance(schema: Mapping[str, Json]) -> Json:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from metier.errors import ModelFileError
 from metier.models.resolve import resolve
-from metier.models.weights import check_adapter, check_weights
-from metier.protocols import Embedder, LanguageModel
+from metier.models.weights import check_adapter, check_weights, is_cross_encoder
+from metier.protocols import Embedder, LanguageModel, Reranker
 
 if TYPE_CHECKING:
     from metier.models.local import LocalModel
@@ -60,22 +60,40 @@ class LocalModels:
         self._keep = keep
         self._download = download
         self._language: OrderedDict[tuple[str, Path | None], LanguageModel] = OrderedDict()
-        self._embedders: OrderedDict[str, Embedder] = OrderedDict()
+        self._embedders: OrderedDict[tuple[str, Path | None], Embedder] = OrderedDict()
+        self._cross_encoders: OrderedDict[str, Reranker] = OrderedDict()
 
     def language_model(self, name: str, *, adapter: Path | None = None) -> LanguageModel:
         """The model of this name, with a LoRA adapter in PEFT's layout when one is given."""
         key = (name, None if adapter is None else adapter.absolute())
         return self._once(self._language, key, lambda: self._load(name, adapter))
 
-    def embedder(self, name: str) -> Embedder:
-        """The embedder of this name."""
+    def embedder(self, name: str, *, adapter: Path | None = None) -> Embedder:
+        """The embedder of this name, with an adapter that was tuned on documents."""
+        key = (name, None if adapter is None else adapter.absolute())
 
         def load() -> Embedder:
             from metier.models.embeddings import SentenceEmbedder
 
-            return SentenceEmbedder(resolve(name, download=self._download), name=name)
+            directory = resolve(name, download=self._download)
+            return SentenceEmbedder(directory, name=name, adapter=adapter)
 
-        return self._once(self._embedders, name, load)
+        return self._once(self._embedders, key, load)
+
+    def cross_encoder(self, name: str) -> Reranker | None:
+        """The cross-encoder of this name; None when it is another kind of model."""
+        if name.startswith("openai:"):
+            return None
+        directory = resolve(name, download=self._download)
+        if not is_cross_encoder(directory):
+            return None
+
+        def load() -> Reranker:
+            from metier.models.cross_encoder import CrossEncoder
+
+            return CrossEncoder(directory, name=name)
+
+        return self._once(self._cross_encoders, name, load)
 
     def _load(self, name: str, adapter: Path | None) -> LanguageModel:
         if name.startswith("openai:"):

@@ -96,6 +96,14 @@ def check_adapter(adapter: Path, base: Path, *, base_name: str) -> Json:
     return config
 
 
+def is_cross_encoder(directory: Path) -> bool:
+    """Whether its configuration says that it gives one score for a text."""
+    config = read_json(directory / "config.json")
+    kinds = config.get("architectures") or [""]
+    outputs = config.get("num_labels") or len(config.get("id2label") or {"0": "", "1": ""})
+    return str(kinds[0]).endswith("ForSequenceClassification") and outputs == 1
+
+
 def fingerprint(directory: Path) -> str:
     """16 hex digits for the weights of a model directory: of each file the size and both ends.
 

@@ -7,10 +7,13 @@ import shutil
 from pathlib import Path
 
 from metier.errors import EmptyStageError
-from metier.protocols import Corpus, Embedder, Progress, silent
-from metier.retrieval.index import Index, batches
+from metier.protocols import Corpus, Embedder, Models, Progress, silent
+from metier.retrieval.index import Index, batches, embedder_of
 from metier.retrieval.passages import passages
 from metier.types import SearchSettings
+
+ADAPTER = "adapter"
+"""Inside a store's folder: what its embedder was tuned with, see ``Models.embedder``."""
 
 
 def build_index(
@@ -40,3 +43,12 @@ def build_index(
     shutil.rmtree(path, ignore_errors=True)
     os.replace(aside, path)
     return Index.open(path, embedder)
+
+
+def open_index(path: Path, models: Models) -> Index:
+    """The store in that folder under the embedder, tuned or not, that it was made with."""
+    adapter = path / ADAPTER
+    name = embedder_of(path)
+    if not adapter.is_dir():
+        return Index.open(path, models.embedder(name))
+    return Index.open(path, models.embedder(name.rpartition("+")[0], adapter=adapter))

@@ -38,7 +38,7 @@ def encode_passages(
     """
     import numpy as np
 
-    headers = [_header(passage) if settings.headers else "" for passage in passages]
+    headers = [header_of(passage) if settings.headers else "" for passage in passages]
     texts = [passage.chunk.text for passage in passages]
     own = encode_texts(embedder, texts)
     distinct = sorted(set(headers) - {""})
@@ -69,5 +69,6 @@ def encode_texts(embedder: Embedder, texts: Sequence[str]) -> TokenVectors:
     return TokenVectors(vectors, tuple(vectors[:0] for _ in texts))
 
 
-def _header(passage: Passage) -> str:
+def header_of(passage: Passage) -> str:
+    """What is embedded beside a passage's own text; "" when it has neither title nor section."""
     return "\n".join(line for line in (passage.chunk.title, passage.section) if line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import pstdev
 from typing import NamedTuple
 
 from metier.origin import quoted_span
@@ -11,11 +12,14 @@ from metier.protocols import SupportChecker
 from metier.retrieval.claims import Claim, as_claim, is_sentence, parse_claim
 from metier.retrieval.features import compare
 from metier.retrieval.sentences import sentences
-from metier.retrieval.support import TextChecker
-from metier.types import Grounding, GroundingChunk, GroundSettings, Hit, Support
+from metier.retrieval.support import TextChecker, log_odds, logistic
+from metier.types import Calibration, Grounding, GroundingChunk, GroundSettings, Hit, Support
 
-_RANK = 0.01
-"""Confidence that a passage's place in the search is worth: it decides between equals only."""
+_SOURCE = 1.0
+"""Log odds that a standard deviation of the search's score is worth when it is decided which
+passage is cited. On PubMedQA's training part it takes wrong abstracts from 9.0 % of the citations
+to 2.9 %. Whether a claim is supported at all is the checker's word alone: where a passage stands in
+the search says what it is about, not whether the claim is true."""
 
 
 class Grounded(NamedTuple):
@@ -43,8 +47,9 @@ def ground(
     settings, checker = settings or GroundSettings(), checker or TextChecker()
     segments = _segments(question, answer)
     scores = _scores(segments, hits, checker)
+    likely = _likely_sources(hits)
     supports = tuple(
-        _support(segment, row, hits=hits, settings=settings)
+        _support(segment, row, likely=likely, hits=hits, settings=settings)
         for segment, row in zip(segments, scores, strict=True)
     )
     chunks = tuple(_shown(hit) for hit in hits)
@@ -84,14 +89,30 @@ def _scores(
     return [flat[place * width : (place + 1) * width] for place in range(len(segments))]
 
 
+def _likely_sources(hits: Sequence[Hit]) -> list[float]:
+    """For each hit how far its score is below the best, in log odds; 0 where all are alike."""
+    scores = [hit.score for hit in hits]
+    spread = pstdev(scores) if scores else 0.0
+    if not spread:
+        return [0.0 for _ in scores]
+    return [_SOURCE * (score - max(scores)) / spread for score in scores]
+
+
 def _support(
-    segment: _Segment, scores: Sequence[float], *, hits: Sequence[Hit], settings: GroundSettings
+    segment: _Segment,
+    scores: Sequence[float],
+    *,
+    likely: Sequence[float],
+    hits: Sequence[Hit],
+    settings: GroundSettings,
 ) -> Support:
-    order = sorted(range(len(scores)), key=lambda place: place * _RANK - scores[place])
-    cited = [place for place in order if scores[place] >= settings.threshold]
+    order = sorted(range(len(scores)), key=lambda place: -log_odds(scores[place]) - likely[place])
+    # Where the likeliest source does not say it, another that seems to is a chance likeness.
+    said = bool(order) and scores[order[0]] >= settings.threshold
+    cited = [place for place in order if said and scores[place] >= settings.threshold]
     cited = cited[: settings.citations]
     if not cited:
-        sure = max(scores, default=0.0)
+        sure = _shown_confidence(max(scores, default=0.0), settings.calibration)
         return Support(segment.start, segment.end, (), sure, verdict="unsupported")
     claim = parse_claim(segment.claim)
     bounds = [_said_at(claim, hits[place].chunk.text) for place in cited]
@@ -99,7 +120,7 @@ def _support(
         start=segment.start,
         end=segment.end,
         chunks=tuple(cited),
-        confidence=scores[cited[0]],
+        confidence=_shown_confidence(scores[cited[0]], settings.calibration),
         quotes=tuple(
             quoted_span(hits[place].chunk, start, end)
             for place, (start, end) in zip(cited, bounds, strict=True)
@@ -110,6 +131,12 @@ def _support(
         ),
         verdict="supported",
     )
+
+
+def _shown_confidence(score: float, calibration: Calibration | None) -> float:
+    if calibration is None:
+        return score
+    return logistic(calibration.slope * log_odds(score) + calibration.shift)
 
 
 def _said_at(claim: Claim, passage: str) -> tuple[int, int]:

@@ -14,8 +14,9 @@ from metier.errors import DataError, StorageError
 from metier.protocols import Embedder
 from metier.retrieval.encoding import encode_passages, encode_texts
 from metier.retrieval.rehearsal import Rehearsed, rehearse
-from metier.retrieval.rows import condition, quoted, schema, to_table
+from metier.retrieval.rows import SHOWN, condition, quoted, schema, to_hit, to_table
 from metier.retrieval.search import Question, best, candidates
+from metier.retrieval.succession import ended, ended_rows, first_days, known_versions
 from metier.retrieval.table import create_table, index_vectors, index_words, open_table
 from metier.retrieval.words import recognise, terms
 from metier.store import write_text
@@ -23,10 +24,11 @@ from metier.types import Hit, Passage, Scope, SearchSettings
 
 if TYPE_CHECKING:
     import lance
+    import pyarrow as pa
 
 FORMAT = 1
 TABLE, NOTES = "chunks.lance", "index.json"
-_BATCH = 512
+_BATCH, _REHEARSED = 512, 200
 
 
 class Index:
@@ -87,28 +89,29 @@ class Index:
         """The number of passages."""
         return int(self._newest().count_rows())
 
-    def upsert(self, passages: Iterable[Passage], *, fresh: bool = False) -> int:
+    def upsert(
+        self, passages: Iterable[Passage], *, fresh: bool = False, succeed: bool = False
+    ) -> int:
         """Put passages in, in place of all that the store has of their documents; how many.
 
         One commit: a search sees the documents before or after, never a part of them. Raises
         ``DataError`` when two passages have one id, which is what two documents of one id give;
         ``fresh`` says that all documents are new, and finds a twin from an earlier call too.
+        ``succeed`` ends the version of an entity that held before on the day from which a new one
+        does (``valid_from``); of versions that come late, each ends where the next begins.
         """
         new = list(passages)
         _check_ids(new)
         if not new:
             return 0
-        if not self.settings.language:
-            language = recognise(passage.chunk.text for passage in new[:_BATCH])
-            self.settings = dataclasses.replace(self.settings, language=language or "none")
-            self._keep_notes()
+        self._recognise(new)
         documents = sorted({passage.document for passage in new})
         if fresh:
             self._check_new(documents)
-        rows = to_table(new, encode_passages(new, self._embedder, self.settings))
-        table = self._newest()
+        rows = self._succeeding(new) if succeed else self._rows(new)
         (
-            table.merge_insert("id")
+            self._newest()
+            .merge_insert("id")
             .when_matched_update_all()
             .when_not_matched_insert_all()
             .when_not_matched_by_source_delete(_among("document", documents))
@@ -130,6 +133,15 @@ class Index:
         """The ids of all documents in the store."""
         return set(self._newest().to_table(columns=["document"])["document"].to_pylist())
 
+    def passages_of(self, documents: Collection[str]) -> list[Hit]:
+        """All passages of these documents, in their order in each; unknown ids are no error."""
+        if not documents:
+            return []
+        where = _among("document", sorted(documents))
+        rows = self._newest().to_table(columns=list(SHOWN), filter=where).to_pylist()
+        rows.sort(key=lambda row: (row["document"], row["start"]))
+        return [to_hit(row, 0.0, {}) for row in rows]
+
     def search(
         self, questions: Sequence[str], k: int = 5, *, scope: Scope | None = None
     ) -> list[list[Hit]]:
@@ -147,17 +159,39 @@ class Index:
             hits.append(best(found, k, self.settings))
         return hits
 
-    def learn_weights(self, *, questions: int = 200, seed: int = 0) -> Rehearsed | None:
+    def learn_weights(self, *, questions: int | None = None, seed: int = 0) -> Rehearsed | None:
         """Choose how much to trust each search from the passages themselves, and keep that.
 
-        None, and nothing changed, when there are too few passages to learn from.
+        None, and nothing changed, when there are too few passages to learn from. ``questions``
+        is 200, or a quarter of the passages: each is another passage to embed, and in a small
+        store they took as long as the store itself.
         """
         table = self._newest()
+        questions = questions or min(_REHEARSED, max(40, table.count_rows() // 4))
         learnt = rehearse(table, self._embedder, self.settings, questions=questions, seed=seed)
         if learnt is not None:
             self.settings = learnt.settings
             self._keep_notes()
         return learnt
+
+    def _recognise(self, new: Sequence[Passage]) -> None:
+        """Settle on the language of the first passages."""
+        if not self.settings.language:
+            language = recognise(passage.chunk.text for passage in new[:_BATCH])
+            self.settings = dataclasses.replace(self.settings, language=language or "none")
+            self._keep_notes()
+
+    def _rows(self, new: Sequence[Passage]) -> pa.Table:
+        return to_table(new, encode_passages(new, self._embedder, self.settings))
+
+    def _succeeding(self, new: Sequence[Passage]) -> pa.Table:
+        """The new rows, and with them those of other documents whose version they end."""
+        import pyarrow as pa
+
+        known = known_versions(self._newest(), new)
+        starts = first_days(known, new)
+        rows = self._rows(ended(new, starts))
+        return pa.concat_tables([rows, ended_rows(known, starts).cast(rows.schema)])
 
     def _check_new(self, documents: Sequence[str]) -> None:
         twins = _among("document", documents)
@@ -210,6 +244,11 @@ def _notes(path: Path) -> dict[str, Any]:
             "build it again"
         )
     return notes
+
+
+def embedder_of(path: Path) -> str:
+    """The name of the embedder that the store in that folder was made with."""
+    return str(_notes(path)["embedder"])
 
 
 def batches(passages: Iterable[Passage], size: int = _BATCH) -> Iterator[list[Passage]]:

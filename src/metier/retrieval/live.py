@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -15,8 +15,8 @@ from metier.types import Document, Passage, Update
 class Store(Protocol):
     """A store that changes while it is searched, such as ``Index``."""
 
-    def upsert(self, passages: Iterable[Passage]) -> int:
-        """Put documents in, in place of what had their ids."""
+    def upsert(self, passages: Iterable[Passage], *, succeed: bool = False) -> int:
+        """Put documents in, in place of what had their ids; see ``Index.upsert``."""
         ...
 
     def delete(self, documents: Collection[str]) -> int:
@@ -30,6 +30,7 @@ def follow(
     *,
     passages: Callable[[Document], Sequence[Passage]],
     position: Path,
+    succeed: bool = False,
     progress: Progress = silent,
 ) -> int:
     """Take in each batch as it comes, until there are no more; how many updates that were.
@@ -40,7 +41,7 @@ def follow(
     """
     done = 0
     for batch in batches:
-        apply(store, batch, passages)
+        apply(store, batch, passages, succeed=succeed)
         if batch:
             write_text(position, f"{batch[-1].position}\n")
         done += len(batch)
@@ -49,7 +50,11 @@ def follow(
 
 
 def apply(
-    store: Store, batch: Sequence[Update], passages: Callable[[Document], Sequence[Passage]]
+    store: Store,
+    batch: Sequence[Update],
+    passages: Callable[[Document], Sequence[Passage]],
+    *,
+    succeed: bool = False,
 ) -> None:
     """One batch; of several updates of a document only the last counts.
 
@@ -67,7 +72,25 @@ def apply(
         store.delete(gone)
     new = [passage for found in cut.values() for passage in found]
     if new:
-        store.upsert(new)
+        store.upsert(new, succeed=succeed)
+
+
+class CaughtUp:
+    """Says to stop when nothing more has come: for a stream that is read up to where it stands."""
+
+    def __init__(self) -> None:
+        self._waited = False
+
+    def __call__(self) -> bool:
+        """Asked before each look at the stream, for ``StreamSource.updates(stop=...)``."""
+        waited, self._waited = self._waited, True
+        return waited
+
+    def watching(self, batches: Iterable[Sequence[Update]]) -> Iterator[Sequence[Update]]:
+        """The batches, each of which is a sign that more may come."""
+        for batch in batches:
+            self._waited = False
+            yield batch
 
 
 def resume(position: Path) -> int:

@@ -97,7 +97,7 @@ def _sample(table: lance.LanceDataset, count: int, seed: int) -> pa.Table:
 
 def _cut_passages(rows: pa.Table, seed: int) -> Iterator[_Cut]:
     generator = random.Random(seed)
-    shown = rows.select([*SHOWN, "section", "tenant"]).to_pylist()
+    shown = rows.select([*SHOWN, "tenant"]).to_pylist()
     generator.shuffle(shown)
     for row in shown:
         text: str = row["text"]

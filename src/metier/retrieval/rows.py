@@ -21,6 +21,7 @@ SHOWN = (
     "document",
     "text",
     "title",
+    "section",
     "start",
     "end",
     "span",
@@ -136,6 +137,7 @@ def to_hit(row: Row, score: float, ranks: dict[str, int]) -> Hit:
         valid_to=row["valid_to"],
         metadata=json.loads(row["metadata"]),
         ranks=ranks,
+        section=row["section"],
     )
 
 

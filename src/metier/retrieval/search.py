@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from metier.retrieval.fuse import joined_scores
 from metier.retrieval.rows import SHOWN, Row, to_hit
@@ -15,8 +15,10 @@ from metier.types import Hit, SearchSettings
 if TYPE_CHECKING:
     import lance
     import numpy as np
+    import pyarrow as pa
     from numpy.typing import NDArray
 
+_READ = [*SHOWN, "vector", "tokens"]
 _LONGEST_QUESTION = 256
 """Distinct words, and tokens, of a question that are compared; a longer one is a document."""
 
@@ -95,26 +97,45 @@ def _places(found: Candidates, id: str) -> dict[str, int]:
 def _nearest(
     table: lance.LanceDataset, vector: NDArray[np.float32], count: int, where: str
 ) -> list[Row]:
-    return _rows(table, where, "_distance", count, nearest=nearest_to(vector, count))
+    def query(rows: int) -> Row:
+        return {"columns": [*_READ, "_distance"], "nearest": nearest_to(vector, rows)}
+
+    return _rows(_found(table, where, count, query))
 
 
 def _matching(table: lance.LanceDataset, words: Sequence[str], count: int, where: str) -> list[Row]:
     distinct = list(dict.fromkeys(words))[:_LONGEST_QUESTION]
     if not distinct:
         return []
-    query = {"columns": ["terms"], "query": " ".join(distinct)}
-    return _rows(table, where, "_score", count, full_text_query=query, limit=count)
+    text = {"columns": ["terms"], "query": " ".join(distinct)}
+
+    def query(rows: int) -> Row:
+        return {"columns": [*_READ, "_score"], "full_text_query": text, "limit": rows}
+
+    return _rows(_found(table, where, count, query))
 
 
-def _rows(table: lance.LanceDataset, where: str, score: str, count: int, **query: Any) -> list[Row]:
+def _found(
+    table: lance.LanceDataset, where: str, count: int, query: Callable[[int], Row]
+) -> pa.Table:
+    """The best ``count`` rows that the condition allows.
+
+    In a large table the condition is tried on the best of all rows first, because most scopes let
+    most rows through and to try it on every row takes longer than the search.
+    """
+    if is_large(table):
+        wide = query(2 * count)
+        found = table.scanner(filter=where, prefilter=False, **wide).to_table()
+        if len(found) >= count:
+            return found.slice(0, count)
+        if table.scanner(**{**wide, "columns": ["id"]}).to_table().num_rows < 2 * count:
+            return found  # fewer rows than that have one of the words
+    return table.scanner(filter=where, prefilter=True, **query(count)).to_table()
+
+
+def _rows(found: pa.Table) -> list[Row]:
     import numpy as np
 
-    asked = {"columns": [*SHOWN, "vector", "tokens", score], "filter": where, **query}
-    found = None
-    if is_large(table):  # most scopes let most rows through
-        found = table.scanner(prefilter=False, **asked).to_table()
-    if found is None or len(found) < count:
-        found = table.scanner(prefilter=True, **asked).to_table()
     rows: list[Row] = found.drop_columns(["vector"]).to_pylist()
     if rows:
         flat = found["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)

@@ -46,7 +46,18 @@ class TextChecker:
 def probability(weights: Mapping[str, float], features: Mapping[str, float]) -> float:
     """The logistic function of the weighted sum."""
     odds = weights["intercept"] + sum(weights[name] * value for name, value in features.items())
+    return logistic(odds)
+
+
+def logistic(odds: float) -> float:
+    """The probability of these log odds."""
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, odds))))
+
+
+def log_odds(probability: float) -> float:
+    """The other way round; certainty is worth about nine."""
+    bounded = min(max(probability, 1e-4), 1 - 1e-4)
+    return math.log(bounded / (1 - bounded))
 
 
 @cache

@@ -15,7 +15,7 @@ from metier.errors import DataError
 from metier.serving.book import Book
 from metier.serving.refusal import Refusal, busy
 
-SCOPES = ("ask", "embed", "feedback", "history", "metrics")
+SCOPES = ("ask", "embed", "feedback", "history", "metrics", "prompts")
 PREFIX = "mt"
 
 

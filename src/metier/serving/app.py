@@ -13,9 +13,19 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from metier.serving import chat, completions, plain_routes, responses
+from metier.serving import (
+    artifact_routes,
+    chat,
+    completions,
+    history_routes,
+    plain_routes,
+    prompt_routes,
+    responses,
+)
 from metier.serving.gateway import Gateway, refusal_of
 from metier.serving.refusal import Refusal
+from metier.serving.retention import retained
+from metier.serving.traces import Traced
 
 MOST_BYTES = 8 << 20
 """Of a body; far more than any context window."""
@@ -26,18 +36,22 @@ def make_app(gateway: Gateway) -> FastAPI:
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
-        yield
+        async with retained(gateway.book, gateway.retention_days):
+            yield
         gateway.close()
 
     app = FastAPI(title="metier", lifespan=life, redoc_url=None)
     app.state.gateway = gateway
-    for part in (chat, completions, responses, plain_routes):
+    parts = (chat, completions, responses, plain_routes, prompt_routes, history_routes)
+    for part in (*parts, artifact_routes):
         app.include_router(part.router, responses=_DOCUMENTED)
     app.add_exception_handler(Refusal, _refuse)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _refuse)
     app.add_middleware(_Identified)
+    if gateway.tracing is not None:
+        app.add_middleware(Traced, tracer=gateway.tracing.tracer)
     return app
 
 

@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import Context, copy_context
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,8 @@ class _Call:
     item: Any
     answer: Callable[[Sequence[Any]], Sequence[Any]]
     future: Future[Any]
+    context: Context
+    """The request's, so that its trace goes on in the engine's thread."""
 
 
 class Batcher:
@@ -53,7 +56,7 @@ class Batcher:
         with self._wake:
             if len(self._calls) >= self._most_waiting:
                 raise busy(2, f"{len(self._calls)} requests wait already; ask again in a moment")
-            self._calls.append(_Call(group, item, answer, future))
+            self._calls.append(_Call(group, item, answer, future, copy_context()))
             self._wake.notify()
         return future
 
@@ -70,7 +73,7 @@ class Batcher:
             if not live:
                 continue
             try:
-                results = live[0].answer([call.item for call in live])
+                results = live[0].context.run(live[0].answer, [call.item for call in live])
             except BaseException as error:  # it belongs to whoever asked; the thread goes on
                 for call in live:
                     call.future.set_exception(error)
@@ -104,7 +107,7 @@ class Crowd:
         """Answer one item; ``Refusal`` 429 when too many wait already."""
         if not self._room.acquire(blocking=False):
             raise busy(2, "too many requests wait already; ask again in a moment")
-        future = self._threads.submit(lambda: answer([item])[0])
+        future = self._threads.submit(copy_context().run, lambda: answer([item])[0])
         future.add_done_callback(lambda done: self._room.release())
         return future
 

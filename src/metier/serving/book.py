@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sqlite3
 import threading
 import time
@@ -41,6 +42,38 @@ MIGRATIONS = (
         subject TEXT NOT NULL
     );
     """,
+    """
+    CREATE TABLE numbered (
+        number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, created REAL NOT NULL,
+        tenant TEXT NOT NULL, key TEXT NOT NULL, model TEXT NOT NULL, route TEXT NOT NULL,
+        status INTEGER NOT NULL, seconds REAL NOT NULL, prompt_tokens INTEGER NOT NULL,
+        completion_tokens INTEGER NOT NULL, asked TEXT, answered TEXT, body TEXT
+    );
+    INSERT INTO numbered SELECT NULL, *, NULL FROM requests ORDER BY created;
+    DROP TABLE requests;
+    ALTER TABLE numbered RENAME TO requests;
+    CREATE INDEX requests_by_key ON requests (key, created);
+    CREATE INDEX requests_by_time ON requests (created);
+    CREATE VIRTUAL TABLE request_texts USING fts5(
+        asked, answered, content = 'requests', content_rowid = 'number', prefix = '3',
+        tokenize = 'unicode61 remove_diacritics 2'
+    );
+    CREATE TRIGGER texts_come AFTER INSERT ON requests WHEN new.asked IS NOT NULL BEGIN
+        INSERT INTO request_texts (rowid, asked, answered)
+        VALUES (new.number, new.asked, new.answered);
+    END;
+    CREATE TRIGGER texts_go AFTER DELETE ON requests WHEN old.asked IS NOT NULL BEGIN
+        INSERT INTO request_texts (request_texts, rowid, asked, answered)
+        VALUES ('delete', old.number, old.asked, old.answered);
+    END;
+    INSERT INTO request_texts (rowid, asked, answered)
+        SELECT number, asked, answered FROM requests WHERE asked IS NOT NULL;
+    CREATE TABLE prompts (
+        tenant TEXT NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL, created REAL NOT NULL,
+        messages TEXT NOT NULL, enum TEXT NOT NULL, scores TEXT NOT NULL,
+        PRIMARY KEY (tenant, name, version)
+    );
+    """,
 )
 """Numbered from 1 by position; append, never edit after a release."""
 
@@ -60,6 +93,11 @@ class Served:
     completion_tokens: int = 0
     asked: str | None = None
     answered: str | None = None
+    body: str | None = None
+    """The whole request as JSON, so that it can be run again."""
+
+
+_SHOWN = ", ".join(("created", *(name for name in Served.__slots__ if name != "body")))
 
 
 COLUMNS = (*Served.__slots__, "created")
@@ -82,6 +120,7 @@ class Book:
             path.chmod(0o600)
             self._db.row_factory = sqlite3.Row
             self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
             self._migrate()
 
     def log(self, served: Served) -> None:
@@ -104,16 +143,23 @@ class Book:
         """The logged request that gave this response, if it is this tenant's."""
         if self._owed:
             self._settle()
-        return self._one("SELECT * FROM requests WHERE id = ? AND tenant = ?", response, tenant)
+        query = f"SELECT {_SHOWN}, body FROM requests WHERE id = ? AND tenant = ?"
+        return self._one(query, response, tenant)
 
     def history(self, tenant: str, text: str = "", *, limit: int = 50) -> list[Json]:
-        """A tenant's logged requests whose texts contain ``text``, the newest first."""
-        like = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        return self._all(
-            "SELECT * FROM requests WHERE tenant = ? AND (? = '%%' OR asked LIKE ? ESCAPE '\\' "
-            "OR answered LIKE ? ESCAPE '\\') ORDER BY created DESC LIMIT ?",
-            *(tenant, like, like, like, limit),
-        )
+        """A tenant's logged requests, the newest first, without their bodies.
+
+        With ``text``, those in which every word of it begins a word; case and accents aside.
+        """
+        words = re.findall(r"\w+", text)
+        if text and not words:
+            return []
+        where, values = "tenant = ?", [tenant]
+        if words:
+            where += " AND number IN (SELECT rowid FROM request_texts WHERE request_texts MATCH ?)"
+            values.append(" ".join(f'"{word}"*' for word in words))
+        newest = "ORDER BY created DESC, number DESC LIMIT ?"
+        return self.rows(f"SELECT {_SHOWN} FROM requests WHERE {where} {newest}", *values, limit)
 
     def add_feedback(self, response: str, tenant: str, key: str, given: Json) -> int:
         """Keep a reaction; it is on the disk when this returns."""
@@ -131,8 +177,8 @@ class Book:
     def feedback(self, tenant: str | None = None) -> list[Json]:
         """All reactions, or a tenant's, the oldest first."""
         if tenant is None:
-            return self._all("SELECT * FROM feedback ORDER BY id")
-        return self._all("SELECT * FROM feedback WHERE tenant = ? ORDER BY id", tenant)
+            return self.rows("SELECT * FROM feedback ORDER BY id")
+        return self.rows("SELECT * FROM feedback WHERE tenant = ? ORDER BY id", tenant)
 
     def tokens_since(self, key: str, moment: float) -> int:
         """Tokens that a key has spent since a moment."""
@@ -164,7 +210,7 @@ class Book:
 
     def keys(self) -> list[Json]:
         """All keys without their hashes, the oldest first."""
-        rows = self._all("SELECT * FROM keys ORDER BY created")
+        rows = self.rows("SELECT * FROM keys ORDER BY created")
         return [{name: row[name] for name in row if name != "hash"} for row in rows]
 
     def has_keys(self) -> bool:
@@ -189,14 +235,26 @@ class Book:
 
     def audits(self) -> list[Json]:
         """The audit log, the oldest first."""
-        return self._all("SELECT * FROM audit ORDER BY id")
+        return self.rows("SELECT * FROM audit ORDER BY id")
 
     def forget(self, days: float) -> int:
         """Delete the log of requests older than this; how many went. Feedback stays."""
         with self._write("FULL") as db:
             oldest = self._now() - days * 86400
             done = db.execute("DELETE FROM requests WHERE created < ?", (oldest,))
+            if done.rowcount:  # else the words of what went stay in the index until it is rewritten
+                db.execute("INSERT INTO request_texts (request_texts) VALUES ('optimize')")
         return done.rowcount
+
+    def rows(self, query: str, *values: Json) -> list[Json]:
+        """What a query finds."""
+        with self._lock, self._errors():
+            return [dict(row) for row in self._db.execute(query, values).fetchall()]
+
+    def change(self, query: str, *values: Json) -> None:
+        """Change something; it is on the disk when this returns."""
+        with self._write("FULL") as db:
+            db.execute(query, values)
 
     def close(self) -> None:
         """Close the file."""
@@ -221,12 +279,8 @@ class Book:
             with self._db:
                 yield self._db
 
-    def _all(self, query: str, *values: Json) -> list[Json]:
-        with self._lock, self._errors():
-            return [dict(row) for row in self._db.execute(query, values).fetchall()]
-
     def _one(self, query: str, *values: Json) -> Json | None:
-        rows = self._all(query, *values)
+        rows = self.rows(query, *values)
         return rows[0] if rows else None
 
     def _migrate(self) -> None:

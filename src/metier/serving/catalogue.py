@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from metier.errors import DataError
 from metier.protocols import Embedder
+from metier.serving.questions import read_questions
 from metier.serving.refusal import unknown_model
 from metier.serving.specialist import RELEASE_FILE
 from metier.serving.writing import SpecialistWriter, Writer
 
-Kind = Literal["specialist", "base", "adapter", "embedder"]
+Kind = Literal["specialist", "base", "adapter", "embedder", "router"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class Entry:
     """Whose it is; empty for everybody's."""
     writer: Writer | None = None
     embedder: Embedder | None = None
+    questions: tuple[str, ...] = ()
+    """Examples of what it was made for, which a router learns from."""
     created: int = field(default_factory=lambda: int(time.time()))
 
 
@@ -59,6 +62,10 @@ class Catalogue:
             if entry.name in self._entries:
                 raise DataError(f"two models are called {entry.name!r}; name one with NAME=PATH")
             self._entries[entry.name] = entry
+
+    def __iter__(self) -> Iterator[Entry]:
+        """All of them, whosever they are."""
+        return iter(self._entries.values())
 
     def of(self, tenant: str) -> list[Entry]:
         """What this tenant may use."""
@@ -105,17 +112,26 @@ def open_catalogue(
 
 def _entry(target: Target, makers: Makers, base: str) -> Entry:
     path = Path(target.place).expanduser()
-    for place in (path, path / ".metier" / "specialist", path.parent / ".metier" / "specialist"):
-        if (place / RELEASE_FILE).is_file():
-            name = target.name or _project_name(place)
-            return Entry(name, "specialist", target.tenant, writer=makers.specialist(place))
+    place = specialist_place(path)
+    if place is not None:
+        name = target.name or _project_name(place)
+        writer: Writer = makers.specialist(place)
+        asked = read_questions(place)
+        return Entry(name, "specialist", target.tenant, writer=writer, questions=asked)
     if (path / "adapter_config.json").is_file():
         writer = makers.writer(base, path.absolute())
-        return Entry(target.name or path.name, "adapter", target.tenant, writer=writer)
+        name, asked = target.name or path.name, read_questions(path)
+        return Entry(name, "adapter", target.tenant, writer=writer, questions=asked)
     if (path / "metier.toml").is_file() or path.name == "metier.toml":
         raise DataError(f"{path} has no released specialist yet; `metier run {path}` makes one")
     name = target.name or target.place
     return Entry(name, "base", target.tenant, writer=makers.writer(target.place, None))
+
+
+def specialist_place(path: Path) -> Path | None:
+    """The released specialist, given its folder, its project's, or the recipe; None without one."""
+    places = (path, path / ".metier" / "specialist", path.parent / ".metier" / "specialist")
+    return next((place for place in places if (place / RELEASE_FILE).is_file()), None)
 
 
 def _project_name(place: Path) -> str:

@@ -4,57 +4,60 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
+from metier.serving.auto import caller_of_tools, choose
 from metier.serving.gateway import Visit, Written, total, usage_json
+from metier.serving.plan_loop import with_plan
+from metier.serving.prompt_routes import filled
 from metier.serving.refusal import Refusal
 from metier.serving.routing import accounted, gateway_of, streamed, whole
+from metier.serving.thinking import think
+from metier.serving.tool_loop import with_tools
 from metier.serving.turns import Turn, turn_of
 from metier.serving.wire import ChatRequest
-from metier.serving.writing import Ask, End, Piece, TokenLog
+from metier.serving.writing import Ask, End, Piece, SpecialistWriter, TokenLog, Writer
 from metier.types import Json
 
 router = APIRouter()
-
-VOTE_TEMPERATURE = 0.7
-"""Wang et al. 2023 (self-consistency) vote among samples drawn at 0.7."""
 
 
 @router.post("/v1/chat/completions")
 async def chat_completions(body: ChatRequest, request: Request) -> Response:
     """Answer a conversation."""
     visit = gateway_of(request).admit("chat", "ask", request.headers)
-    visit.asked = body.messages[-1].model_dump_json()
     async with accounted(visit):
-        return await _answer(body, request, visit)
+        return await _answer(filled(body, visit), request, visit)
 
 
 async def _answer(body: ChatRequest, request: Request, visit: Visit) -> Response:
-    writer = visit.writer(body.model)
-    turn = turn_of(body)
+    writer, turn = await _posed(body, visit)
     if body.logprobs and not writer.logs:
         raise Refusal(400, f"{body.model!r} cannot tell log probabilities", param="logprobs")
+    if body.thinking:
+        _check_thinking(body, visit, writer)
     asks = _asks(body, turn, visit)
     if body.stream:
-        if body.self_consistency:
-            raise Refusal(400, "a vote has no stream; leave stream out", param="stream")
         return await streamed(visit, writer, asks, _Chunks(body, turn, visit))
-    drafts = await whole(request, visit, writer, asks)
-    visit.usage = total([draft.end for draft in drafts])
-    extra: dict[str, Json] = {}
-    if body.self_consistency:
-        drafts, extra["votes"] = _vote(drafts)
+    extra: dict[str, Json] = {"routing": visit.routing} if visit.routing else {}
+    if body.thinking and not (visit.routing and isinstance(writer, SpecialistWriter)):
+        thought = await think(body.thinking, asks[0], partial(whole, request, visit, writer))
+        drafts, visit.usage, extra["thinking"] = [thought.written], thought.usage, thought.told
+        visit.said = thought.written.text
+    else:
+        drafts = await whole(request, visit, writer, asks)
+        visit.usage = total([draft.end for draft in drafts])
     return JSONResponse(
         {
             "id": f"chatcmpl-{visit.id}",
             "object": "chat.completion",
             "created": int(time.time()),
-            "model": body.model,
+            "model": visit.model,
             "choices": [
                 _choice(place, draft, turn, logs=bool(body.logprobs))
                 for place, draft in enumerate(drafts)
@@ -66,31 +69,39 @@ async def _answer(body: ChatRequest, request: Request, visit: Visit) -> Response
     )
 
 
+async def _posed(body: ChatRequest, visit: Visit) -> tuple[Writer, Turn]:
+    """Who writes, and what is asked: the model, or one behind tools or a plan."""
+    if body.plan is not None:
+        return with_plan(body, visit)
+    if body.served:
+        named = body.model_copy(update={"model": caller_of_tools(visit, body.model)})
+        return with_tools(named, visit)
+    turn = turn_of(body)
+    return await choose(visit, body.model, turn), turn
+
+
+def _check_thinking(body: ChatRequest, visit: Visit, writer: Writer) -> None:
+    """``auto`` may come to a specialist, which then answers as ever."""
+    if isinstance(writer, SpecialistWriter) and not visit.routing:
+        raise Refusal(400, f"{body.model!r} always answers the same", param="thinking")
+    for name in ("stream", "tools", "logprobs"):
+        if getattr(body, name):
+            raise Refusal(400, f"thinking goes without {name}; leave one out", param=name)
+    if (body.n or 1) > 1:
+        raise Refusal(400, "thinking gives one answer; leave n out", param="n")
+
+
 def _asks(body: ChatRequest, turn: Turn, visit: Visit) -> list[Ask]:
-    count, config = body.n or 1, turn.config
-    if body.self_consistency:
-        if count > 1:
-            raise Refusal(400, "self_consistency gives one answer; leave n out", param="n")
-        count = body.self_consistency
-        config = replace(config, temperature=config.temperature or VOTE_TEMPERATURE)
     return [
         Ask(
             turn.conversation,
-            replace(config, seed=config.seed + place),
+            replace(turn.config, seed=turn.config.seed + place),
             visit.caller.tenant,
             (body.top_logprobs or 0) if body.logprobs else None,
             bool(body.stream),
         )
-        for place in range(count)
+        for place in range(body.n or 1)
     ]
-
-
-def _vote(drafts: Sequence[Written]) -> tuple[list[Written], Json]:
-    """The draft whose text, but for case and white space, most drafts have; the first on a tie."""
-    said = [" ".join(draft.text.split()).casefold() for draft in drafts]
-    counts = Counter(said)
-    best = max(range(len(drafts)), key=lambda place: (counts[said[place]], -place))
-    return [drafts[best]], {"drafts": len(drafts), "agreeing": counts[said[best]]}
 
 
 def _choice(place: int, draft: Written, turn: Turn, *, logs: bool) -> Json:
@@ -187,9 +198,11 @@ class _Chunks:
             "id": f"chatcmpl-{self.visit.id}",
             "object": "chat.completion.chunk",
             "created": self._created,
-            "model": self.body.model,
+            "model": self.visit.model,
             "choices": choices,
         }
+        if self.visit.routing:
+            chunk["routing"] = self.visit.routing
         if self.body.stream_options and self.body.stream_options.include_usage:
             chunk["usage"] = usage
         return json.dumps(chunk, ensure_ascii=False)

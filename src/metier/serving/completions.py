@@ -28,6 +28,7 @@ async def completions(body: CompletionRequest, request: Request) -> Response:
     """Continue plain text, without a chat template where the engine knows one."""
     visit = gateway_of(request).admit("completions", "ask", request.headers)
     visit.asked = body.prompt if isinstance(body.prompt, str) else "\n".join(body.prompt)
+    visit.body = body.model_dump(exclude_none=True)
     async with accounted(visit):
         writer = visit.writer(body.model)
         if body.echo:

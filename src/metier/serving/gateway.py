@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import secrets
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from metier.corpus.edits import apply_edits, first_draft, in_order
 from metier.corpus.steps.personal import PersonalData
@@ -19,9 +21,15 @@ from metier.serving.catalogue import Catalogue, Entry
 from metier.serving.engine import EngineProcess
 from metier.serving.metrics import Metrics
 from metier.serving.refusal import Refusal
+from metier.serving.toolbox import Toolbox
 from metier.serving.upstream import Upstream
 from metier.serving.writing import Ask, End, Piece, TokenLog, Writer, Writing
+from metier.tracing import span
 from metier.types import Document, Json, Usage
+
+if TYPE_CHECKING:
+    from metier.serving.auto import Auto
+    from metier.serving.traces import Tracing
 
 _log = logging.getLogger("metier.serving")
 
@@ -38,11 +46,19 @@ class Gateway:
     metrics: Metrics = field(default_factory=Metrics)
     keep_texts: bool = False
     """Whether the log keeps what was asked and answered, personal data replaced."""
+    retention_days: float | None = None
+    """How long the log is kept; None for ever."""
+    auto: Auto | None = None
+    """Routes the questions to the model ``auto``."""
+    tracing: Tracing | None = None
+    toolbox: Toolbox | None = None
+    """What models may call; None for nothing."""
 
     def admit(self, route: str, scope: str, headers: Mapping[str, str]) -> Visit:
         """Begin a request; ``Refusal`` for wrong keys, missing scopes and spent limits."""
-        caller = self.access.caller(headers.get("authorization"))
-        limits = self.access.admit(caller, scope)
+        with span("admit", {"metier.scope": scope}):
+            caller = self.access.caller(headers.get("authorization"))
+            limits = self.access.admit(caller, scope)
         return Visit(self, route, caller, dict(limits))
 
     def close(self) -> None:
@@ -50,7 +66,11 @@ class Gateway:
         self.batcher.close()
         for engine in self.engines:
             engine.close()
+        if self.toolbox is not None:
+            self.toolbox.close()
         self.book.close()
+        if self.tracing is not None:
+            self.tracing.close()
 
 
 @dataclass(slots=True)
@@ -63,11 +83,15 @@ class Visit:
     headers: dict[str, str]
     id: str = field(default_factory=lambda: secrets.token_hex(12))
     model: str = ""
+    routing: Json = None
+    """How the router came to the model, where it was asked."""
     started: float = field(default_factory=time.perf_counter)
     usage: Usage = field(default_factory=Usage)
     first: float | None = None
     """Seconds to the first piece."""
     asked: str = ""
+    body: Json = None
+    """The request as it can be sent again."""
     said: str = ""
     streaming: bool = False
     """Whether the answer goes on after its route returned; then the stream accounts for it."""
@@ -80,14 +104,13 @@ class Visit:
 
     def writer(self, name: str) -> Writer:
         """The same, for routes that write."""
-        writer = self.entry(name).writer
-        if writer is None:
-            raise Refusal(
-                400,
-                f"{name!r} is an embedder and does not write; POST /v1/embeddings",
-                param="model",
-            )
-        return writer
+        entry = self.entry(name)
+        if entry.writer is None:
+            what = "is an embedder and does not write; POST /v1/embeddings"
+            if entry.kind == "router":
+                what = "is for /v1/chat/completions and /v1/responses"
+            raise Refusal(400, f"{name!r} {what}", param="model")
+        return entry.writer
 
     def close(self, status: int) -> None:
         """Account for it, whatever became of it."""
@@ -109,6 +132,7 @@ class Visit:
                 completion_tokens=self.usage.completion_tokens,
                 asked=redacted(self.asked) if keep else None,
                 answered=redacted(self.said) if keep else None,
+                body=json.dumps(_redacted_texts(self.body)) if keep and self.body else None,
             )
         )
 
@@ -216,6 +240,20 @@ def redacted(text: str) -> str:
     """The text without e-mail addresses, phone and card numbers, and the like."""
     draft = first_draft(Document("", text))
     return apply_edits(draft, in_order(text, PersonalData().edits(draft))).text
+
+
+def _redacted_texts(body: Json) -> Json:
+    """All that people wrote in a request, redacted; settings and schemas stay."""
+    written = ("messages", "input", "instructions", "prompt")
+    return {key: _within(part) if key in written else part for key, part in body.items()}
+
+
+def _within(part: Json) -> Json:
+    if isinstance(part, str):
+        return redacted(part)
+    if isinstance(part, list):
+        return [_within(one) for one in part]
+    return {key: _within(one) for key, one in part.items()} if isinstance(part, dict) else part
 
 
 def usage_json(usage: Usage) -> Json:

@@ -1,4 +1,4 @@
-"""The routes that answer at once: models, embeddings, feedback, history, health, metrics."""
+"""The routes that answer at once: models, embeddings, feedback, health, metrics."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from numpy.typing import NDArray
 
+from metier.serving.auto import NAME, described
 from metier.serving.catalogue import Entry
 from metier.serving.gateway import Gateway
 from metier.serving.refusal import Refusal
 from metier.serving.routing import accounted, gateway_of
+from metier.serving.traces import PROVIDER
 from metier.serving.wire import EmbeddingRequest, FeedbackRequest
+from metier.tracing import span
 from metier.types import Json, Usage
 
 router = APIRouter()
@@ -35,7 +38,9 @@ async def model(name: str, request: Request) -> Response:
     """One model."""
     gateway = gateway_of(request)
     caller = gateway.access.caller(request.headers.get("authorization"))
-    return JSONResponse(_described(gateway.catalogue.get(name, caller.tenant)))
+    told = _described(gateway.catalogue.get(name, caller.tenant))
+    router = gateway.auto.router(caller.tenant) if gateway.auto and name == NAME else None
+    return JSONResponse(told if router is None else {**told, "routing": described(router)})
 
 
 def _described(entry: Entry) -> Json:
@@ -61,14 +66,17 @@ async def embeddings(body: EmbeddingRequest, request: Request) -> Response:
         if not all(text.strip() for text in texts):
             raise Refusal(400, "input takes texts that are not empty", param="input")
 
-        def embed(batch: Sequence[Sequence[str]]) -> list[NDArray[np.float32]]:
+        def embed(batch: Sequence[Sequence[str]]) -> list[tuple[NDArray[np.float32], int]]:
             vectors = embedder.embed([text for texts in batch for text in texts])
-            return np.split(vectors, np.cumsum([len(texts) for texts in batch])[:-1])
+            parts = np.split(vectors, np.cumsum([len(texts) for texts in batch])[:-1])
+            counts = [sum(map(embedder.count_tokens, texts)) for texts in batch]
+            return list(zip(parts, counts, strict=True))
 
-        future = gateway.batcher.submit(("embed", body.model), texts, embed)
-        vectors = np.asarray(await asyncio.wrap_future(future))
-        # Neither the embedder's contract nor this count knows its tokens: four characters each.
-        visit.usage = Usage(sum(-(-len(text) // 4) for text in texts))
+        named = {"gen_ai.operation.name": "embeddings", "gen_ai.provider.name": PROVIDER}
+        with span(f"embeddings {body.model}", {**named, "gen_ai.request.model": body.model}):
+            future = gateway.batcher.submit(("embed", body.model), texts, embed)
+            vectors, read = await asyncio.wrap_future(future)
+        visit.usage = Usage(read)
         return JSONResponse(_embedded(body, vectors, visit.usage), headers=visit.headers)
 
 
@@ -123,19 +131,6 @@ def _keep(gateway: Gateway, tenant: str, key: str, body: FeedbackRequest) -> int
             param="response_id",
         )
     return gateway.book.add_feedback(response, tenant, key, body.model_dump())
-
-
-@router.get("/v1/history")
-async def history(request: Request, search: str = "", limit: int = 50) -> Response:
-    """The caller's tenant's past requests, the newest first."""
-    gateway = gateway_of(request)
-    visit = gateway.admit("history", "history", request.headers)
-    if not 1 <= limit <= 1000:
-        raise Refusal(400, "limit is 1 to 1000", param="limit")
-    rows = await asyncio.to_thread(
-        lambda: gateway.book.history(visit.caller.tenant, search, limit=limit)
-    )
-    return JSONResponse({"object": "list", "data": rows}, headers=visit.headers)
 
 
 @router.get("/healthz")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
+from metier.serving.auto import choose
 from metier.serving.gateway import Visit, Written
+from metier.serving.prompt_routes import opening
 from metier.serving.refusal import Refusal
 from metier.serving.routing import Events, accounted, gateway_of, streamed, whole
 from metier.serving.turns import Turn, turn_of
@@ -31,8 +33,8 @@ router = APIRouter()
 async def responses(body: ResponsesRequest, request: Request) -> Response:
     """Answer an input; nothing is kept for a later request to refer to."""
     visit = gateway_of(request).admit("responses", "ask", request.headers)
-    visit.asked = body.input if isinstance(body.input, str) else body.input[-1].model_dump_json()
     async with accounted(visit):
+        body, opened = opening(body, visit)
         if body.previous_response_id is not None:
             raise Refusal(
                 400,
@@ -41,8 +43,10 @@ async def responses(body: ResponsesRequest, request: Request) -> Response:
             )
         if body.tools:
             raise Refusal(400, "tools are offered by /v1/chat/completions", param="tools")
-        writer = visit.writer(body.model)
-        turn = turn_of(_as_chat(body))
+        chat = _as_chat(body, opened)
+        visit.asked = chat.messages[-1].model_dump_json(exclude_none=True) if chat.messages else ""
+        turn = turn_of(chat)
+        writer = await choose(visit, body.model, turn)
         ask = _ask(turn, visit, live=bool(body.stream))
         if body.stream:
             return await streamed(visit, writer, [ask], _Events(body, visit))
@@ -52,12 +56,14 @@ async def responses(body: ResponsesRequest, request: Request) -> Response:
         return JSONResponse(_response(body, visit, drafts[0]), headers=visit.headers)
 
 
-def _as_chat(body: ResponsesRequest) -> ChatRequest:
+def _as_chat(body: ResponsesRequest, opened: Sequence[ChatMessage]) -> ChatRequest:
     messages = []
     if body.instructions:
         messages.append(ChatMessage(role="system", content=body.instructions))
+    messages += opened
     if isinstance(body.input, str):
-        messages.append(ChatMessage(role="user", content=body.input))
+        if body.input or not opened:
+            messages.append(ChatMessage(role="user", content=body.input))
     else:
         messages += [ChatMessage(role=item.role, content=item.content) for item in body.input]
     form = body.text.format if body.text else None
@@ -94,7 +100,9 @@ def _response(body: ResponsesRequest, visit: Visit, draft: Written | None) -> di
         "error": None,
         "incomplete_details": {"reason": "max_output_tokens"} if cut else None,
         "instructions": body.instructions,
-        "model": body.model,
+        "model": visit.model,
+        "prompt": body.prompt and body.prompt.model_dump(),
+        **({"routing": visit.routing} if visit.routing else {}),
         "output": [] if draft is None else [_item(visit, draft)],
         "parallel_tool_calls": False,
         "temperature": body.temperature,

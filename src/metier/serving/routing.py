@@ -23,6 +23,7 @@ from metier.serving.gateway import (
     start_all,
 )
 from metier.serving.refusal import Refusal
+from metier.serving.traces import Generation
 from metier.serving.writing import Ask, End, Piece, Writer
 
 STALLED = 60
@@ -64,7 +65,9 @@ async def whole(
     request: Request, visit: Visit, writer: Writer, asks: Sequence[Ask]
 ) -> list[Written]:
     """All answers to their end; work stops when the client hangs up meanwhile."""
-    writings = start_all(writer, asks)
+    told = Generation(visit, asks)
+    with told.current():
+        writings = start_all(writer, asks)
     drafts = asyncio.gather(*map(collect, writings))
     gone = asyncio.ensure_future(_until_gone(request))
     first_of: set[asyncio.Future[Any]] = {drafts, gone}
@@ -73,26 +76,33 @@ async def whole(
         if not drafts.done():
             raise Refusal(499, "the client went away")
         written = await drafts
+    except BaseException as error:
+        told.end([], error)
+        raise
     finally:
         gone.cancel()
         drafts.cancel()
         for writing in writings:
             writing.cancelled = True
+    told.end([one.end for one in written])
     visit.said = written[0].text if written else ""
     return written
 
 
 async def streamed(visit: Visit, writer: Writer, asks: Sequence[Ask], chunks: Chunks) -> Response:
     """Server-sent events; what fails before the first of them still becomes a proper status."""
-    events = merged(start_all(writer, asks))
+    told = Generation(visit, asks)
+    with told.current():
+        events = merged(start_all(writer, asks))
     try:
         first = await anext(events)
-    except BaseException:
+    except BaseException as error:
+        told.end([], error)
         await events.aclose()
         raise
     visit.first = time.perf_counter() - visit.started
     visit.streaming = True
-    stream = _stream(visit, _again(first, events), chunks)
+    stream = _stream(visit, _told(_again(first, events), told), chunks)
     return EventSourceResponse(
         stream, ping=15, sep="\n", headers=visit.headers, send_timeout=STALLED
     )
@@ -103,6 +113,21 @@ async def _again(first: tuple[int, Piece | End], events: Events) -> Events:
         yield first
         async for event in events:
             yield event
+
+
+async def _told(events: Events, told: Generation) -> Events:
+    """The same; at the end of the stream, or when its reader leaves, the trace has what came."""
+    ends: list[End] = []
+    try:
+        async with aclosing(events):
+            async for place, event in events:
+                if isinstance(event, End):
+                    ends.append(event)
+                yield place, event
+    except BaseException as error:
+        told.end(ends, error)
+        raise
+    told.end(ends)
 
 
 async def _stream(visit: Visit, events: Events, chunks: Chunks) -> AsyncIterator[str]:

@@ -11,6 +11,7 @@ from metier.errors import DataError, ModelFileError
 from metier.methods import method
 from metier.methods.candidate import read as read_candidate
 from metier.protocols import Models
+from metier.serving.questions import save_questions
 from metier.store import replace_directory, write_text
 from metier.types import (
     Answer,
@@ -30,6 +31,7 @@ class Specialist:
     """Loaded from a release directory; asks the same ``Answerer`` that was measured."""
 
     def __init__(self, directory: Path, models: Models) -> None:
+        self.directory = directory
         self.release = read_release(directory)
         self.candidate: Candidate = read_candidate(directory)
         self._answerer = method(self.candidate.method).load(self.candidate, directory, models)
@@ -68,6 +70,7 @@ def release(
     made = Release(candidate.rung, engine, report.created, report.versions)
     write_text(target / RELEASE_FILE, serial.dump(made))
     write_text(target / "README.md", card(candidate, report))
+    save_questions(report.dataset.train, target)
     return target
 
 

@@ -12,12 +12,15 @@ from metier.errors import DataError, MissingExtraError
 from metier.models import registry
 from metier.models.resolve import resolve
 from metier.serving.access import Access
+from metier.serving.auto import ENTRY, Auto, open_auto
 from metier.serving.batcher import Batcher, Crowd
 from metier.serving.book import Book
-from metier.serving.catalogue import Makers, open_catalogue
+from metier.serving.catalogue import Catalogue, Makers, Target, open_catalogue
 from metier.serving.engine import ContinuousWriter, EngineProcess
 from metier.serving.gateway import Gateway
 from metier.serving.specialist import load
+from metier.serving.tool_options import open_toolbox
+from metier.serving.traces import open_tracing
 from metier.serving.upstream import Upstream
 from metier.serving.worker import Opening
 from metier.serving.writing import PlainWriter, SpecialistWriter, Writer
@@ -34,6 +37,10 @@ class ServeOptions:
     targets: tuple[str, ...] = ()
     base: str = BASE
     embedder: str | None = EMBEDDER
+    auto: bool = False
+    """Whether ``auto`` is a model: it sends questions to the specialist they are for."""
+    generalist: str | None = None
+    """Who answers what is no specialist's; the base where none is named."""
     engine: Engine = "openvino"
     book: Path = Path(".metier") / "gateway.sqlite"
     keep_texts: bool = False
@@ -41,8 +48,14 @@ class ServeOptions:
     cache_tokens: int = 32768
     host: str = "127.0.0.1"
     port: int = 8000
+    otlp_endpoint: str | None = None
+    """The collector that traces go to; None for what the environment says."""
     certificate: Path | None = None
     key: Path | None = None
+    tools: tuple[str, ...] = ()
+    """``python``, ``search``, ``search=PLACE`` or ``search@TENANT=PLACE``."""
+    mcp: Path | None = None
+    """A file that lists MCP servers."""
     upstream: str | None = None
     """The command of a server that ``base``, an ``openai:MODEL@URL``, stands on."""
 
@@ -71,10 +84,13 @@ def open_gateway(options: ServeOptions) -> Gateway:
         return SpecialistWriter(load(place, models=models), batcher)
 
     makers = Makers(specialist, writer, models.embedder)
-    targets = options.targets or (options.base,)
+    targets = _targets(options)
     catalogue = open_catalogue(targets, makers, base=options.base, embedder=options.embedder)
+    auto = None
+    if options.auto:
+        auto = _auto(options, catalogue, models, batcher)
+        catalogue = Catalogue([*catalogue, ENTRY])
     book = Book(options.book)
-    book.forget(options.retention_days)
     return Gateway(
         catalogue,
         book,
@@ -82,6 +98,31 @@ def open_gateway(options: ServeOptions) -> Gateway:
         batcher,
         engines=(*engines.values(), *([upstream] if upstream else [])),
         keep_texts=options.keep_texts,
+        retention_days=options.retention_days,
+        auto=auto,
+        tracing=open_tracing(options.otlp_endpoint),
+        toolbox=open_toolbox(options, catalogue, models, batcher),
+    )
+
+
+def _targets(options: ServeOptions) -> tuple[str, ...]:
+    targets = options.targets or (options.base,)
+    generalist = options.generalist or options.base
+    named = {target.name or target.place for target in map(Target.parse, targets)}
+    return (*targets, generalist) if options.auto and generalist not in named else targets
+
+
+def _auto(
+    options: ServeOptions, catalogue: Catalogue, models: registry.LocalModels, batcher: Batcher
+) -> Auto:
+    if options.embedder is None:
+        raise DataError("auto reads questions with an embedder; name one with --embedder")
+    return open_auto(
+        catalogue,
+        models.embedder(options.embedder),
+        batcher,
+        generalist=options.generalist or options.base,
+        cache=options.book.parent / "routing",
     )
 
 

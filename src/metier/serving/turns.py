@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -43,7 +44,7 @@ def turn_of(request: ChatRequest, *, prompt_room: int | None = None) -> Turn:
     _check_forms(request)
     if request.enum:
         return Turn(conversation, replace(config, choices=tuple(dict.fromkeys(request.enum))))
-    if request.tools and request.tool_choice != "none":
+    if request.functions and request.tool_choice != "none":
         return _with_tools(request, conversation, config)
     schema = _schema(request)
     return Turn(conversation, config if schema is None else replace(config, json_schema=schema))
@@ -106,12 +107,12 @@ def _parsed(arguments: str) -> Json:
 
 def _check_forms(request: ChatRequest) -> None:
     bound = request.response_format is not None and request.response_format.type != "text"
-    called = bool(request.tools) and request.tool_choice != "none"
+    called = bool(request.functions) and request.tool_choice != "none"
     if bool(request.enum) + bound + called > 1:
         raise Refusal(
             400, "ask for one form of answer: enum, response_format or tools", param="enum"
         )
-    if request.tool_choice not in (None, "none", "auto") and not request.tools:
+    if request.tool_choice not in (None, "none", "auto") and not request.functions:
         raise Refusal(400, "tool_choice needs tools", param="tool_choice")
     if request.top_logprobs is not None and not request.logprobs:
         raise Refusal(400, "top_logprobs needs logprobs: true", param="top_logprobs")
@@ -152,11 +153,11 @@ def _with_tools(request: ChatRequest, conversation: Conversation, config: Genera
     else:
         laid = (Message("system", system), *conversation)
     schema = forms[0] if len(forms) == 1 else {"anyOf": forms}
-    return Turn(laid, replace(config, json_schema=schema), _read_call)
+    return Turn(laid, replace(config, json_schema=schema), read_call)
 
 
 def _chosen_tools(request: ChatRequest) -> Sequence[Tool]:
-    tools = request.tools or []
+    tools = request.functions
     choice = request.tool_choice
     if not isinstance(choice, NamedTool):
         return tools
@@ -191,12 +192,12 @@ def _form(key: str, schema: Json) -> Json:
     }
 
 
-def _read_call(text: str) -> JsonMessage:
+def read_call(text: str) -> JsonMessage:
     """A call or a reply; what a limit cut off in the middle stays text."""
     try:
         said = json.loads(text)
     except ValueError:
-        return {"content": text}
+        return {"content": _cut_off(text)}
     if not isinstance(said, dict) or "name" not in said:
         return {"content": said.get("content", text) if isinstance(said, dict) else text}
     arguments = json.dumps(said.get("arguments", {}), ensure_ascii=False)
@@ -206,3 +207,22 @@ def _read_call(text: str) -> JsonMessage:
         "function": {"name": said["name"], "arguments": arguments},
     }
     return {"content": None, "tool_calls": [call]}
+
+
+def _cut_off(text: str) -> str:
+    """What was said in a reply that a limit ended before its closing quote."""
+    begun = re.match(r'\s*\{\s*"content"\s*:\s*"', text)
+    if begun is None:
+        return text
+    for end in range(len(text), max(begun.end(), len(text) - 6) - 1, -1):  # half an escape
+        try:
+            said: str = json.loads(f'"{text[begun.end() : end]}"')
+        except ValueError:
+            continue
+        return said
+    return text
+
+
+def reply_only(config: GenerateConfig) -> GenerateConfig:
+    """Bind the answer to a reply: a small model goes on calling when it has called before."""
+    return replace(config, json_schema=_form("content", {"type": "string"}))

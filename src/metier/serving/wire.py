@@ -77,6 +77,39 @@ class Tool(Wire):
     function: FunctionSchema
 
 
+class ServedTool(Wire):
+    """metier's own: a tool that the server calls itself, by its name."""
+
+    type: Literal["metier"]
+    name: str = Field(min_length=1, max_length=64)
+
+
+class ToolBudget(Wire):
+    """metier's own: what calls of the server's tools may take, within the operator's bounds."""
+
+    steps: Annotated[int, Field(ge=0, le=100)] | None = None
+    tokens: TokenCount | None = None
+    seconds: Annotated[float, Field(gt=0, le=3600)] | None = None
+
+
+class PlannedNode(Wire):
+    """One step of a plan that the client changed."""
+
+    id: str = Field(min_length=1, max_length=16)
+    kind: Literal["retrieve", "extract", "query", "run", "summarise"]
+    settings: Object
+    inputs: list[str] = Field(default_factory=list, max_length=16)
+
+
+class PlanOption(Wire):
+    """metier's own: answer by a plan; with ``nodes`` by this one, else by one that is made."""
+
+    template: str = Field(default="auto", max_length=64)
+    nodes: list[PlannedNode] | None = Field(default=None, min_length=1, max_length=16)
+    only: bool = False
+    """Tell the plan and do nothing of it."""
+
+
 class NamedFunction(Wire):
     """A function by name."""
 
@@ -125,20 +158,70 @@ class Sampling(Wire):
     user: str | None = None
 
 
+class PromptReference(Wire):
+    """A prompt of the gallery, in the shape of the Responses API."""
+
+    id: str = Field(min_length=1, max_length=128)
+    version: str | None = None
+    """The newest where none is named."""
+    variables: dict[str, str] | None = None
+
+
+class NewPrompt(Wire):
+    """POST /v1/prompts: a prompt, or a new version of one."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")
+    messages: list[ChatMessage] = Field(min_length=1, max_length=128)
+    enum: list[Annotated[str, Field(min_length=1)]] | None = Field(default=None, max_length=1024)
+
+
+class RunAgain(Wire):
+    """POST /v1/history/ID/run: what is to be different."""
+
+    model: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    temperature: Temperature | None = None
+    seed: Seed | None = None
+    stream: bool | None = None
+
+
+class Thinking(Wire):
+    """How to think harder; metier's own."""
+
+    method: Literal["self_consistency", "ensemble_refinement"] = "self_consistency"
+    drafts: Annotated[int, Field(ge=1, le=16)] = 5
+    refinements: Annotated[int, Field(ge=1, le=16)] | None = None
+    """Answers drawn in the light of all drafts; as many as drafts where not told."""
+    budget_tokens: TokenCount | None = None
+    """What the drafts may write together."""
+
+
 class ChatRequest(Sampling):
     """POST /v1/chat/completions; ``enum`` is metier's own: the answer is one of these texts."""
 
-    messages: list[ChatMessage] = Field(min_length=1, max_length=2048)
+    messages: list[ChatMessage] = Field(default_factory=list, max_length=2048)
+    prompt: PromptReference | None = None
+    """Its messages come before ``messages``; metier's own."""
     max_tokens: TokenCount | None = None
     max_completion_tokens: TokenCount | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
     response_format: ResponseFormat | None = None
-    tools: list[Tool] | None = Field(default=None, max_length=128)
+    tools: list[Tool | ServedTool] | None = Field(default=None, max_length=128)
+    tool_budget: ToolBudget | None = None
+    plan: PlanOption | None = None
     tool_choice: Literal["none", "auto", "required"] | NamedTool | None = None
     enum: list[Annotated[str, Field(min_length=1)]] | None = Field(default=None, max_length=1024)
-    self_consistency: Annotated[int, Field(ge=2, le=16)] | None = None
-    """Drafts to vote among; metier's own."""
+    thinking: Thinking | None = None
+
+    @property
+    def functions(self) -> list[Tool]:
+        """The client's own tools, whose calls it gets back."""
+        return [tool for tool in self.tools or () if isinstance(tool, Tool)]
+
+    @property
+    def served(self) -> list[str]:
+        """The names of the server's tools that it asks for."""
+        return [tool.name for tool in self.tools or () if isinstance(tool, ServedTool)]
 
 
 class CompletionRequest(Sampling):
@@ -185,7 +268,8 @@ class ResponsesRequest(Wire):
     """POST /v1/responses; nothing is kept on the server between two of them."""
 
     model: str = Field(min_length=1, max_length=256)
-    input: str | Annotated[list[InputItem], Field(min_length=1, max_length=2048)]
+    input: str | Annotated[list[InputItem], Field(max_length=2048)] = ""
+    prompt: PromptReference | None = None
     instructions: str | None = None
     max_output_tokens: TokenCount | None = None
     temperature: Temperature | None = None

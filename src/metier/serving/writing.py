@@ -179,6 +179,7 @@ class SpecialistWriter:
         self._specialist = specialist
         self._batcher = batcher
         self.base = specialist.candidate.base
+        self.directory = specialist.directory
 
     def start(self, ask: Ask) -> Writing:
         """Batch with the other questions to this specialist; its settings are its own."""

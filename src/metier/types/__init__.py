@@ -51,19 +51,32 @@ from metier.types.generation import (
     Review,
     Verdict,
 )
-from metier.types.grounding import Grounding, GroundingChunk, GroundSettings, Hit, Scope, Support
+from metier.types.grounding import (
+    Calibration,
+    Grounding,
+    GroundingChunk,
+    GroundSettings,
+    Hit,
+    Scope,
+    Support,
+)
 from metier.types.measuring import Candidate, CurvePoint, ItemResult, Retention, Score, Scorecard
 from metier.types.plain import Estimate, Json, content_hash
+from metier.types.planning import NodeKind, NodeResult, Plan, PlanNode, PlanRun, Row
 from metier.types.retrieval import Passage, SearchSettings, TokenVectors
+from metier.types.tools import Artifact, Budget, SandboxLimits, ToolCall, ToolResult
 from metier.types.verdict import Comparison, Decision, GateResult, Release, RunReport
 
 __all__ = [
     "ABSTENTION",
     "Alias",
     "Answer",
+    "Artifact",
     "AuditResult",
     "AuditVerdict",
     "Box",
+    "Budget",
+    "Calibration",
     "Candidate",
     "Change",
     "CheckerError",
@@ -100,10 +113,15 @@ __all__ = [
     "Malformed",
     "Mention",
     "Message",
+    "NodeKind",
+    "NodeResult",
     "Overlap",
     "OverlapHit",
     "Passage",
     "Piece",
+    "Plan",
+    "PlanNode",
+    "PlanRun",
     "Provenance",
     "QuestionKind",
     "Region",
@@ -111,7 +129,9 @@ __all__ = [
     "Retention",
     "Review",
     "Role",
+    "Row",
     "RunReport",
+    "SandboxLimits",
     "Scope",
     "Score",
     "Scorecard",
@@ -123,6 +143,8 @@ __all__ = [
     "Task",
     "TaskKind",
     "TokenVectors",
+    "ToolCall",
+    "ToolResult",
     "Update",
     "Usage",
     "Verdict",

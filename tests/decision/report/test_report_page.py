@@ -173,6 +173,12 @@ def test_seconds_stand_in_for_prices(run):
     assert "seconds per call (log scale)" in html(replace(run, scorecards=cards))
 
 
+def test_rungs_that_were_not_built_are_named_with_their_reason(run):
+    text = html(replace(run, left_out={"long_context": "9,000 tokens do not fit <8,192>"}))
+    assert "9,000 tokens do not fit &lt;8,192&gt;" in text
+    assert "Left out" not in html(run)
+
+
 def test_free_answers_have_no_confusion_matrix(run):
     task = replace(run.dataset.task, kind="short_answer", labels=())
     report = replace(run, dataset=replace(run.dataset, task=task))

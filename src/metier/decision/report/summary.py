@@ -19,7 +19,8 @@ def as_json(report: RunReport) -> dict[str, Json]:
     ``verdict`` (verdict, rung, reasons, detectable_difference, items_needed,
     break_even_calls_per_month); ``ladder``, one object per rung in the ladder's order (rung,
     method, base, recommended, passed, items, metrics, kinds, cost_per_thousand in US dollars,
-    train_seconds, usage in tokens, seconds, settings, trials, seed, versions); ``comparisons``,
+    train_seconds, usage in tokens, seconds, settings, trials, seed, versions); ``left_out``, a
+    reason for each rung that was not built; ``comparisons``,
     ``gates``, ``retention``, ``curve`` as in ``metier.types``; ``data`` (dataset and corpus
     version, task, split sizes by label, the ingest report, leak_probe, overlaps); ``versions``,
     ``hardware``, ``seconds``, ``recipe``. Missing is null.
@@ -35,6 +36,7 @@ def as_json(report: RunReport) -> dict[str, Json]:
         "metric": report.metric,
         "verdict": decision,
         "ladder": [_rung(rung) for rung in view.rungs],
+        "left_out": dict(report.left_out),
         "comparisons": comparisons,
         "gates": gates,
         "retention": [asdict(one) for one in report.retention],

@@ -108,7 +108,9 @@ def headline(view: View) -> str:
         cost = f", at {fmt.money(price.value)} per thousand calls" if price else ""
         return f"Ship {focus.name}: {quality}{_lead(view)}{cost}."
     if decision.verdict == "none_passes":
-        return f"Ship none of them: no rung passes every gate. The best, {focus.name}: {quality}."
+        nothing = focus.quality is not None and focus.quality.value == 0
+        why = "no rung earns anything" if nothing else "no rung passes every gate"
+        return f"Ship none of them: {why}. The best, {focus.name}: {quality}."
     needed = decision.items_needed
     more = f": {fmt.count(needed)} more test items" if needed else ""
     return f"Cannot tell yet{more}. In front is {focus.name}: {quality}{_lead(view)}."

@@ -1,0 +1,104 @@
+"""The store that a retrieving rung looks things up in: built, tuned where asked, and opened."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from metier import serial
+from metier.models.resolve import resolve
+from metier.protocols import Corpus, FitContext, Models, Retriever
+from metier.retrieval.build import ADAPTER, build_index, open_index
+from metier.retrieval.guided import guided
+from metier.retrieval.index import Index
+from metier.retrieval.parents import ParentRetriever
+from metier.retrieval.passages import passages
+from metier.retrieval.relabel import lessons
+from metier.retrieval.rerank import RerankedRetriever, YesOrNo
+from metier.retrieval.written import Written, written_questions
+from metier.types import Candidate, Example, Guide, Json, Passage
+
+INDEX, GUIDE = "index", "guide.json"
+DEFAULTS: dict[str, Json] = {
+    "written_questions": 0,
+    "tiers": [],
+    "agree_in": [],
+    "reranker": "",
+    "rerank_depth": 20,
+    "parent_characters": 0,
+}
+"""The settings of a rung that are about its store; see ``Retrieve``."""
+
+
+def build_store(corpus: Corpus, context: FitContext) -> tuple[Json, ...]:
+    """The corpus as a store in the rung's folder; what tuning its embedder came to, if asked."""
+    count = int(context.settings["written_questions"])
+    weights = resolve(context.embedder) if count else None  # before any work: they may be missing
+    embedder = context.models.embedder(context.embedder)
+    folder = context.workdir / INDEX
+    index = build_index(folder, corpus, embedder, seed=context.seed, progress=context.progress)
+    return () if weights is None else (_tuned(index, weights, corpus, context),)
+
+
+def open_store(candidate: Candidate, directory: Path, models: Models) -> Retriever:
+    """The store as the candidate's settings have it asked."""
+    settings = candidate.settings
+    index = open_index(directory / INDEX, models)
+    guide = serial.read(Guide, directory / GUIDE)
+    store = guided(index, guide, settings["tiers"], settings["agree_in"])
+    name = str(settings.get("reranker", ""))
+    if name:
+        reranker = models.cross_encoder(name) or YesOrNo(models.language_model(name))
+        store = RerankedRetriever(store, reranker, depth=int(settings["rerank_depth"]))
+    wide = int(settings.get("parent_characters", 0))
+    return ParentRetriever(store, index, characters=wide) if wide else store
+
+
+def _tuned(index: Index, weights: Path, corpus: Corpus, context: FitContext) -> Json:
+    """Tune the embedder on questions written from the passages, and rebuild the store with it.
+
+    What does not find more on held-out documents is thrown away, and the store stays as it is.
+    """
+    from metier.methods.embedder_tuning import EmbedderTuning, tune_embedder
+
+    all_passages = list(passages(corpus))
+    written = [
+        *written_questions(
+            all_passages,
+            count=int(context.settings["written_questions"]),
+            model=context.models.language_model(context.base),
+            seed=context.seed,
+            progress=context.progress,
+        ),
+        *_asked_in_training(context.train, all_passages),
+    ]
+    tuned = tune_embedder(
+        weights,
+        lessons(index, written),
+        context.workdir / ADAPTER,
+        tuning=EmbedderTuning(headers=index.settings.headers, seed=context.seed),
+        progress=context.progress,
+    )
+    if tuned.helps:
+        after = context.models.embedder(context.embedder, adapter=tuned.adapter)
+        build_index(index.path, corpus, after, seed=context.seed, progress=context.progress)
+        shutil.copytree(tuned.adapter, index.path / ADAPTER)
+    shutil.rmtree(tuned.adapter)
+    told: Json = asdict(tuned) | {"adapter": "kept" if tuned.helps else "dropped"}
+    return told
+
+
+def _asked_in_training(rows: Sequence[Example], found: Sequence[Passage]) -> Iterable[Written]:
+    """Training questions with the passage that holds their evidence."""
+    by_document: dict[str, list[Passage]] = {}
+    for passage in found:
+        by_document.setdefault(passage.document, []).append(passage)
+    for row in rows:
+        for span in row.evidence[:1]:
+            for passage in by_document.get(span.document, ()):
+                place = passage.chunk.source
+                if place.start <= span.start and span.end <= place.end:
+                    yield Written(row.input, passage, "person")
+                    break

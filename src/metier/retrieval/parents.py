@@ -1,0 +1,127 @@
+"""Small passages are found; what the reader is given is the section around each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from metier.origin import Origins
+from metier.protocols import Retriever
+from metier.types import Chunk, CleanDocument, Hit, Piece, Scope
+
+
+class Documents(Protocol):
+    """A store that can also be asked for all of a document, such as ``Index``."""
+
+    def passages_of(self, documents: Collection[str]) -> list[Hit]:
+        """All passages of these documents, in their order in each."""
+        ...
+
+
+class ParentRetriever:
+    """Widens each hit to its section, at most ``characters`` long, with its way to the source.
+
+    A hit that lies in a better one's section is left out, and the next takes its place. The found
+    passage keeps its id and its score. ``characters`` should fit what the reader is shown: a
+    section is widened evenly to both sides, but cut at its end.
+    """
+
+    def __init__(self, store: Retriever, documents: Documents, *, characters: int) -> None:
+        self._store = store
+        self._documents = documents
+        self._characters = characters
+
+    def search(
+        self, questions: Sequence[str], k: int = 5, *, scope: Scope | None = None
+    ) -> list[list[Hit]]:
+        """At most ``k`` sections for each question, the best first."""
+        found = self._store.search(questions, 2 * k, scope=scope)
+        known: dict[str, list[Hit]] = {}
+        wanted = {hit.chunk.source.document for hits in found for hit in hits}
+        for passage in self._documents.passages_of(wanted):
+            known.setdefault(passage.chunk.source.document, []).append(passage)
+        return [self._widened(hits, known)[:k] for hits in found]
+
+    def _widened(self, hits: Sequence[Hit], known: dict[str, list[Hit]]) -> list[Hit]:
+        wide: list[Hit] = []
+        for hit in hits:
+            if any(_holds(one.chunk, hit.chunk) for one in wide):
+                continue
+            own = known.get(hit.chunk.source.document, [])
+            around = [one.chunk for one in own if one.section == hit.section]
+            wide.append(replace(hit, chunk=widened(hit.chunk, around, self._characters)))
+        return wide
+
+
+def widened(chunk: Chunk, around: Sequence[Chunk], characters: int) -> Chunk:
+    """The chunk with its neighbours among ``around``, as one chunk of at most ``characters``.
+
+    ``around`` are chunks of the same document in its order. Between two chunks lies white space
+    alone, which is put back in the same length, so ``end - start`` stays the text's length.
+    """
+    places = [place for place, one in enumerate(around) if one.id == chunk.id]
+    if not places:
+        return chunk
+    first = last = places[0]
+    while True:
+        grown = [
+            bounds
+            for bounds in ((first, last + 1), (first - 1, last))
+            if bounds[0] >= 0
+            and bounds[1] < len(around)
+            and around[bounds[1]].end - around[bounds[0]].start <= characters
+        ]
+        if not grown:
+            return joined(around[first : last + 1], chunk)
+        # Evenly: the side that has less around the chunk so far.
+        first, last = min(
+            grown,
+            key=lambda it: abs(around[it[1]].end - chunk.end - chunk.start + around[it[0]].start),
+        )
+
+
+def joined(parts: Sequence[Chunk], found: Chunk) -> Chunk:
+    """Chunks that follow each other, and may overlap, as one under the id of ``found``."""
+    if len(parts) == 1:
+        return parts[0]
+    start, text = parts[0].start, ""
+    pieces: list[Piece] = []
+    for part in parts:
+        if start + len(text) < part.start:
+            gap = " " * (part.start - start - len(text) - 1) + "\n"
+            origin = pieces[-1].source_end
+            pieces.append(Piece(len(text), len(text) + len(gap), origin, origin, False))
+            text += gap
+        known = start + len(text) - part.start
+        if known >= len(part.text):  # a short one inside the overlap
+            continue
+        pieces += _moved(part, known, part.start - start)
+        text += part.text[known:]
+    regions = sorted({one for part in parts for one in part.regions}, key=lambda one: one.start)
+    document = CleanDocument(found.source.document, text, "", tuple(pieces), regions=tuple(regions))
+    origins = Origins(document)
+    whole = replace(found, text=text, start=start, end=start + len(text))
+    span = origins.span(0, len(text))
+    if span.page is None:
+        span = replace(span, page=parts[0].source.page, box=None)
+    return replace(whole, source=span, pieces=tuple(pieces), regions=tuple(regions))
+
+
+def _moved(part: Chunk, known: int, by: int) -> list[Piece]:
+    """The pieces of ``part.text[known:]``, counted from where the joined text begins."""
+    source = part.source.start
+    pieces = part.pieces or (Piece(0, len(part.text), source, source + len(part.text)),)
+    document = CleanDocument("", part.text, "", pieces)
+    rest = Origins(document).pieces(known, len(part.text))
+    if not rest:  # all of it verbatim
+        place = Origins(document).span(known, len(part.text))
+        rest = (Piece(0, len(part.text) - known, place.start, place.end),)
+    return [
+        replace(piece, start=piece.start + known + by, end=piece.end + known + by) for piece in rest
+    ]
+
+
+def _holds(wide: Chunk, chunk: Chunk) -> bool:
+    same = wide.source.document == chunk.source.document
+    return same and wide.start <= chunk.start and chunk.end <= wide.end

@@ -1,0 +1,177 @@
+"""Answers a request by a plan: made, told, and carried out with the server's tools."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+
+from metier import serial
+from metier.errors import DataError
+from metier.retrieval.gemini import as_gemini
+from metier.serving.gateway import Visit, collect
+from metier.serving.refusal import Refusal
+from metier.serving.tool_loop import Running, below, budget_of, keep
+from metier.serving.toolbox import Toolbox
+from metier.serving.turns import Turn, turn_of
+from metier.serving.wire import ChatRequest
+from metier.serving.writing import Ask, End, Piece, Writer, Writing
+from metier.tools.plans.execute import run_plan, usage_of
+from metier.tools.plans.nodes import Bench
+from metier.tools.plans.planning import make_plan
+from metier.types import (
+    Completion,
+    Conversation,
+    GenerateConfig,
+    Json,
+    NodeResult,
+    Plan,
+    PlanNode,
+    PlanRun,
+    Usage,
+)
+
+
+def with_plan(body: ChatRequest, visit: Visit) -> tuple[Writer, Turn]:
+    """The model that plans, as a writer; ``Refusal`` 400 where there is nothing to work with."""
+    toolbox = visit.gateway.toolbox
+    if toolbox is None:
+        raise Refusal(400, "this server offers no tools; see `metier serve --tool`", param="plan")
+    bare = body.model_copy(update={"tools": None, "tool_choice": None})
+    if body.tools or body.enum or body.response_format:
+        raise Refusal(400, "a plan has a form of its own; leave the others out", param="plan")
+    return Planner(body, below(visit, body.model), visit, toolbox), turn_of(bare)
+
+
+class Planner:
+    """A ``Writer``: it gives the last node's text, with the plan and every node's result."""
+
+    logs = False
+
+    def __init__(self, body: ChatRequest, writer: Writer, visit: Visit, toolbox: Toolbox) -> None:
+        self.window = writer.window
+        self._body = body
+        self._writer = writer
+        self._visit = visit
+        self._toolbox = toolbox
+
+    def start(self, ask: Ask) -> Writing:
+        """Begin, in a thread of the tools'."""
+        writing = Running()
+        writing.task = asyncio.ensure_future(self._run(ask, writing))
+        return writing
+
+    async def _run(self, ask: Ask, writing: Writing) -> None:
+        loop = asyncio.get_running_loop()
+        model = _Bridge(self._writer, ask, loop)
+        try:
+            text, end = await loop.run_in_executor(self._toolbox.workers, self._answer, ask, model)
+            writing.tell(Piece(text))
+            writing.tell(end)
+        except Exception as error:
+            writing.tell(error)
+        finally:
+            model.stop()
+
+    def _answer(self, ask: Ask, model: _Bridge) -> tuple[str, End]:
+        plan = self._plan(ask, model)
+        told = {"plan": serial.to_json(plan)}
+        option = self._body.plan
+        if option is not None and option.only:
+            return _lines(plan), End("stop", plan.usage, told)
+        tenant = self._visit.caller.tenant
+        bench = Bench(model, self._toolbox.of(self._body.model, tenant), tenant)
+        budget = budget_of(self._body, self._toolbox.budget)
+        run = run_plan(plan, bench, budget=budget, on_result=lambda result: model.check())
+        return run.answer, End("stop", usage_of(run), {**told, **self._told(run)})
+
+    def _plan(self, ask: Ask, model: _Bridge) -> Plan:
+        assert self._body.plan is not None
+        request = ask.prompt if isinstance(ask.prompt, str) else ask.prompt[-1].content
+        nodes = self._body.plan.nodes
+        if nodes is None:
+            return make_plan(request, model, template=self._body.plan.template)
+        given = (PlanNode(one.id, one.kind, one.settings, tuple(one.inputs)) for one in nodes)
+        return Plan(request, tuple(given))
+
+    def _told(self, run: PlanRun) -> dict[str, Json]:
+        artifacts = [one for result in run.results for one in self._kept(result)]
+        told: dict[str, Json] = {
+            "nodes": [_node(result) for result in run.results],
+            "artifacts": artifacts,
+        }
+        if run.stopped_by:
+            told["stopped_by"] = run.stopped_by
+        if run.grounding is not None:
+            told["grounding"] = as_gemini(run.answer, run.grounding)
+        return told
+
+    def _kept(self, result: NodeResult) -> list[Json]:
+        cited = [hit.chunk.id for hit in result.hits]
+        return [
+            {**keep(one, self._toolbox, self._visit), "node": result.node, "cited": cited}
+            for one in result.artifacts
+        ]
+
+
+class _Bridge:
+    """The server's model as planning wants it: called from a thread, answering whole."""
+
+    def __init__(self, writer: Writer, ask: Ask, loop: asyncio.AbstractEventLoop) -> None:
+        self._writer = writer
+        self._ask = ask
+        self._loop = loop
+        self._asked: Future[list[Completion]] | None = None
+        self._stopped = False
+
+    def generate(self, batch: Sequence[Conversation], config: GenerateConfig) -> list[Completion]:
+        """Answer every conversation, among the server's other requests."""
+        self.check()
+        self._asked = asyncio.run_coroutine_threadsafe(self._all(batch, config), self._loop)
+        return self._asked.result()
+
+    def check(self) -> None:
+        """Raise once nobody waits for the answer any more."""
+        if self._stopped:
+            raise DataError("the client went away")
+
+    def stop(self) -> None:
+        """Do nothing more."""
+        self._stopped = True
+        if self._asked is not None:
+            self._asked.cancel()
+
+    async def _all(self, batch: Sequence[Conversation], config: GenerateConfig) -> list[Completion]:
+        asks = [
+            replace(self._ask, prompt=one, config=config, live=False, top_logs=None)
+            for one in batch
+        ]
+        drafts = await asyncio.gather(*(collect(self._writer.start(ask)) for ask in asks))
+        return [
+            Completion(
+                draft.text,
+                draft.end.usage if draft.end else Usage(),
+                draft.end.finish if draft.end else "stop",
+            )
+            for draft in drafts
+        ]
+
+
+def _node(result: NodeResult) -> Json:
+    return {
+        "id": result.node,
+        "key": result.key,
+        "text": result.text,
+        "rows": [dict(row) for row in result.rows],
+        "failed": result.failed,
+        "seconds": round(result.seconds, 3),
+        "tokens": result.usage.prompt_tokens + result.usage.completion_tokens,
+    }
+
+
+def _lines(plan: Plan) -> str:
+    return "\n".join(
+        f"{node.id}: {node.kind}" + (f" of {', '.join(node.inputs)}" if node.inputs else "")
+        for node in plan.nodes
+    )
