@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import random
 from collections.abc import Sequence
@@ -32,13 +33,13 @@ from metier.serving.gateway import Written, collect, start_all
 from metier.serving.start import ServeOptions, open_gateway
 from metier.serving.thinking import think
 from metier.serving.wire import Thinking
-from metier.serving.writing import Ask, Writer
+from metier.serving.writing import Ask, End, Writer
 from metier.stats import holm, paired_difference, proportion
-from metier.types import GenerateConfig, Json, Message
+from metier.types import GenerateConfig, Json, Message, Usage, content_hash
 
 BASE = "smollm2-135m-instruct"
 QUESTIONS, BUDGET, DRAFTS = 100, 96, 3
-AT_ONCE = 20
+AT_ONCE = 8
 ARMS = {
     "plain": None,
     "reasoned": Thinking(drafts=1, budget_tokens=BUDGET),
@@ -62,6 +63,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--work", type=Path, default=Path("build/thinking"))
     parser.add_argument("--questions", type=int, default=QUESTIONS)
+    parser.add_argument("--seconds", type=float, default=3600, help="then compare what is there")
     options = parser.parse_args()
     items = questions(options.data)[: options.questions]
     options.work.mkdir(parents=True, exist_ok=True)
@@ -70,10 +72,12 @@ def main() -> None:
     writer = gateway.catalogue.get(BASE, "").writer
     assert writer is not None
     try:
-        asyncio.run(ask_all(writer, items, kept))
+        asyncio.run(ask_all(writer, items, kept, options.seconds))
     finally:
         gateway.close()
-    compare(items, answered(kept))
+    known = answered(kept)
+    whole = [item for item in items if all((arm, item["id"]) in known for arm in ARMS)]
+    compare(whole, known)
 
 
 def questions(data: Path) -> list[Json]:
@@ -84,9 +88,13 @@ def questions(data: Path) -> list[Json]:
     return items
 
 
-async def ask_all(writer: Writer, items: Sequence[Json], kept: Path) -> None:
-    """Every arm about every question, a few at once; each answer is written as it comes."""
-    known, drawn = answered(kept), Drawn(writer)
+async def ask_all(writer: Writer, items: Sequence[Json], kept: Path, seconds: float) -> None:
+    """Every arm about every question, a few at once; each answer is written as it comes.
+
+    When the time is up, what is under way is left: which questions are compared does not depend on
+    the answers.
+    """
+    known, drawn = answered(kept), Drawn(writer, kept.with_name("drafts.jsonl"))
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(arm: str, item: Json) -> None:
@@ -96,23 +104,38 @@ async def ask_all(writer: Writer, items: Sequence[Json], kept: Path) -> None:
             stream.write(json.dumps({"arm": arm, "item": item["id"], **found}) + "\n")
 
     todo = [(arm, item) for item in items for arm in ARMS if (arm, item["id"]) not in known]
-    await asyncio.gather(*(one(*pair) for pair in todo))
+    working = asyncio.gather(*(one(*pair) for pair in todo))
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(working, seconds)
 
 
 class Drawn:
-    """Answers every ask once: the same ask (prompt, settings, seed) has the same answer."""
+    """Answers every ask once: the same ask (prompt, settings, seed) has the same answer, kept in a
+    file, so that a kill loses only what is being written."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, kept: Path) -> None:
         self._writer = writer
-        self._known: dict[Ask, asyncio.Task[Written]] = {}
+        self._kept = kept
+        self._known: dict[str, asyncio.Task[Written]] = {}
+        lines = kept.read_text().splitlines() if kept.exists() else []
+        self._old: dict[str, Json] = {one["key"]: one for one in map(json.loads, lines)}
 
     async def __call__(self, asks: Sequence[Ask]) -> list[Written]:
         """As ``think`` wants them."""
-        for one in asks:
-            if one not in self._known:
-                writing = start_all(self._writer, [one])[0]
-                self._known[one] = asyncio.ensure_future(collect(writing))
-        return [await self._known[one] for one in asks]
+        keys = [content_hash(asdict(one)) for one in asks]
+        for key, one in zip(keys, asks, strict=True):
+            if key not in self._known:
+                self._known[key] = asyncio.ensure_future(self._answer(key, one))
+        return [await self._known[key] for key in keys]
+
+    async def _answer(self, key: str, ask: Ask) -> Written:
+        if old := self._old.get(key):
+            return Written(old["text"], [], End(old["finish"], Usage(**old["usage"])))
+        written = await collect(start_all(self._writer, [ask])[0])
+        end = {"finish": written.end.finish, "usage": asdict(written.end.usage)}
+        with self._kept.open("a") as stream:
+            stream.write(json.dumps({"key": key, "text": written.text, **end}) + "\n")
+        return written
 
 
 async def ask(answer: Drawn, thinking: Thinking | None, item: Json) -> Json:

@@ -8,20 +8,15 @@ the frozen layers' pass included. ``all_layers`` shows what the loop gains witho
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
 import random
-import subprocess
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-RESULT = Path(__file__).parent / "results" / "train_speed.json"
+from benchmarks.recording import record
+
 LABELS = ("graphics", "medicine", "space", "baseball")
-PACKAGES = ("torch", "transformers", "trl", "peft")
 
 
 def main() -> None:
@@ -37,21 +32,15 @@ def main() -> None:
         for name, layers in (("ours", None), ("all_layers", 0)):
             runs[name] = measure_ours(options, Path(scratch) / name, layers)
         runs["trl_defaults"] = measure_trl(options, Path(scratch) / "trl")
-    result = {
+    figures = {
         **runs,
         "ratio": runs["ours"]["tokens_per_second"] / runs["trl_defaults"]["tokens_per_second"],
         "ratio_processor": runs["trl_defaults"]["processor_seconds_per_thousand_tokens"]
         / runs["ours"]["processor_seconds_per_thousand_tokens"],
         "rows": options.rows,
         "epochs": options.epochs,
-        "load_average": os.getloadavg()[0],
-        "versions": {name: version(name) for name in PACKAGES},
-        "hardware": f"{os.cpu_count()} cores, {_processor()}",
-        "commit": _commit(),
     }
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(result))
+    record("train_speed", figures, notes={"load_average": os.getloadavg()[0]})
 
 
 def examples(count: int, longest: int) -> list[tuple[str, str]]:
@@ -156,22 +145,6 @@ class _Clock:
             "processor_seconds_per_thousand_tokens": 1000 * processor / tokens,
             "tokens": float(tokens),
         }
-
-
-def _processor() -> str:
-    import torch
-
-    lines: list[Any] = Path("/proc/cpuinfo").read_text().splitlines()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    fast = "with" if torch.cpu._is_amx_tile_supported() else "without"
-    return f"{names[0] if names else platform.processor()}, {fast} AMX"
-
-
-def _commit() -> str:
-    found = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    )
-    return found.stdout.strip()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The README's table of benchmark results, from the files that the benchmarks write."""
+"""Tables of benchmark results, from the files that the benchmarks write."""
 
 from __future__ import annotations
 
@@ -16,12 +16,17 @@ class Figure:
     what: str
     key: str
     form: str = "{:.2f}"
+    headline: bool = False
+    """Whether the README shows it."""
 
 
 FIGURES: Mapping[str, tuple[Figure, ...]] = {
     "newsgroups": (
         *(
-            Figure(f"20 newsgroups, {cleaning}: {name}", f"{prefix}{key}.mean", "{:.1%}")
+            Figure(
+                f"20 newsgroups, {cleaning}: {name}",
+                *(f"{prefix}{key}.mean", "{:.1%}", key in ("tfidf", "embedding", "lora", "best")),
+            )
             for cleaning, prefix in (("lab's cleaning", ""), ("strict cleaning", "strict."))
             for name, key in (
                 ("zero-shot accuracy", "zero_shot"),
@@ -38,16 +43,19 @@ FIGURES: Mapping[str, tuple[Figure, ...]] = {
     "train_speed": (
         Figure("LoRA training, tokens per second", "ours.tokens_per_second", "{:.0f}"),
         Figure("the same rows, TRL's defaults", "trl_defaults.tokens_per_second", "{:.0f}"),
-        Figure("times as fast as TRL's defaults", "ratio", "{:.1f}"),
+        Figure("LoRA training, times as fast as TRL's defaults", "ratio", "{:.1f}", True),
     ),
     "ingest": (
-        Figure("1 GB of CSV: peak memory, GB", "peak_memory_gb"),
+        Figure("1 GB of CSV: peak memory, GB", "peak_memory_gb", headline=True),
         Figure("1 GB of CSV: rows per second", "rows_per_second", "{:,.0f}"),
         Figure("1 GB of CSV: whole ingest, as a multiple of pandas' reading", "ratio_pandas"),
         Figure("1 GB of CSV: reading alone, the same", "source.ratio_pandas"),
     ),
     "retrieval": tuple(
-        Figure(f"{name}: {how}, right passage first", f"{key}.{part}.recall_at_1", "{:.1%}")
+        Figure(
+            f"{name}: {how}, right passage first",
+            *(f"{key}.{part}.recall_at_1", "{:.1%}", part in ("vector", "tuned")),
+        )
         for name, key in (("SQuAD questions", "squad_en"), ("MedQuAD questions", "medquad"))
         for how, part in (
             ("BM25", "bm25"),
@@ -57,20 +65,39 @@ FIGURES: Mapping[str, tuple[Figure, ...]] = {
         )
     ),
     "citations": tuple(
-        Figure(f"citations on {name}: {what}", f"{key}.{part}.value", "{:.1%}")
+        Figure(f"citations on {name}: {what}", f"{key}.{part}.value", "{:.1%}", True)
         for name, key in (("SQuAD", "squad"), ("PubMedQA", "pubmedqa"))
         for what, part in (("precision", "precision"), ("recall", "recall"))
     ),
     "abstain": (
-        Figure("promised error of 10 % held, resplits of 100", "held_of_100", "{}"),
-        Figure("share answered at that promise", "coverage_at_bound", "{:.1%}"),
+        Figure("promised error of 10 % held, resplits of 100", "held_of_100", "{}", True),
+        Figure("share answered at that promise", "coverage_at_bound", "{:.1%}", True),
     ),
-    "parity": (Figure("answers over HTTP that are those measured", "identical", "{:.1%}"),),
+    "parity": (Figure("answers over HTTP that are those measured", "identical", "{:.1%}", True),),
+    "serve_throughput": (
+        *(
+            Figure(
+                f"{who}: tokens per second for {count} clients",
+                f"{key}.{count}.tokens_per_second",
+                "{:.0f}",
+            )
+            for who, key in (
+                ("metier", "ours"),
+                ("llama.cpp", "peers.llama_cpp"),
+                ("transformers serve", "peers.transformers"),
+            )
+            for count in (1, 8, 32, 64)
+        ),
+        Figure("32 clients: times as fast as the best peer", "ratio_best_peer_32", "{:.1f}", True),
+        Figure("known beginning of 2,000 tokens: times sooner", "prefix_speedup", "{:.0f}", True),
+        Figure("16 adapters mixed: share of the base's speed", "adapters_16_ratio", "{:.0%}"),
+        Figure("what HTTP costs of the bare engine's speed", "gateway_overhead", "{:.0%}"),
+    ),
     "router": tuple(
         Figure(f"router, six trades: {what}", f"{key}.value", "{:.1%}")
         for what, key in (
             ("questions that reach their own specialist", "accuracy"),
-            ("that reach another's", "misrouted"),
+            ("questions that reach another's", "misrouted"),
             ("strange questions kept from specialists (Natural Questions)", "strangers.naturalqs"),
             ("right labels, routed", "labelled.routed"),
             ("right labels, routed without abstaining", "labelled.nearest"),
@@ -89,54 +116,88 @@ FIGURES: Mapping[str, tuple[Figure, ...]] = {
         )
     ),
     "timeline": (
-        Figure("as-of questions: the right version first", "retrieval_as_of", "{:.1%}"),
+        Figure("as-of questions: the right version first", "retrieval_as_of", "{:.1%}", True),
         Figure("the same without linking names", "retrieval_day_without_linking", "{:.1%}"),
         Figure("as-of questions: right answers, fields read", "answer_as_of", "{:.1%}"),
         Figure("as-of questions: the same with the right passage", "oracle", "{:.1%}"),
-        Figure("names of threat actors resolved", "alias_resolution", "{:.1%}"),
+        Figure("names of threat actors resolved", "alias_resolution", "{:.1%}", True),
     ),
     "import": (
-        Figure("`import metier`, seconds", "import_metier.seconds"),
+        Figure("`import metier`, seconds", "import_metier.seconds", headline=True),
         Figure("`metier --help`, seconds", "help.seconds"),
     ),
 }
-"""By benchmark, in the README's order; a result that is not there is left out."""
+"""By benchmark, in the tables' order; a result that is not there is left out."""
+HEAD = ("| figure | value | low to high | of |", "|---|---|---|---|")
 COUNTS = {"n": "items", "items": "items", "draws": "draws", "runs": "runs", "rows": "rows"}
 """Keys that say how much stands behind a figure, its own or the file's."""
 
 
-def benchmarks(results: Path, *, link: str) -> str:
-    """A Markdown table with a row per figure that stands in ``results``."""
-    rows = [row for name in FIGURES for row in _rows(name, results, link)]
-    head = ["| figure | value | low to high | of | measured on |", "|---|---|---|---|---|"]
-    return "\n".join([*head, *rows]) if rows else "No results yet."
+def headlines(results: Path, *, link: str) -> str:
+    """A Markdown table of the headline figures, and what they were measured on."""
+    rows, machines = [], []
+    for name in FIGURES:
+        content = _content(results, name)
+        rows += [_row(one, link, name) for one in _found(name, content) if one.figure.headline]
+        machines += [content["hardware"]] if content else []
+    told = f"Measured on {'; '.join(dict.fromkeys(machines))}."
+    return "\n".join([*HEAD, *rows, "", told]) if rows else "No results yet."
 
 
-def _rows(name: str, results: Path, link: str) -> Iterator[str]:
+def every_figure(results: Path, *, link: str) -> str:
+    """A Markdown section for each benchmark: its table, when and on what it was measured."""
+    return "\n\n".join(
+        "\n".join([f"## {name}", "", _origin(name, content), "", *HEAD, *rows])
+        for name in FIGURES
+        if (content := _content(results, name))
+        and (rows := [_row(one, link, name) for one in _found(name, content)])
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    figure: Figure
+    value: str
+    bounds: str
+    of: str
+
+
+def _content(results: Path, name: str) -> Mapping[str, Any]:
     file = results / f"{name}.json"
-    if not file.exists():
-        return
-    content = json.loads(file.read_text(encoding="utf-8"))
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+
+def _origin(name: str, content: Mapping[str, Any]) -> str:
+    told = [content["hardware"], f"commit {content['commit']}", str(content["created"])[:10]]
+    return f"`make bench-{name}`. Measured on {', '.join(told)}."
+
+
+def _found(name: str, content: Mapping[str, Any]) -> Iterator[_Found]:
     values = dict(_flat(content.get("figures", content)))
     for figure in FIGURES[name]:
-        if figure.key not in values:
+        if values.get(figure.key) is None:
             continue
         stem = figure.key
         for part in (".mean", ".value", ".recall_at_1"):
             stem = stem.removesuffix(part)
-        bounds = [values.get(f"{stem}.{end}") for end in ("low", "high")]
-        written = [figure.form.format(bound) for bound in bounds if bound is not None]
-        value = figure.form.format(values[figure.key])
-        yield (
-            f"| {figure.what} | [{value}]({link}/{name}.json) "
-            f"| {' to '.join(written)} | {_counts(stem, values)} | {content['hardware']} |"
-        )
+        ends = [values.get(f"{stem}.{end}") for end in ("low", "high")]
+        bounds = " to ".join(figure.form.format(end) for end in ends if end is not None)
+        yield _Found(figure, figure.form.format(values[figure.key]), bounds, _counts(stem, values))
+
+
+def _row(found: _Found, link: str, name: str) -> str:
+    value = f"[{found.value}]({link}/{name}.json)"
+    return f"| {found.figure.what} | {value} | {found.bounds} | {found.of} |"
 
 
 def _counts(stem: str, values: Mapping[str, Any]) -> str:
     for prefix in (f"{stem}.", f"{stem.partition('.')[0]}.", ""):
         known = [(values.get(f"{prefix}{key}"), word) for key, word in COUNTS.items()]
-        told = [f"{count:,.0f} {word}" for count, word in known if count is not None]
+        told = [
+            f"{count:,.0f} {word if count != 1 else word.removesuffix('s')}"
+            for count, word in known
+            if count is not None
+        ]
         if told:
             return ", ".join(told)
     return ""

@@ -31,7 +31,7 @@ from docs.definitions import (
     public_methods,
     signature,
 )
-from docs.figures import benchmarks
+from docs.figures import every_figure, headlines
 from metier import errors
 from metier.cli.main import app
 from metier.corpus.steps import STEPS
@@ -71,6 +71,7 @@ def pages() -> dict[Path, str]:
         PAGES / "cli.md": HEAD + cli_page(),
         PAGES / "api.md": HEAD + api_page(),
         PAGES / "errors.md": HEAD + errors_page(),
+        PAGES / "benchmarks.md": HEAD + benchmarks_page(),
         ROOT / "README.md": with_benchmarks((ROOT / "README.md").read_text(encoding="utf-8")),
     }
 
@@ -79,8 +80,22 @@ def with_benchmarks(readme: str) -> str:
     """The README with the block between the two marks written anew."""
     before, _, rest = readme.partition(MARK)
     _, _, after = rest.partition(MARK)
-    table = benchmarks(ROOT / "benchmarks" / "results", link="benchmarks/results")
+    table = headlines(ROOT / "benchmarks" / "results", link="benchmarks/results")
     return f"{before}{MARK}\n\n{table}\n\n{MARK}{after}"
+
+
+def benchmarks_page() -> str:
+    """Every figure that was measured, by benchmark."""
+    results = ROOT / "benchmarks" / "results"
+    return "\n\n".join(
+        [
+            "# Benchmarks",
+            "A figure's file also has versions, settings, and notes on what the figure does not "
+            "say. *Low to high* is a 95 % interval for shares, and the fastest and slowest run "
+            "for times.",
+            every_figure(results, link="../../benchmarks/results") + "\n",
+        ]
+    )
 
 
 # --- recipe ---------------------------------------------------------------------------------------

@@ -18,8 +18,11 @@ from tests.serving.server import fake_gateway, serving
         ("2 + 2 is 4.\nThe answer is 4.", "4"),
         ("Answer: $1,250.00 in all", "1250"),
         ("First answer: 3. No, the final answer is: 7", "7"),
+        ("Answer: 12,345,678.0 people", "12345678"),
         ("So much.\n#### 42", "42"),
         ("The answer is **Paris**.", "paris"),
+        ("The answer to both questions is Paris in 1889.", "paris in 1889"),
+        ("I cannot answer that question.", "i cannot answer that question"),
         ("  Paris. ", "paris"),
     ],
 )

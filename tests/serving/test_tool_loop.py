@@ -196,11 +196,16 @@ def test_the_oldest_artifacts_go_when_a_tenant_has_too_many(tmp_path):
     shelf.close()
 
 
-def test_a_client_that_hangs_up_ends_the_loop(start):
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_client_that_hangs_up_ends_the_loop(start, stream):
     slow = called("python", code="import time; time.sleep(2)")
     client, model, gateway = start(slow, slow, slow)
-    with pytest.raises(openai.APITimeoutError):
-        ask(client, timeout=1)
+    if stream:
+        with ask(client, stream=True) as chunks:
+            next(chunks)
+    else:
+        with pytest.raises(openai.APITimeoutError):
+            ask(client, timeout=1)
     while not gateway.book.history(""):  # the test's time-out would end it
         time.sleep(0.05)
     assert gateway.book.history("")[0]["status"] == 499

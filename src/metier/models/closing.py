@@ -76,6 +76,8 @@ class Closing:
             whole = bool(_set(words, self._ends).any())
             if whole or len(taken) == room:
                 break
+            if not words.any():
+                break
             token = self._choose(words, used, chance)
             used[token] += 1
             matcher.accept_token(token)

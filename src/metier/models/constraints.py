@@ -69,6 +69,7 @@ class Grammar:
         """Whether an answer of at most ``room`` tokens was found."""
         way = self._closing.way(self._matcher, room)
         self._near = NEAR + 2 * len(way or ())
+        self._way = way if room <= self._near else None
         return way is not None
 
     def mask(self, logits: torch.Tensor) -> None:

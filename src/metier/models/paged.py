@@ -274,11 +274,18 @@ def _keep_rows(graph: OpenVinoGraph) -> None:
 
 
 def _add_adapters(graph: OpenVinoGraph, modules: Sequence[str], bank: _Bank) -> None:
-    """To each changed layer add B (mask * A x)."""
+    """To each changed layer add B (mask * A x).
+
+    Computed as its transpose, A and B on the left: OpenVINO rearranges what stands on the right at
+    every pass unless it is a constant, and here that is the few tokens and not all the adapters.
+    With 32 tokens of 16 adapters a pass takes 1.11 times that of the base instead of 1.64 times.
+    """
     import openvino
 
     opset: Any = importlib.import_module("openvino.opset13")
+    turned, middle = opset.constant(np.array([1, 0])), opset.constant(np.array([1]))
     mask = _parameter("adapters", [-1, 1, bank.width], openvino.Type.f32)
+    own = opset.transpose(opset.squeeze(mask, middle), turned)
     added = [mask]
     products = {node.get_friendly_name(): node for node in graph.get_ops()}
     for module in modules:
@@ -293,9 +300,10 @@ def _add_adapters(graph: OpenVinoGraph, modules: Sequence[str], bank: _Bank) -> 
             for part, shape in zip("ab", shapes, strict=True)
         )
         readers = product.output(0).get_target_inputs()
-        inner = opset.matmul(product.input(0).get_source_output(), low, False, True)
-        change = opset.matmul(opset.multiply(inner, mask), high, False, True)
-        total = opset.add(product.output(0), change)
+        tokens = opset.squeeze(product.input(0).get_source_output(), middle)
+        inner = opset.multiply(opset.matmul(low, tokens, False, True), own)
+        change = opset.transpose(opset.matmul(high, inner, False, False), turned)
+        total = opset.add(product.output(0), opset.unsqueeze(change, middle))
         for reader in readers:
             reader.replace_source_output(total.output(0))
         added += [low, high]

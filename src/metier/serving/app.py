@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from metier.serving import (
     artifact_routes,
@@ -47,7 +49,7 @@ def make_app(gateway: Gateway) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _refuse)
-    app.middleware("http")(_identified)
+    app.add_middleware(_Identified)
     if gateway.tracing is not None:
         app.add_middleware(Traced, tracer=gateway.tracing.tracer)
     return app
@@ -68,19 +70,36 @@ _DOCUMENTED: dict[int | str, dict[str, object]] = {
 }
 
 
-async def _identified(
-    request: Request, call_next: Callable[[Request], Awaitable[Response]]
-) -> Response:
-    """Every answer carries a request id, the client's own where it sent one."""
-    length = request.headers.get("content-length", "0")
-    if not length.isdigit() or int(length) > MOST_BYTES:
-        refusal = Refusal(413, f"a body has at most {MOST_BYTES:,} bytes")
-        return JSONResponse(refusal.body(), status_code=413)
-    response = await call_next(request)
-    given = request.headers.get("x-request-id", "")
-    fits = 0 < len(given) <= 128 and given.isascii() and given.isprintable()
-    response.headers["x-request-id"] = given if fits else f"req_{secrets.token_hex(12)}"
-    return response
+class _Identified:
+    """Every answer carries a request id, the client's own where it sent one.
+
+    Written on the bare protocol: Starlette's own middleware copies every piece of a stream through
+    a queue.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        given = headers.get("x-request-id", "")
+        fits = 0 < len(given) <= 128 and given.isascii() and given.isprintable()
+        name = given if fits else f"req_{secrets.token_hex(12)}"
+
+        async def named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["x-request-id"] = name
+            await send(message)
+
+        length = headers.get("content-length", "0")
+        if not length.isdigit() or int(length) > MOST_BYTES:
+            refusal = Refusal(413, f"a body has at most {MOST_BYTES:,} bytes")
+            await JSONResponse(refusal.body(), status_code=413)(scope, receive, named)
+            return
+        await self._app(scope, receive, named)
 
 
 async def _refuse(request: Request, error: Exception) -> Response:

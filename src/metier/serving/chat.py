@@ -71,11 +71,9 @@ async def _answer(body: ChatRequest, request: Request, visit: Visit) -> Response
 
 async def _posed(body: ChatRequest, visit: Visit) -> tuple[Writer, Turn]:
     """Who writes, and what is asked: the model, or one behind tools or a plan."""
-    if body.plan is not None:
-        return with_plan(body, visit)
-    if body.served:
+    if body.plan is not None or body.served:
         named = body.model_copy(update={"model": caller_of_tools(visit, body.model)})
-        return with_tools(named, visit)
+        return with_tools(named, visit) if body.plan is None else with_plan(named, visit)
     turn = turn_of(body)
     return await choose(visit, body.model, turn), turn
 
@@ -84,7 +82,7 @@ def _check_thinking(body: ChatRequest, visit: Visit, writer: Writer) -> None:
     """``auto`` may come to a specialist, which then answers as ever."""
     if isinstance(writer, SpecialistWriter) and not visit.routing:
         raise Refusal(400, f"{body.model!r} always answers the same", param="thinking")
-    for name in ("stream", "tools", "logprobs"):
+    for name in ("stream", "tools", "plan", "logprobs"):
         if getattr(body, name):
             raise Refusal(400, f"thinking goes without {name}; leave one out", param=name)
     if (body.n or 1) > 1:

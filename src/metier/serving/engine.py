@@ -60,6 +60,7 @@ class EngineProcess:
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._life, self.window = self._open()
+        self.ready = True
         threading.Thread(target=self._watch, name="metier-engine", daemon=True).start()
 
     @property
@@ -121,7 +122,6 @@ class EngineProcess:
             raise
         for adapter in self._adapters:
             life.send(Register(0, adapter))
-        self.ready = True
         return life, first.window
 
     def _watch(self) -> None:
@@ -137,9 +137,15 @@ class EngineProcess:
                     return
                 pause = min(LONGEST_PAUSE, 2 * pause or 1)
                 try:
-                    self._life, self.window = self._open()
+                    life, window = self._open()
                 except Exception:
                     _log.exception("%s could not be started; once more in %d s", self.name, pause)
+                    continue
+                with self._lock:  # orders go to the new process from now on
+                    self._life, self.window, self.ready = life, window, True
+            if self._closing.is_set():  # while it was being started
+                self._life.end()
+                return
             self.restarts += 1
 
     def _listen(self) -> None:

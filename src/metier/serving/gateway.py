@@ -172,8 +172,19 @@ def start_all(writer: Writer, asks: Sequence[Ask]) -> list[Writing]:
     return begun
 
 
-async def merged(writings: Sequence[Writing]) -> AsyncGenerator[tuple[int, Piece | End]]:
+def merged(writings: Sequence[Writing]) -> AsyncGenerator[tuple[int, Piece | End]]:
     """The events of several answers as they come, each with the place of its answer."""
+    return _alone(writings[0]) if len(writings) == 1 else _several(writings)
+
+
+async def _alone(writing: Writing) -> AsyncGenerator[tuple[int, Piece | End]]:
+    """The usual case, with no queue more."""
+    async with aclosing(writing.events()) as events:
+        async for event in events:
+            yield 0, event
+
+
+async def _several(writings: Sequence[Writing]) -> AsyncGenerator[tuple[int, Piece | End]]:
     import asyncio
 
     queue: asyncio.Queue[tuple[int, Piece | End | BaseException]] = asyncio.Queue()
@@ -190,11 +201,11 @@ async def merged(writings: Sequence[Writing]) -> AsyncGenerator[tuple[int, Piece
     open_answers = len(tasks)
     try:
         while open_answers:
-            place, event = await queue.get()
-            if isinstance(event, BaseException):
-                raise event
-            open_answers -= isinstance(event, End)
-            yield place, event
+            place, told = await queue.get()
+            if isinstance(told, BaseException):
+                raise told
+            open_answers -= isinstance(told, End)
+            yield place, told
     finally:
         for task, writing in zip(tasks, writings, strict=True):
             writing.cancelled = True

@@ -66,7 +66,9 @@ class Planner:
         loop = asyncio.get_running_loop()
         model = _Bridge(self._writer, ask, loop)
         try:
-            text, end = await loop.run_in_executor(self._toolbox.workers, self._answer, ask, model)
+            text, end = await loop.run_in_executor(
+                self._toolbox.workers, self._answer, ask, model, writing
+            )
             writing.tell(Piece(text))
             writing.tell(end)
         except Exception as error:
@@ -74,7 +76,7 @@ class Planner:
         finally:
             model.stop()
 
-    def _answer(self, ask: Ask, model: _Bridge) -> tuple[str, End]:
+    def _answer(self, ask: Ask, model: _Bridge, writing: Writing) -> tuple[str, End]:
         plan = self._plan(ask, model)
         told = {"plan": serial.to_json(plan)}
         option = self._body.plan
@@ -83,7 +85,13 @@ class Planner:
         tenant = self._visit.caller.tenant
         bench = Bench(model, self._toolbox.of(self._body.model, tenant), tenant)
         budget = budget_of(self._body, self._toolbox.budget)
-        run = run_plan(plan, bench, budget=budget, on_result=lambda result: model.check())
+
+        def done(result: NodeResult) -> None:
+            model.check()
+            if ask.live:  # the stream begins, so that a client that hangs up is noticed
+                writing.tell(Piece(""))
+
+        run = run_plan(plan, bench, budget=budget, on_result=done)
         return run.answer, End("stop", usage_of(run), {**told, **self._told(run)})
 
     def _plan(self, ask: Ask, model: _Bridge) -> Plan:

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from metier.serving.gateway import Written, total
 from metier.serving.wire import Thinking
@@ -13,15 +14,15 @@ from metier.serving.writing import Ask
 from metier.types import Conversation, Json, Message, Usage
 
 TEMPERATURE = 0.7
-"""Wang et al. 2023 (self-consistency) vote among samples drawn at 0.7, and so do Singhal et al.
-2023 (Med-PaLM 2, ensemble refinement) for the drafts."""
+"""Wang et al. 2023 (self-consistency) vote among samples drawn at 0.7; the drafts of ensemble
+refinement (Singhal et al. 2023, Med-PaLM 2) are drawn in the same way here."""
 
 REASON = "\n\nThink it through step by step before you answer."
 CONCLUDE = "So what is the answer? Give only the answer."
 WEIGH = "Weigh these drafts, some of which may be wrong, and give the right answer."
 
-_MARK = re.compile(r"(?i)(?:\banswer(?:\s+is)?\s*:?|####)[ \t]*(?=\S)")
-_NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
+_MARK = re.compile(r"(?i)(?:\banswer\b(?:[^.:\n]{0,60}?\bis\b[ \t]*:?|[ \t]*:)|####)[ \t]*(?=\S)")
+_NUMBER = re.compile(r"[\s*$€£\"'(]*(-?\d[\d,]*(?:\.\d+)?)")
 
 Answer = Callable[[Sequence[Ask]], Awaitable[list[Written]]]
 """Answers all asks, as many at once as the engine can."""
@@ -76,14 +77,16 @@ def vote(answers: Sequence[Written]) -> tuple[Written, int]:
 
 
 def final(text: str) -> str:
-    """What two answers are compared by: what follows the last "answer is", "Answer:" or "####",
-    a number as a number; without such a mark the whole text, but for case and white space."""
+    """What two answers are compared by: what follows the last "answer is", "Answer:" or "####".
+
+    Where that begins with a number it is compared as a number. Without such a mark it is the whole
+    text, but for case and white space.
+    """
     marks = list(_MARK.finditer(text))
     said = text[marks[-1].end() :].partition("\n")[0] if marks else text
-    number = _NUMBER.search(said) if marks else None
+    number = _NUMBER.match(said) if marks else None
     if number:
-        plain = number[0].replace(",", "")
-        return f"{float(plain):g}" if len(plain) < 16 else plain
+        return f"{Decimal(number[1].replace(',', '')).normalize():f}"
     return " ".join(said.split()).strip(" .*\"'").casefold()
 
 

@@ -143,6 +143,8 @@ class ToolLoop:
                 call = self._served_call(message)
                 if call is None:
                     break
+                if ask.live:  # the stream begins, so that a client that hangs up is noticed
+                    writing.tell(Piece(""))
                 await self._step(call, run)
             text = str(message.get("content") or written.text)
             writing.tell(Piece(written.text if message.get("tool_calls") else text))
