@@ -138,12 +138,14 @@ class Run:
             row for own in kinds for row in draws.sample(own, min(len(own), self.options.asked))
         ]
 
-    def share(self, arm: str, kind: str) -> Estimate:
-        """Exact matches after normalisation among the questions of one kind."""
+    def share(self, arm: str, kind: str, scorer: str = "exact_match") -> Estimate:
+        """Right answers, by default exact after normalisation, to the questions of one kind."""
         values = [
-            item.scores[0].value or 0.0
+            score.value or 0.0
             for item in self.cards[arm]
             if self.kinds[item.example] == kind
+            for score in item.scores
+            if score.scorer == scorer
         ]
         return proportion(round(sum(values)), len(values))
 
@@ -236,6 +238,9 @@ def _report(runs: Sequence[Run], options: argparse.Namespace) -> None:
             name = {"unknown": "unknown_abstained"}.get(kind, kind)
             found = _over_seeds([run.share(arm, kind) for run in head])
             figures |= {f"{arm}.{name}{part}": value for part, value in found.items()}
+            if arm in ASKED:
+                held = fmean(run.share(arm, kind, "contains").value for run in head)
+                figures[f"{arm}.{name}.contains"] = round(held, 4)
     for suite in RETENTION if head and head[0].kept else ():
         found = _over_seeds([run.kept[suite] for run in head])
         figures |= {f"tuned.retention.{suite}{part}": value for part, value in found.items()}
