@@ -45,6 +45,28 @@ FIGURES: Mapping[str, tuple[Figure, ...]] = {
         Figure("the same rows, TRL's defaults", "trl_defaults.tokens_per_second", "{:.0f}"),
         Figure("LoRA training, times as fast as TRL's defaults", "ratio", "{:.1f}", True),
     ),
+    "facts": (
+        *(
+            Figure(f"300 facts tuned into weights: {what}", f"tuned.{key}", "{:.1%}", True)
+            for what, key in (
+                ("asked in another style", "new_wordings"),
+                ("asked in reverse", "reverse"),
+                ("unknown cases left unanswered", "unknown_abstained"),
+                ("kept of the worst retention suite", "retention"),
+            )
+        ),
+        Figure("300 facts: minutes of tuning, on a shared machine", "minutes", "{:.0f}"),
+    ),
+    "scale_search": (
+        Figure(
+            "a million passages: 95th percentile of a vector search, ms", "p95_ms", "{:.0f}", True
+        ),
+        Figure("a million passages: recall of the ten nearest", "recall_at_10", "{:.1%}", True),
+        Figure("a million passages: memory, GB", "memory_gb"),
+        Figure("a million passages: building, seconds", "build_seconds", "{:.0f}"),
+        Figure("the same with FAISS: 95th percentile, ms", "faiss.p95_ms", "{:.0f}"),
+        Figure("the same with FAISS: recall", "faiss.recall_at_10", "{:.1%}"),
+    ),
     "ingest": (
         Figure("1 GB of CSV: peak memory, GB", "peak_memory_gb", headline=True),
         Figure("1 GB of CSV: rows per second", "rows_per_second", "{:,.0f}"),
