@@ -48,6 +48,25 @@ def test_noise_becomes_a_valid_answer_in_time_or_is_refused(grammars, chat, form
 
 
 @pytest.mark.models
+def test_an_address_is_left_where_closing_marks_are_content(grammars, chat):
+    """Before its @ an address may hold any number of }, which close nothing."""
+    address = {"type": "string", "format": "email"}
+    form = {"type": "object", "properties": {"a": address}, "required": ["a"]}
+    schema = {"anyOf": [{"const": 1}, {**form, "additionalProperties": False}]}
+    grammar = grammars.schema(schema, room=128)
+    start = chat.tokenizer('{"a": "long.and.', add_special_tokens=False)["input_ids"]
+    more = chat.tokenizer("longer.", add_special_tokens=False)["input_ids"] * 200
+    tokens: list[int] = []
+    for token in [*start, *more][:128]:
+        if tokens and tokens[-1] in chat.ends:
+            break
+        tokens.append(grammar.accept(token, 127 - len(tokens)))
+    said = json.loads(chat.text(tokens))
+    jsonschema.Draft202012Validator(schema).validate(said)
+    assert said["a"].startswith("long.and.longer.") and "@" in said["a"]
+
+
+@pytest.mark.models
 def test_an_endless_list_is_closed_before_the_tokens_run_out(grammars, chat):
     schema = {
         "type": "object",

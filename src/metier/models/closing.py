@@ -89,7 +89,8 @@ class Closing:
         self, words: NDArray[np.int32], used: Counter[int], chance: np.random.Generator | None
     ) -> int:
         """A closing mark, else what is long; or, taking chances, a mark that was not used yet."""
-        text = bool(_set(words, self._brackets).all())  # where both are content, not structure
+        # Where a bracket may stand among many other tokens it is content, as } is in an address.
+        text = bool(_set(words, self._brackets).any()) and _count(words) > FEW
         first = self._quotes if text else self._first
         found = _set(words, first)
         if found.any() and (chance is None or self._rank[first[found.argmax()]] >= CLOSES):
@@ -111,6 +112,11 @@ def _set(words: NDArray[np.int32], tokens: NDArray[np.int64]) -> NDArray[np.bool
     """Which of the tokens a mask of bits lets through."""
     found: NDArray[np.bool_] = (words[tokens >> 5] >> (tokens & 31)) & 1 > 0
     return found
+
+
+def _count(words: NDArray[np.int32]) -> int:
+    """How many tokens a mask of bits lets through."""
+    return int(np.unpackbits(words.view(np.uint8)).sum())
 
 
 def _printable(pieces: Sequence[bytes], size: int) -> torch.Tensor:
