@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -90,7 +91,12 @@ def report(found: dict[str, Json]) -> None:
         },
         "load": "each client asks once, 32 tokens, greedy, prompts of about 60 tokens, at once; "
         "tokens are counted by the model's own tokenizer; first is the median time to first text",
-        "machine": "two cores without AMX, shared with other work while this ran: read the ratios",
+        "machine": "two cores without AMX; the clients run on them too, so that gateway_overhead "
+        "holds what it costs them to read 32 streams",
+        "measured": {
+            file.stem: datetime.fromtimestamp(file.stat().st_mtime, UTC).isoformat(" ", "minutes")
+            for file in sorted(PARTS.glob("*.json"))
+        },
     }
     record("serve_throughput", figures, notes=notes)
 
