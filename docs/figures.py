@@ -112,7 +112,7 @@ FIGURES: Mapping[str, tuple[Figure, ...]] = {
         ),
         Figure("32 clients: times as fast as the best peer", "ratio_best_peer_32", "{:.1f}", True),
         Figure("known beginning of 2,000 tokens: times sooner", "prefix_speedup", "{:.0f}", True),
-        Figure("16 adapters mixed: share of the base's speed", "adapters_16_ratio", "{:.0%}"),
+        Figure("16 adapters mixed: share of the base's speed", "adapters_16_ratio", "{:.0%}", True),
         Figure("what HTTP costs of the bare engine's speed", "gateway_overhead", "{:.0%}"),
     ),
     "router": tuple(
@@ -136,6 +136,17 @@ FIGURES: Mapping[str, tuple[Figure, ...]] = {
             ("three drafts of 32 and a vote", "self_consistency"),
             ("three drafts of 32, refined, a vote", "ensemble_refinement"),
         )
+    ),
+    "constrained": (
+        Figure(
+            "fuzzed schemas and enums: valid among those answered",
+            "valid_share_of_answered",
+            "{:.1%}",
+            True,
+        ),
+        Figure("fuzzed schemas and enums: answered", "answered", "{}"),
+        Figure("refused, the keyword named", "refused_unsupported", "{}"),
+        Figure("refused, since no answer fits", "refused_too_short", "{}"),
     ),
     "timeline": (
         Figure("as-of questions: the right version first", "retrieval_as_of", "{:.1%}", True),
