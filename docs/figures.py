@@ -45,6 +45,12 @@ FIGURES: Mapping[str, tuple[Figure, ...]] = {
         Figure("the same rows, TRL's defaults", "trl_defaults.tokens_per_second", "{:.0f}"),
         Figure("LoRA training, times as fast as TRL's defaults", "ratio", "{:.1f}", True),
     ),
+    "qa_throughput": (
+        Figure("docs_to_qa, accepted rows: times a plain loop's", "ratio.loop", "{:.0f}", True),
+        Figure("docs_to_qa, accepted rows a minute", "metier.accepted_per_minute", "{:.1f}"),
+        Figure("a plain loop's, a minute", "loop.accepted_per_minute", "{:.1f}"),
+        Figure("requests alone: times a plain loop's", "ratio.loop.requests", "{:.1f}"),
+    ),
     "facts": (
         *(
             Figure(f"300 facts tuned into weights: {what}", f"tuned.{key}", "{:.1%}", True)
