@@ -89,7 +89,8 @@ def main() -> None:
         client = openai.OpenAI(base_url=url, api_key="none", timeout=600)
         with ThreadPoolExecutor(CLIENTS) as clients:
             found = list(clients.map(lambda form: outcome(client, NAME, form), asked))
-    record("constrained", figures(asked, found), notes=_notes(asked, found, started))
+    notes = {"seed": options.seed, **_notes(asked, found, started)}
+    record("constrained", figures(asked, found), notes=notes)
 
 
 def figures(asked: Sequence[Json], found: Sequence[Json]) -> dict[str, Json]:
