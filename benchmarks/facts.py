@@ -251,8 +251,8 @@ def _report(runs: Sequence[Run], options: argparse.Namespace) -> None:
             found = _over_seeds([run.share(arm, kind) for run in head])
             figures |= {f"{arm}.{name}{part}": value for part, value in found.items()}
             if arm in ASKED:
-                held = fmean(run.share(arm, kind, "contains").value for run in head)
-                figures[f"{arm}.{name}.contains"] = round(held, 4)
+                found = _over_seeds([run.share(arm, kind, "contains") for run in head])
+                figures |= {f"{arm}.{name}.contains{part}": value for part, value in found.items()}
     for suite in RETENTION if head and head[0].kept else ():
         found = _over_seeds([run.kept[suite] for run in head])
         figures |= {f"tuned.retention.{suite}{part}": value for part, value in found.items()}
