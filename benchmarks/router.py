@@ -43,7 +43,7 @@ from metier.methods.prompt import prompt_for
 from metier.methods.requests import general_requests
 from metier.models.registry import LocalModels
 from metier.protocols import Embedder, FitContext, Models
-from metier.serving.router import Route, Router, fit_router
+from metier.serving.catalogue.router import Route, Router, fit_router
 from metier.stats import paired_difference, proportion
 from metier.store import Project
 from metier.types import Estimate, Example, Json, Task

@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.thinking`` asks the embedded 135M model science questions (SciQ, the four
 options in the question, without the supporting text) through the gateway's own writer and
-``metier.serving.thinking``. Every arm ends in one of the options (``enum``).
+``metier.serving.answering.thinking``. Every arm ends in one of the options (``enum``).
 
     plain                 answered at once
     reasoned              one free draft of at most ``BUDGET`` tokens, then concluded
@@ -29,11 +29,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.recording import record
-from metier.serving.gateway import Written, collect, start_all
+from metier.serving.answering.thinking import think
+from metier.serving.engines.reading import Written, collect, start_all
+from metier.serving.engines.writing import Ask, End, Writer
+from metier.serving.gate.wire import Thinking
 from metier.serving.start import ServeOptions, open_gateway
-from metier.serving.thinking import think
-from metier.serving.wire import Thinking
-from metier.serving.writing import Ask, End, Writer
 from metier.stats import holm, paired_difference, proportion
 from metier.types import GenerateConfig, Json, Message, Usage, content_hash
 

@@ -33,11 +33,11 @@ _HOMES = {
     "RunReport": "metier.types",
     "Scorecard": "metier.types",
     "Source": "metier.protocols",
-    "Specialist": "metier.serving.specialist",
+    "Specialist": "metier.serving.release.specialist",
     "Task": "metier.types",
     "UserError": "metier.errors",
     "docs_to_qa": "metier.api",
-    "load": "metier.serving.specialist",
+    "load": "metier.serving.release.specialist",
     "read_recipe": "metier.recipe",
     "run": "metier.api",
 }
@@ -56,8 +56,8 @@ if TYPE_CHECKING:
     from metier.protocols import Source as Source
     from metier.recipe import Recipe as Recipe
     from metier.recipe import read_recipe as read_recipe
-    from metier.serving.specialist import Specialist as Specialist
-    from metier.serving.specialist import load as load
+    from metier.serving.release.specialist import Specialist as Specialist
+    from metier.serving.release.specialist import load as load
     from metier.store import Project as Project
     from metier.types import Answer as Answer
     from metier.types import Candidate as Candidate

@@ -17,7 +17,7 @@ from metier.protocols import Corpus, Models, Progress, SupportChecker, silent
 from metier.recipe import EMBEDDED_MODEL, read_recipe
 from metier.retrieval.support import TextChecker
 from metier.serial import dump
-from metier.serving.specialist import release
+from metier.serving.release.specialist import release
 from metier.store import Project, write_table, write_text
 from metier.types import Decision, Document, RunReport, content_hash
 

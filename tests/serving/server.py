@@ -11,13 +11,13 @@ import httpx
 import uvicorn
 
 from metier.models.fake import FakeEmbedder, FakeModel
-from metier.serving.access import Access
-from metier.serving.app import make_app
-from metier.serving.batcher import Batcher
-from metier.serving.book import Book
-from metier.serving.catalogue import Catalogue, Entry
-from metier.serving.gateway import Gateway
-from metier.serving.writing import PlainWriter
+from metier.serving.catalogue.entries import Catalogue, Entry
+from metier.serving.engines.batcher import Batcher
+from metier.serving.engines.writers import PlainWriter
+from metier.serving.gate.access import Access
+from metier.serving.gate.gateway import Gateway
+from metier.serving.records.book import Book
+from metier.serving.routes.app import make_app
 from tests import joined
 
 

@@ -11,10 +11,10 @@ import openai
 import pytest
 
 from metier.models.fake import FakeModel
-from metier.serving.batcher import Batcher
-from metier.serving.catalogue import Entry
+from metier.serving.catalogue.entries import Entry
+from metier.serving.engines.batcher import Batcher
+from metier.serving.engines.writers import PlainWriter
 from metier.serving.refusal import Refusal
-from metier.serving.writing import PlainWriter
 from tests.serving.server import fake_gateway, serving, started
 
 ASKED = [{"role": "user", "content": "Who?"}]

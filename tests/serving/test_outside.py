@@ -13,10 +13,10 @@ import httpx
 import pytest
 
 from metier.models.fake import FakeModel
-from metier.serving import routing
-from metier.serving.book import Book, Served
-from metier.serving.catalogue import Entry
-from metier.serving.writing import PlainWriter
+from metier.serving.catalogue.entries import Entry
+from metier.serving.engines.writers import PlainWriter
+from metier.serving.records.book import Book, Served
+from metier.serving.routes import replies as routing
 from tests.serving.server import fake_gateway, serving, started
 
 ASKED = [{"role": "user", "content": "Who?"}]

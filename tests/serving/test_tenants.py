@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from metier.models.fake import FakeEmbedder, FakeModel
-from metier.serving.access import create_key
-from metier.serving.catalogue import Entry
-from metier.serving.writing import PlainWriter
+from metier.serving.catalogue.entries import Entry
+from metier.serving.engines.writers import PlainWriter
+from metier.serving.gate.access import create_key
 from tests.serving.server import fake_gateway, serving
 
 SECRET = "the-merger-is-called-heron"

@@ -28,7 +28,7 @@ def ask(
     from metier.cli.project import specialist_folder
     from metier.errors import DataError
     from metier.retrieval.render import to_markdown
-    from metier.serving.specialist import load
+    from metier.serving.release.specialist import load
 
     asked = texts or [line.rstrip("\n") for line in sys.stdin if line.strip()]
     if not asked:

@@ -25,8 +25,8 @@ def create(
     book: BookOption = BOOK,
 ) -> None:
     """Make a key and print it, once: only its hash is kept."""
-    from metier.serving.access import SCOPES, create_key
-    from metier.serving.book import Book
+    from metier.serving.gate.access import SCOPES, create_key
+    from metier.serving.records.book import Book
 
     made = create_key(
         Book(book),
@@ -44,7 +44,7 @@ def list_keys(book: BookOption = BOOK, as_json: Annotated[bool, JSON_OPTION] = F
     """List keys by their public part."""
     from rich.table import Table
 
-    from metier.serving.book import Book
+    from metier.serving.records.book import Book
 
     rows = Book(book).keys()
     if as_json:
@@ -63,7 +63,7 @@ def revoke(
     book: BookOption = BOOK,
 ) -> None:
     """End a key's rights, at once."""
-    from metier.serving.access import revoke_key
-    from metier.serving.book import Book
+    from metier.serving.gate.access import revoke_key
+    from metier.serving.records.book import Book
 
     revoke_key(Book(book), key)

@@ -18,8 +18,8 @@ def mcp(
     from metier.cli.project import specialist_folder
     from metier.models.registry import LocalModels
     from metier.protocols import Tool
-    from metier.serving.ask_tool import AskTool
-    from metier.serving.specialist import load, read_release
+    from metier.serving.release.ask_tool import AskTool
+    from metier.serving.release.specialist import load, read_release
     from metier.tools.mcp_server import serve_stdio
     from metier.tools.python import PythonTool
     from metier.tools.release import has_documents, search_of

@@ -74,7 +74,7 @@ def _bench(specialist: Path, model: str | None) -> Bench:
     from metier.methods import candidate as candidates
     from metier.models.registry import LocalModels
     from metier.protocols import Tool
-    from metier.serving.specialist import read_release
+    from metier.serving.release.specialist import read_release
     from metier.tools.plans.nodes import Bench
     from metier.tools.python import PythonTool
     from metier.tools.release import search_of

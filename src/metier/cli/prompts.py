@@ -24,8 +24,8 @@ def list_prompts(
     """List every version with its scores."""
     from rich.table import Table
 
-    from metier.serving import gallery
-    from metier.serving.book import Book
+    from metier.serving.records import gallery
+    from metier.serving.records.book import Book
 
     found = gallery.Gallery(Book(book)).all(tenant)
     if as_json:
@@ -51,8 +51,8 @@ def add(
 ) -> None:
     """Add a prompt, or the next version of one."""
     from metier.errors import DataError
-    from metier.serving.book import Book
-    from metier.serving.gallery import Gallery, Prompt
+    from metier.serving.records.book import Book
+    from metier.serving.records.gallery import Gallery, Prompt
 
     try:
         text = file.read_text(encoding="utf-8")
@@ -78,8 +78,8 @@ def import_prompts(
     """Import the prompts that a run measured, with their scores."""
     from metier import serial
     from metier.errors import DataError
-    from metier.serving.book import Book
-    from metier.serving.gallery import Gallery, measured_prompts
+    from metier.serving.records.book import Book
+    from metier.serving.records.gallery import Gallery, measured_prompts
     from metier.types import RunReport
 
     file = project / ".metier" / "report.json"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
+from metier.errors import DataError, EndpointError, MetierError
 from metier.types import Json
+
+_log = logging.getLogger("metier.serving")
 
 
 class Refusal(Exception):
@@ -61,3 +65,18 @@ def busy(seconds: int, why: str) -> Refusal:
     return Refusal(
         429, why, code="rate_limit_exceeded", headers={"Retry-After": str(max(1, seconds))}
     )
+
+
+def refusal_of(error: BaseException) -> Refusal:
+    """Any error as an answer; what nobody foresaw is logged here and told without its insides."""
+    if isinstance(error, Refusal):
+        return error
+    if isinstance(error, DataError):
+        return Refusal(400, str(error))
+    if isinstance(error, EndpointError):
+        return Refusal(503, str(error), headers={"Retry-After": "5"})
+    if isinstance(error, MetierError):
+        _log.error("request failed", exc_info=error)
+        return Refusal(503, f"the server cannot do this now: {type(error).__name__}")
+    _log.error("request failed", exc_info=error)
+    return Refusal(500, "the server failed; its log says why")

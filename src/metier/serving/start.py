@@ -11,19 +11,20 @@ from pathlib import Path
 from metier.errors import DataError, MissingExtraError
 from metier.models import registry
 from metier.models.resolve import resolve
-from metier.serving.access import Access
-from metier.serving.auto import ENTRY, Auto, open_auto
-from metier.serving.batcher import Batcher, Crowd
-from metier.serving.book import Book
-from metier.serving.catalogue import Catalogue, Makers, Target, open_catalogue
-from metier.serving.engine import ContinuousWriter, EngineProcess
-from metier.serving.gateway import Gateway
-from metier.serving.specialist import load
-from metier.serving.tool_options import open_toolbox
-from metier.serving.traces import open_tracing
-from metier.serving.upstream import Upstream
-from metier.serving.worker import Opening
-from metier.serving.writing import PlainWriter, SpecialistWriter, Writer
+from metier.serving.catalogue.auto import ENTRY, Auto, open_auto
+from metier.serving.catalogue.entries import Catalogue, Makers, Target, open_catalogue
+from metier.serving.catalogue.tool_options import open_toolbox
+from metier.serving.engines.batcher import Batcher, Crowd
+from metier.serving.engines.process import ContinuousWriter, EngineProcess
+from metier.serving.engines.upstream import Upstream
+from metier.serving.engines.worker import Opening
+from metier.serving.engines.writers import PlainWriter, SpecialistWriter
+from metier.serving.engines.writing import Writer
+from metier.serving.gate.access import Access
+from metier.serving.gate.gateway import Gateway
+from metier.serving.gate.traces import open_tracing
+from metier.serving.records.book import Book
+from metier.serving.release.specialist import load
 from metier.types import Engine
 
 BASE = "smollm2-135m-instruct"
@@ -132,8 +133,8 @@ def serve(options: ServeOptions) -> None:
         import uvicorn
     except ImportError as error:
         raise MissingExtraError("metier serve", "serve") from error
-    from metier.serving.app import make_app
-    from metier.serving.routing import STALLED
+    from metier.serving.routes.app import make_app
+    from metier.serving.routes.replies import STALLED
 
     check_exposure(options)
     config = uvicorn.Config(

@@ -1,0 +1,168 @@
+"""Answers a request by a plan: made, told, and carried out with the server's tools."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+
+from metier import serial
+from metier.errors import DataError
+from metier.retrieval.gemini import as_gemini
+from metier.serving.answering.steps import Steps, StepWriter, steps_of
+from metier.serving.answering.turns import Turn, turn_of
+from metier.serving.engines.reading import collect
+from metier.serving.engines.writing import Ask, End, Piece, Writer, Writing
+from metier.serving.gate.gateway import Visit
+from metier.serving.gate.wire import ChatRequest
+from metier.serving.refusal import Refusal
+from metier.tools.plans.execute import run_plan, usage_of
+from metier.tools.plans.nodes import Bench
+from metier.tools.plans.planning import make_plan
+from metier.types import (
+    Completion,
+    Conversation,
+    GenerateConfig,
+    Json,
+    NodeResult,
+    Plan,
+    PlanNode,
+    PlanRun,
+    Usage,
+)
+
+
+def with_plan(body: ChatRequest, visit: Visit) -> tuple[Writer, Turn]:
+    """The model that plans, as a writer; ``Refusal`` 400 where there is nothing to work with."""
+    steps = steps_of(body, visit, param="plan")
+    if body.tools or body.enum or body.response_format:
+        raise Refusal(400, "a plan has a form of its own; leave the others out", param="plan")
+    bare = body.model_copy(update={"tools": None, "tool_choice": None})
+    return StepWriter(steps.writer.window, Planner(steps).run), turn_of(bare)
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Makes a plan and carries it out; the text is the last node's, the end has every result."""
+
+    steps: Steps
+
+    async def run(self, ask: Ask, writing: Writing) -> tuple[str, End]:
+        """In a thread of the tools'."""
+        loop = asyncio.get_running_loop()
+        model = _Bridge(self.steps.writer, ask, loop)
+        try:
+            return await loop.run_in_executor(
+                self.steps.toolbox.workers, self._answer, ask, model, writing
+            )
+        finally:
+            model.stop()
+
+    def _answer(self, ask: Ask, model: _Bridge, writing: Writing) -> tuple[str, End]:
+        plan = self._plan(ask, model)
+        told = {"plan": serial.to_json(plan)}
+        option = self.steps.body.plan
+        if option is not None and option.only:
+            return _lines(plan), End("stop", plan.usage, told)
+        tenant = self.steps.visit.caller.tenant
+        bench = Bench(model, self.steps.toolbox.of(self.steps.body.model, tenant), tenant)
+        budget = self.steps.budget
+
+        def done(result: NodeResult) -> None:
+            model.check()
+            if ask.live:  # the stream begins, so that a client that hangs up is noticed
+                writing.tell(Piece(""))
+
+        run = run_plan(plan, bench, budget=budget, on_result=done)
+        return run.answer, End("stop", usage_of(run), {**told, **self._told(run)})
+
+    def _plan(self, ask: Ask, model: _Bridge) -> Plan:
+        assert self.steps.body.plan is not None
+        request = ask.prompt if isinstance(ask.prompt, str) else ask.prompt[-1].content
+        nodes = self.steps.body.plan.nodes
+        if nodes is None:
+            return make_plan(request, model, template=self.steps.body.plan.template)
+        given = (PlanNode(one.id, one.kind, one.settings, tuple(one.inputs)) for one in nodes)
+        return Plan(request, tuple(given))
+
+    def _told(self, run: PlanRun) -> dict[str, Json]:
+        artifacts = [one for result in run.results for one in self._kept(result)]
+        told: dict[str, Json] = {
+            "nodes": [_node(result) for result in run.results],
+            "artifacts": artifacts,
+        }
+        if run.stopped_by:
+            told["stopped_by"] = run.stopped_by
+        if run.grounding is not None:
+            told["grounding"] = as_gemini(run.answer, run.grounding)
+        return told
+
+    def _kept(self, result: NodeResult) -> list[Json]:
+        cited = [hit.chunk.id for hit in result.hits]
+        return [
+            {**self.steps.keep(one), "node": result.node, "cited": cited}
+            for one in result.artifacts
+        ]
+
+
+class _Bridge:
+    """The server's model as planning wants it: called from a thread, answering whole."""
+
+    def __init__(self, writer: Writer, ask: Ask, loop: asyncio.AbstractEventLoop) -> None:
+        self._writer = writer
+        self._ask = ask
+        self._loop = loop
+        self._asked: Future[list[Completion]] | None = None
+        self._stopped = False
+
+    def generate(self, batch: Sequence[Conversation], config: GenerateConfig) -> list[Completion]:
+        """Answer every conversation, among the server's other requests."""
+        self.check()
+        self._asked = asyncio.run_coroutine_threadsafe(self._all(batch, config), self._loop)
+        return self._asked.result()
+
+    def check(self) -> None:
+        """Raise once nobody waits for the answer any more."""
+        if self._stopped:
+            raise DataError("the client went away")
+
+    def stop(self) -> None:
+        """Do nothing more."""
+        self._stopped = True
+        if self._asked is not None:
+            self._asked.cancel()
+
+    async def _all(self, batch: Sequence[Conversation], config: GenerateConfig) -> list[Completion]:
+        asks = [
+            replace(self._ask, prompt=one, config=config, live=False, top_logs=None)
+            for one in batch
+        ]
+        drafts = await asyncio.gather(*(collect(self._writer.start(ask)) for ask in asks))
+        return [
+            Completion(
+                draft.text,
+                draft.end.usage if draft.end else Usage(),
+                draft.end.finish if draft.end else "stop",
+            )
+            for draft in drafts
+        ]
+
+
+def _node(result: NodeResult) -> Json:
+    return {
+        "id": result.node,
+        "key": result.key,
+        "text": result.text,
+        "rows": [dict(row) for row in result.rows],
+        "failed": result.failed,
+        "seconds": round(result.seconds, 3),
+        "tokens": result.usage.prompt_tokens + result.usage.completion_tokens,
+    }
+
+
+def _lines(plan: Plan) -> str:
+    return "\n".join(
+        f"{node.id}: {node.kind}" + (f" of {', '.join(node.inputs)}" if node.inputs else "")
+        for node in plan.nodes
+    )

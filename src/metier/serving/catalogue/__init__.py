@@ -1,0 +1,1 @@
+"""What a client may ask for: models, the router among them, tools."""

@@ -1,0 +1,142 @@
+"""Every name that a client may ask for: specialists, bases, adapters, embedders."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from metier.errors import DataError
+from metier.protocols import Embedder
+from metier.serving.engines.writers import SpecialistWriter
+from metier.serving.engines.writing import Writer
+from metier.serving.refusal import unknown_model
+from metier.serving.release.questions import read_questions
+from metier.serving.release.specialist import RELEASE_FILE
+
+Kind = Literal["specialist", "base", "adapter", "embedder", "router"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One name and what stands behind it: something that writes, or an embedder."""
+
+    name: str
+    kind: Kind
+    tenant: str = ""
+    """Whose it is; empty for everybody's."""
+    writer: Writer | None = None
+    embedder: Embedder | None = None
+    questions: tuple[str, ...] = ()
+    """Examples of what it was made for, which a router learns from."""
+    created: int = field(default_factory=lambda: int(time.time()))
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the operator wants served: ``[NAME[@TENANT]=]PATH_OR_MODEL``."""
+
+    name: str
+    tenant: str
+    place: str
+
+    @classmethod
+    def parse(cls, text: str) -> Target:
+        """Read one word of the command line."""
+        name, equals, place = text.partition("=")
+        if not equals:
+            return cls("", "", text)
+        name, _, tenant = name.partition("@")
+        if not name or not place:
+            raise DataError(f"{text!r} is no target; write NAME=PATH or NAME@TENANT=PATH")
+        return cls(name, tenant, place)
+
+
+class Catalogue:
+    """The entries by name; a tenant sees its own and those of everybody."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self._entries: dict[str, Entry] = {}
+        for entry in entries:
+            if entry.name in self._entries:
+                raise DataError(f"two models are called {entry.name!r}; name one with NAME=PATH")
+            self._entries[entry.name] = entry
+
+    def __iter__(self) -> Iterator[Entry]:
+        """All of them, whosever they are."""
+        return iter(self._entries.values())
+
+    def of(self, tenant: str) -> list[Entry]:
+        """What this tenant may use."""
+        return [entry for entry in self._entries.values() if entry.tenant in ("", tenant)]
+
+    def get(self, name: str, tenant: str) -> Entry:
+        """The entry of this name; ``Refusal`` 404 also for what belongs to another tenant."""
+        entry = self._entries.get(name)
+        if entry is None or entry.tenant not in ("", tenant):
+            raise unknown_model(name)
+        return entry
+
+
+@dataclass(frozen=True, slots=True)
+class Makers:
+    """How entries come by their models."""
+
+    specialist: Callable[[Path], SpecialistWriter]
+    writer: Callable[[str, Path | None], Writer]
+    embedder: Callable[[str], Embedder]
+
+
+def open_catalogue(
+    targets: Sequence[str], makers: Makers, *, base: str, embedder: str | None
+) -> Catalogue:
+    """Load everything at once, so that what cannot be served is found out at the start.
+
+    ``base`` is what adapters stand on. A specialist's own base comes with it under its own name.
+    """
+    entries: dict[str, Entry] = {}
+    for target in map(Target.parse, targets):
+        entry = _entry(target, makers, base)
+        if entry.name in entries:
+            raise DataError(f"two models are called {entry.name!r}; name one with NAME=PATH")
+        entries[entry.name] = entry
+    for entry in list(entries.values()):
+        below = entry.writer.base if isinstance(entry.writer, SpecialistWriter) else None
+        if below is not None and below not in entries:
+            entries[below] = Entry(below, "base", writer=makers.writer(below, None))
+    if embedder is not None and embedder not in entries:
+        entries[embedder] = Entry(embedder, "embedder", embedder=makers.embedder(embedder))
+    return Catalogue(list(entries.values()))
+
+
+def _entry(target: Target, makers: Makers, base: str) -> Entry:
+    path = Path(target.place).expanduser()
+    place = specialist_place(path)
+    if place is not None:
+        name = target.name or _project_name(place)
+        writer: Writer = makers.specialist(place)
+        asked = read_questions(place)
+        return Entry(name, "specialist", target.tenant, writer=writer, questions=asked)
+    if (path / "adapter_config.json").is_file():
+        writer = makers.writer(base, path.absolute())
+        name, asked = target.name or path.name, read_questions(path)
+        return Entry(name, "adapter", target.tenant, writer=writer, questions=asked)
+    if (path / "metier.toml").is_file() or path.name == "metier.toml":
+        raise DataError(f"{path} has no released specialist yet; `metier run {path}` makes one")
+    name = target.name or target.place
+    return Entry(name, "base", target.tenant, writer=makers.writer(target.place, None))
+
+
+def specialist_place(path: Path) -> Path | None:
+    """The released specialist, given its folder, its project's, or the recipe; None without one."""
+    places = (path, path / ".metier" / "specialist", path.parent / ".metier" / "specialist")
+    return next((place for place in places if (place / RELEASE_FILE).is_file()), None)
+
+
+def _project_name(place: Path) -> str:
+    """The folder of the project, or of the release where it was copied elsewhere."""
+    absolute = place.absolute()
+    inside = absolute.parent.name == ".metier"
+    return absolute.parent.parent.name if inside else absolute.name

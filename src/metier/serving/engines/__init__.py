@@ -1,0 +1,1 @@
+"""What writes answers: batched in this process, in one of its own, or on another server."""

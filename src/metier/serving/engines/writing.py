@@ -1,0 +1,111 @@
+"""An answer as it is written: what engines tell from their threads, and the server reads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from metier.types import (
+    Conversation,
+    GenerateConfig,
+    Json,
+    Usage,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLog:
+    """A written token with its natural-log probability, and the likeliest ones at its place."""
+
+    token: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Text that later tokens cannot change any more."""
+
+    text: str
+    logs: tuple[TokenLog, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The answer is whole."""
+
+    finish: Literal["stop", "length"]
+    usage: Usage
+    extras: Mapping[str, Json] = field(default_factory=dict)
+    """Fields of the message beyond OpenAI's: grounding, probabilities, abstained."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One answer wanted."""
+
+    prompt: Conversation | str
+    """A conversation, or plain text to go on with."""
+    config: GenerateConfig
+    tenant: str = ""
+    top_logs: int | None = None
+    """How many of the likeliest tokens to tell with each; None for no log probabilities."""
+    live: bool = False
+    """Whether somebody reads along."""
+
+
+class Writing:
+    """One answer under way: engines put events in from any thread, the event loop takes them."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._events: asyncio.Queue[Piece | End | BaseException] = asyncio.Queue()
+        self.cancelled = False
+        """Whether its reader left; engines look at it between tokens."""
+        self.work: asyncio.Future[None] | None = None
+        """What the event loop itself does for it, which ends with the reader."""
+
+    def cancel(self) -> None:
+        """Nobody reads it any more."""
+        self.cancelled = True
+        if self.work is not None:
+            self.work.cancel()
+
+    def tell(self, event: Piece | End | BaseException) -> None:
+        """Hand on an event; nothing happens once the server is gone."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._events.put_nowait, event)
+
+    async def events(self) -> AsyncGenerator[Piece | End]:
+        """Pieces, then the end; leaving early stops the engine's work on it."""
+        try:
+            while True:
+                event = await self._events.get()
+                if isinstance(event, BaseException):
+                    raise event
+                yield event
+                if isinstance(event, End):
+                    return
+        finally:
+            self.cancel()
+
+
+class Writer(Protocol):
+    """A model that writes for the server."""
+
+    @property
+    def logs(self) -> bool:
+        """Whether it can tell log probabilities."""
+        ...
+
+    @property
+    def window(self) -> int | None:
+        """Tokens of prompt and answer together; None where nobody knows."""
+        ...
+
+    def start(self, ask: Ask) -> Writing:
+        """Begin an answer; ``Refusal`` when the engine has too much to do or cannot do this."""
+        ...

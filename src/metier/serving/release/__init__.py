@@ -1,0 +1,1 @@
+"""The chosen specialist as a plain directory that answers anywhere."""

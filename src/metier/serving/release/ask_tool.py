@@ -1,0 +1,38 @@
+"""The tool ``ask``: a released specialist's own answer, with what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from metier.retrieval.render import to_markdown
+from metier.serving.release.specialist import Specialist
+from metier.types import Json, ToolCall, ToolResult
+
+
+class AskTool:
+    """Puts a question to a specialist, as it was measured; footnotes say what supports it."""
+
+    name = "ask"
+    parameters: Mapping[str, Json] = {
+        "type": "object",
+        "properties": {"question": {"type": "string", "minLength": 1}},
+        "required": ["question"],
+        "additionalProperties": False,
+    }
+
+    def __init__(self, specialist: Specialist) -> None:
+        self._specialist = specialist
+        task = specialist.candidate.task
+        self.description = f"Ask the specialist whose task is: {task.instruction}"
+        if task.labels:
+            self.description += f" It answers with one of: {', '.join(task.labels)}."
+
+    def call(self, call: ToolCall) -> ToolResult:
+        """Its answer; that it abstained is said."""
+        answer = self._specialist.ask(str(call.arguments["question"]))
+        text = answer.text
+        if answer.grounding is not None and answer.cited:
+            text = to_markdown(answer.text, answer.grounding)
+        if answer.probabilities:
+            text += f" ({max(answer.probabilities.values()):.0%} sure)"
+        return ToolResult(text)

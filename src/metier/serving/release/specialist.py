@@ -1,0 +1,132 @@
+"""A released specialist: a plain directory with a card, which answers as it was measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from metier import serial
+from metier.errors import DataError, ModelFileError
+from metier.methods import method
+from metier.methods.candidate import read as read_candidate
+from metier.protocols import Models
+from metier.serving.release.questions import save_questions
+from metier.store import replace_directory, write_text
+from metier.types import (
+    Answer,
+    Candidate,
+    Conversation,
+    Engine,
+    Estimate,
+    Message,
+    Release,
+    RunReport,
+)
+
+RELEASE_FILE = "release.json"
+
+
+class Specialist:
+    """Loaded from a release directory; asks the same ``Answerer`` that was measured."""
+
+    def __init__(self, directory: Path, models: Models) -> None:
+        self.directory = directory
+        self.release = read_release(directory)
+        self.candidate: Candidate = read_candidate(directory)
+        self._answerer = method(self.candidate.method).load(self.candidate, directory, models)
+
+    def ask(self, text: str) -> Answer:
+        """Answer one input."""
+        return self.ask_all([text])[0]
+
+    def ask_all(self, texts: Sequence[str]) -> list[Answer]:
+        """Answer many inputs in one batch."""
+        for place, text in enumerate(texts, start=1):
+            if not text or text.isspace():
+                raise DataError(f"question {place} of {len(texts)} is empty; give it a text")
+        return self.answer([(Message("user", text),) for text in texts])
+
+    def answer(self, batch: Sequence[Conversation]) -> list[Answer]:
+        """Answer whole conversations, as evaluation asks them."""
+        return self._answerer.answer(batch)
+
+
+def load(directory: Path | str, *, models: Models | None = None) -> Specialist:
+    """Load a released specialist; ``models`` defaults to local engines as at its release."""
+    path = Path(directory)
+    if models is None:
+        from metier.models.registry import LocalModels
+
+        models = LocalModels(engine=read_release(path).engine)
+    return Specialist(path, models)
+
+
+def release(
+    candidate: Candidate, directory: Path, target: Path, *, report: RunReport, engine: Engine
+) -> Path:
+    """Save a candidate with its card to ``target``, replacing what was released there before."""
+    replace_directory(directory, target)
+    made = Release(candidate.rung, engine, report.created, report.versions)
+    write_text(target / RELEASE_FILE, serial.dump(made))
+    write_text(target / "README.md", card(candidate, report))
+    save_questions(report.dataset.train, target)
+    return target
+
+
+def read_release(directory: Path) -> Release:
+    """What the specialist in this directory says about itself."""
+    if not (directory / RELEASE_FILE).exists():
+        raise ModelFileError(f"{directory} holds no released specialist; `metier run` makes one")
+    return serial.read(Release, directory / RELEASE_FILE)
+
+
+def card(candidate: Candidate, report: RunReport) -> str:
+    """The card: what it does, how well on what, what it cost, what it forgot."""
+    measured = next(s for s in report.scorecards if s.rung == candidate.rung)
+    lines = [
+        f"# {report.name}: {candidate.rung}",
+        "",
+        candidate.task.instruction,
+        "",
+        "```python",
+        "import metier",
+        "",
+        'print(metier.load("THIS DIRECTORY").ask("...").text)',
+        "```",
+        "",
+        "## Measured",
+        "",
+        "| metric | value | 95 % interval | n |",
+        "|---|---|---|---|",
+    ]
+    lines += [_row(name, estimate) for name, estimate in measured.metrics.items()]
+    if measured.cost_per_thousand:
+        lines.append(_row("US dollars per thousand calls", measured.cost_per_thousand))
+    for kept in (r for r in report.retention if r.rung == candidate.rung):
+        lines.append(_row(f"kept of the base model: {kept.suite}", kept.ratio))
+    lines += [
+        "",
+        "## Made from",
+        "",
+        f"- base model: {candidate.base or 'none'}",
+        f"- method: {candidate.method}, settings {json.dumps(dict(candidate.settings))}",
+        f"- {len(report.dataset.train)} training rows, {len(report.dataset.dev)} to choose, "
+        f"{len(report.dataset.test)} to grade; dataset version {report.dataset.version}",
+        f"- corpus version {report.corpus.version}",
+        f"- seed {candidate.seed}; measured on {report.hardware}",
+        "",
+        "## Verdict",
+        "",
+        *(f"- {reason}" for reason in report.decision.reasons),
+    ]
+    if candidate.task.labels:
+        lines += ["", "## Labels", "", *(f"- {label}" for label in candidate.task.labels)]
+    return "\n".join(lines) + "\n"
+
+
+def _row(name: str, estimate: Estimate) -> str:
+    return (
+        f"| {name} | {estimate.value:.4g} | {estimate.low:.4g} to {estimate.high:.4g} "
+        f"| {estimate.n} |"
+    )

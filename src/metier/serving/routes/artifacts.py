@@ -1,0 +1,54 @@
+"""GET /v1/artifacts/ID: a file that a tool made, for the tenant on whose behalf."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+
+from metier.serving.refusal import Refusal
+from metier.serving.routes.replies import accounted, gateway_of
+
+router = APIRouter()
+
+_SHOWN = ("image/png", "image/jpeg", "image/gif", "image/webp")
+"""What a browser may show; HTML and SVG could run scripts in the server's name."""
+
+
+@router.get("/v1/artifacts/{id}")
+async def artifact(id: str, request: Request) -> Response:
+    """The file's content."""
+    gateway = gateway_of(request)
+    visit = gateway.admit("artifacts", "ask", request.headers)
+    async with accounted(visit):
+        shelf = gateway.toolbox.shelf if gateway.toolbox else None
+        found = shelf.get(id, visit.caller.tenant) if shelf else None
+        if found is None:
+            raise Refusal(404, f"there is no artifact {id!r} here")
+    place = "inline" if found.media_type in _SHOWN else "attachment"
+    return Response(
+        found.content,
+        media_type=found.media_type,
+        headers={
+            **visit.headers,
+            "Content-Disposition": f"{place}; filename*=UTF-8''{quote(found.name, safe='')}",
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": "sandbox; default-src 'none'",
+            "Cache-Control": "private, no-store",
+        },
+    )
+
+
+@router.get("/v1/steps/{request_id}")
+async def steps(request_id: str, request: Request) -> Response:
+    """The calls of tools that one of the caller's requests made, from the log."""
+    gateway = gateway_of(request)
+    visit = gateway.admit("steps", "history", request.headers)
+    async with accounted(visit):
+        shelf = gateway.toolbox.shelf if gateway.toolbox else None
+        own = request_id.removeprefix("chatcmpl-")
+        rows = shelf.steps(own, visit.caller.tenant) if shelf else []
+        if not rows:
+            raise Refusal(404, f"there are no steps of {request_id!r} here")
+    return JSONResponse({"object": "list", "data": rows}, headers=visit.headers)

@@ -1,0 +1,123 @@
+"""POST /v1/completions: plain text goes on."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+
+from metier.serving.answering.turns import sampling
+from metier.serving.engines.reading import Written, total
+from metier.serving.engines.writing import Ask, End, Piece
+from metier.serving.gate.gateway import Visit
+from metier.serving.gate.wire import CompletionRequest
+from metier.serving.refusal import Refusal
+from metier.serving.routes.replies import Events, accounted, gateway_of, streamed, usage_json, whole
+from metier.types import Json
+
+router = APIRouter()
+DEFAULT_TOKENS = 16
+"""As OpenAI has it."""
+
+
+@router.post("/v1/completions")
+async def completions(body: CompletionRequest, request: Request) -> Response:
+    """Continue plain text, without a chat template where the engine knows one."""
+    visit = gateway_of(request).admit("completions", "ask", request.headers)
+    visit.asked = body.prompt if isinstance(body.prompt, str) else "\n".join(body.prompt)
+    visit.body = body.model_dump(exclude_none=True)
+    async with accounted(visit):
+        writer = visit.writer(body.model)
+        if body.echo:
+            raise Refusal(400, "echo is not offered", param="echo")
+        if body.logprobs is not None and not writer.logs:
+            raise Refusal(400, f"{body.model!r} cannot tell log probabilities", param="logprobs")
+        asks = _asks(body, visit)
+        if body.stream:
+            return await streamed(visit, writer, asks, _Chunks(body, visit))
+        drafts = await whole(request, visit, writer, asks)
+        count = body.n or 1
+        usages = [
+            total([draft.end for draft in drafts[start : start + count]])
+            for start in range(0, len(drafts), count)
+        ]
+        for usage in usages:
+            visit.usage += usage
+        content = _envelope(visit, body, [_choice(*pair) for pair in enumerate(drafts)])
+        content["usage"] = usage_json(visit.usage)
+        return JSONResponse(content, headers=visit.headers)
+
+
+def _asks(body: CompletionRequest, visit: Visit) -> list[Ask]:
+    prompts = [body.prompt] if isinstance(body.prompt, str) else body.prompt
+    if not prompts or not all(prompts):
+        raise Refusal(400, "prompt takes texts that are not empty", param="prompt")
+    count = body.n or 1
+    if len(prompts) * count > 128:
+        raise Refusal(400, "at most 128 answers in one request", param="prompt")
+    config = sampling(body, body.max_tokens or DEFAULT_TOKENS)
+    return [
+        Ask(
+            prompt,
+            replace(config, seed=config.seed + place),
+            visit.caller.tenant,
+            body.logprobs,
+            bool(body.stream),
+        )
+        for prompt in prompts
+        for place in range(count)
+    ]
+
+
+def _choice(place: int, draft: Written) -> Json:
+    logs: Json = None
+    if draft.logs:
+        logs = {
+            "tokens": [log.token for log in draft.logs],
+            "token_logprobs": [log.logprob for log in draft.logs],
+            "top_logprobs": [dict(log.top) for log in draft.logs],
+            "text_offset": [],
+        }
+        offset = 0
+        for log in draft.logs:
+            logs["text_offset"].append(offset)
+            offset += len(log.token)
+    finish = draft.end.finish if draft.end else "stop"
+    return {"index": place, "text": draft.text, "logprobs": logs, "finish_reason": finish}
+
+
+def _envelope(visit: Visit, body: CompletionRequest, choices: list[Json]) -> dict[str, Json]:
+    return {
+        "id": f"cmpl-{visit.id}",
+        "object": "text_completion",
+        "created": int(time.time()),
+        "model": body.model,
+        "choices": choices,
+    }
+
+
+@dataclass
+class _Chunks:
+    body: CompletionRequest
+    visit: Visit
+    text: str = ""
+    _ends: list[End] = field(default_factory=list)
+
+    async def __call__(self, events: Events) -> AsyncIterator[str]:
+        async for place, event in events:
+            choice: Json = {"index": place, "text": "", "logprobs": None, "finish_reason": None}
+            if isinstance(event, Piece):
+                self.text += event.text if place == 0 else ""
+                choice["text"] = event.text
+            else:
+                self._ends.append(event)
+                choice["finish_reason"] = event.finish
+            yield json.dumps(_envelope(self.visit, self.body, [choice]), ensure_ascii=False)
+        self.visit.usage = total(self._ends)
+        if self.body.stream_options and self.body.stream_options.include_usage:
+            last = _envelope(self.visit, self.body, [])
+            yield json.dumps({**last, "usage": usage_json(self.visit.usage)})

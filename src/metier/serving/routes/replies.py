@@ -1,0 +1,156 @@
+"""How a route gives its answer: whole or as a stream, stopping the work when the client leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from typing import Any, Protocol
+
+from fastapi import Request
+from fastapi.responses import Response
+from sse_starlette.sse import EventSourceResponse
+
+from metier.serving.engines.reading import Written, collect, merged, start_all
+from metier.serving.engines.writing import Ask, End, Piece, Writer
+from metier.serving.gate.gateway import Gateway, Visit
+from metier.serving.gate.traces import Generation
+from metier.serving.refusal import Refusal, refusal_of
+from metier.types import Json, Usage
+
+STALLED = 60
+"""Seconds in which a reader takes nothing, after which its answer is given up."""
+
+Events = AsyncGenerator[tuple[int, Piece | End]]
+
+
+class Chunks(Protocol):
+    """Turns the events of answers into the texts of a stream."""
+
+    text: str
+    """What was said, known at the end; for the log."""
+
+    def __call__(self, events: Events) -> AsyncIterator[str]: ...
+
+
+def gateway_of(request: Request) -> Gateway:
+    """The server that this request came to."""
+    gateway: Gateway = request.app.state.gateway
+    return gateway
+
+
+@asynccontextmanager
+async def accounted(visit: Visit) -> AsyncIterator[None]:
+    """Account for a request when its answer is made, or when it is refused."""
+    try:
+        yield
+    except Exception as error:
+        refusal = refusal_of(error)
+        refusal.headers = {**visit.headers, **refusal.headers}
+        visit.close(refusal.status)
+        raise refusal from error
+    if not visit.streaming:
+        visit.close(200)
+
+
+async def whole(
+    request: Request, visit: Visit, writer: Writer, asks: Sequence[Ask]
+) -> list[Written]:
+    """All answers to their end; work stops when the client hangs up meanwhile."""
+    told = Generation(visit, asks)
+    with told.current():
+        writings = start_all(writer, asks)
+    drafts = asyncio.gather(*map(collect, writings))
+    gone = asyncio.ensure_future(_until_gone(request))
+    first_of: set[asyncio.Future[Any]] = {drafts, gone}
+    try:
+        await asyncio.wait(first_of, return_when=asyncio.FIRST_COMPLETED)
+        if not drafts.done():
+            raise Refusal(499, "the client went away")
+        written = await drafts
+    except BaseException as error:
+        told.end([], error)
+        raise
+    finally:
+        gone.cancel()
+        drafts.cancel()
+        for writing in writings:
+            writing.cancel()
+    told.end([one.end for one in written])
+    visit.said = written[0].text if written else ""
+    return written
+
+
+async def streamed(visit: Visit, writer: Writer, asks: Sequence[Ask], chunks: Chunks) -> Response:
+    """Server-sent events; what fails before the first of them still becomes a proper status."""
+    told = Generation(visit, asks)
+    with told.current():
+        events = merged(start_all(writer, asks))
+    try:
+        first = await anext(events)
+    except BaseException as error:
+        told.end([], error)
+        await events.aclose()
+        raise
+    visit.first = time.perf_counter() - visit.started
+    visit.streaming = True
+    stream = _stream(visit, _told(_again(first, events), told), chunks)
+    return EventSourceResponse(
+        stream, ping=15, sep="\n", headers=visit.headers, send_timeout=STALLED
+    )
+
+
+async def _again(first: tuple[int, Piece | End], events: Events) -> Events:
+    async with aclosing(events):
+        yield first
+        async for event in events:
+            yield event
+
+
+async def _told(events: Events, told: Generation) -> Events:
+    """The same; at the end of the stream, or when its reader leaves, the trace has what came."""
+    ends: list[End] = []
+    try:
+        async with aclosing(events):
+            async for place, event in events:
+                if isinstance(event, End):
+                    ends.append(event)
+                yield place, event
+    except BaseException as error:
+        told.end(ends, error)
+        raise
+    told.end(ends)
+
+
+async def _stream(visit: Visit, events: Events, chunks: Chunks) -> AsyncIterator[str]:
+    status = 499
+    try:
+        async with aclosing(events):
+            async for chunk in chunks(events):
+                yield chunk
+            status = 200
+            yield "[DONE]"
+    except Exception as error:
+        refusal = refusal_of(error)
+        status = refusal.status
+        yield json.dumps(refusal.body())
+    finally:
+        visit.said = chunks.text
+        visit.close(status)
+
+
+async def _until_gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def usage_json(usage: Usage) -> Json:
+    """Usage in the chat API's words."""
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+    }

@@ -1,0 +1,55 @@
+"""A request answered by a plan, over HTTP."""
+
+import json
+
+import openai
+import pytest
+
+from tests.serving.answering.asking import TEXTS, ask
+
+ROWS = [json.dumps({"month": month, "tons": tons}) for month, tons in (("May", 40), ("June", 70))]
+REQUEST = "Plot the mill's tons per month."
+
+
+def plan(client, **option):
+    return ask(client, REQUEST, tools=openai.NOT_GIVEN, extra_body={"plan": option})
+
+
+def test_a_plan_is_made_told_and_carried_out(start):
+    client, _, _ = start("bar", "tons", "month", *ROWS, TEXTS[1])
+    answer = plan(client, template="chart")
+    message = answer.choices[0].message
+    assert message.content == TEXTS[1]
+    assert message.plan["slots"] == {"chart": "bar", "measure": "tons", "what": "month"}
+    assert [node["id"] for node in message.nodes] == ["find", "read", "draw", "answer"]
+    assert {one["name"] for one in message.artifacts} == {"chart.png", "rows.csv"}
+    assert message.artifacts[0]["node"] == "draw" and message.grounding["groundingSupports"]
+    assert answer.usage.completion_tokens == 30
+
+
+def test_a_plan_can_be_looked_at_changed_and_sent_back(start):
+    client, _, _ = start("bar", "tons", "month", *ROWS)
+    told = plan(client, template="chart", only=True).choices[0].message
+    assert told.content.splitlines()[:2] == ["find: retrieve", "read: extract of find"]
+    assert not hasattr(told, "nodes")
+    nodes = told.plan["nodes"][:2]
+    settings = {"operation": "sum", "column": "tons"}
+    nodes.append({"id": "sum", "kind": "query", "settings": settings, "inputs": ["read"]})
+    message = plan(client, nodes=nodes).choices[0].message
+    assert message.content == "sum of tons: 110.0, rows: 2"
+    nodes[2]["inputs"] = ["find"]
+    with pytest.raises(openai.BadRequestError, match="query reads rows"):
+        plan(client, nodes=nodes)
+    with pytest.raises(openai.BadRequestError, match="no template 'other'"):
+        plan(client, template="other")
+
+
+def test_a_plan_keeps_to_its_budget(start):
+    client, _, _ = start()
+    nodes = [
+        {"id": "f", "kind": "retrieve", "settings": {"query": "mill"}, "inputs": []},
+        {"id": "s", "kind": "summarise", "settings": {"instruction": "i"}, "inputs": ["f"]},
+    ]
+    body = {"plan": {"nodes": nodes}, "tool_budget": {"steps": 1}}
+    message = ask(client, tools=openai.NOT_GIVEN, extra_body=body).choices[0].message
+    assert message.stopped_by == "steps" and len(message.nodes) == 1

@@ -1,0 +1,149 @@
+"""The engine's own process: what is lost with it, and that it comes back."""
+
+import os
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import Pipe
+
+import httpx
+import openai
+import pytest
+
+from metier.serving.engines import process, worker
+from metier.serving.engines.process import EngineProcess
+from metier.serving.gate.access import create_key
+from metier.types import GenerateConfig, Usage
+
+LONG = "Count to a thousand."
+
+
+def until(true):
+    while not true():  # the test's time-out would end it
+        time.sleep(0.02)
+
+
+def health(url):
+    return httpx.get(f"{url.removesuffix('/v1')}/healthz")
+
+
+@pytest.mark.models
+def test_what_a_killed_engine_was_writing_fails_cleanly_and_it_comes_back(embedded):
+    ask, url, engine = embedded.ask, embedded.url, embedded.gateway.engines[0]
+    before = ask("Hello").choices[0].message.content
+    stream = ask(LONG, stream=True, max_tokens=3000)
+    next(stream)
+    with ThreadPoolExecutor(6) as clients:
+        asked = [clients.submit(ask, LONG, max_tokens=3000) for _ in range(6)]
+        until(lambda: engine.active == 7)
+        os.kill(engine.pid, signal.SIGKILL)
+        for one in asked:
+            with pytest.raises(openai.InternalServerError) as failed:
+                one.result()
+            assert failed.value.status_code == 503
+            assert failed.value.response.headers["retry-after"]
+    with pytest.raises(openai.APIError, match="the engine failed"):
+        list(stream)
+    assert health(url).status_code == 503
+    assert health(url).json()["engines"] == {embedded.name: "starting"}
+    with pytest.raises(openai.InternalServerError, match="being started"):
+        ask("Hello")
+    until(lambda: health(url).status_code == 200)
+    assert ask("Hello").choices[0].message.content == before
+    metrics = httpx.get(f"{url.removesuffix('/v1')}/metrics").text
+    assert f'metier_engine{{engine="{embedded.name}",what="restarts"}} 1.0' in metrics
+
+
+@pytest.mark.models
+def test_an_engine_that_hangs_is_ended(embedded, monkeypatch):
+    monkeypatch.setattr(process, "SILENCE", 2)
+    ask, engine = embedded.ask, embedded.gateway.engines[0]
+    killed = engine.pid
+    os.kill(killed, signal.SIGSTOP)
+    with pytest.raises(openai.InternalServerError, match="the engine failed"):
+        ask("Hello")
+    monkeypatch.undo()
+    until(lambda: engine.ready)
+    assert engine.pid != killed and ask("Hello").choices
+
+
+@pytest.mark.models
+def test_nobody_to_read_means_no_work(embedded):
+    ask, url, engine = embedded.ask, embedded.url, embedded.gateway.engines[0]
+    messages = [{"role": "user", "content": LONG}]
+    body = {"model": embedded.name, "messages": messages, "stream": True, "max_tokens": 3000}
+    with httpx.stream("POST", f"{url}/chat/completions", json=body) as answer:
+        next(answer.iter_lines())
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{url}/chat/completions", json={**body, "stream": False}, timeout=0.5)
+    until(lambda: not engine.active)
+    ask("Hello")  # the pass that drops them
+    assert engine.counts.running == engine.counts.waiting == 0
+    written = engine.counts.written
+    ask("Hello", max_tokens=4)
+    assert engine.counts.written == written + 4
+
+
+@pytest.mark.models
+def test_an_engine_that_cannot_be_opened_says_why(tmp_path):
+    with pytest.raises(Exception, match=r"no model\.safetensors"):
+        EngineProcess(worker.Opening(tmp_path, "nothing", 4096))
+
+
+@pytest.mark.models
+def test_what_another_tenant_asked_is_not_known(embedded):
+    keys = [create_key(embedded.gateway.book, tenant, tenant=tenant) for tenant in "ab"]
+    long = "The sea is deep and the land is wide. " * 20
+
+    def cached(key):
+        asking = openai.OpenAI(base_url=embedded.url, api_key=key)
+        answer = embedded.ask(long, client=asking, max_tokens=1)
+        return answer.usage.prompt_tokens_details.cached_tokens
+
+    assert [cached(key) for key in keys] == [0, 0]
+    assert cached(keys[0]) > 100
+
+
+class FailsOnce:
+    """An engine whose first pass fails, as when memory runs out."""
+
+    window = 100
+    counts = None
+
+    def __init__(self, *words, **options):
+        self.jobs, self.passes = [], 0
+
+    def add(self, job):
+        self.jobs.append(job)
+
+    def reset(self):
+        self.jobs = []
+
+    def text(self, job):
+        return "done"
+
+    def step(self):
+        self.passes += 1
+        if self.passes == 1:
+            raise RuntimeError("no memory")
+        for job in self.jobs:
+            job.row = type("Row", (), {"finish": "stop", "prompt": [1], "tokens": [2]})
+            job.told(job)
+        self.jobs = []
+
+
+def test_an_error_in_a_pass_fails_its_orders_alone(monkeypatch):
+    monkeypatch.setattr(worker, "Continuous", FailsOnce)
+    ours, theirs = Pipe()
+    thread = threading.Thread(target=worker.serve, args=(theirs, worker.Opening("", "x", 1)))
+    thread.start()
+    assert ours.recv() == worker.Opened(100)
+    ours.send(worker.Order(7, "a", GenerateConfig()))
+    failed = ours.recv()
+    assert failed.number == 7 and isinstance(failed.error, worker.EngineError)
+    assert ours.recv().news == ()
+    ours.send(worker.Order(8, "a", GenerateConfig()))
+    assert ours.recv().news == (worker.News(8, "done", (), Usage(1, 1), "stop"),)
+    ours.close()
+    thread.join()
