@@ -25,7 +25,7 @@ from metier.serving.engines.worker import (
     Report,
     work,
 )
-from metier.serving.engines.writing import Ask, End, Piece, TokenLog, Writing
+from metier.serving.engines.writing import Ask, End, Event, Piece, TokenLog, Writing, tell_all
 from metier.serving.refusal import Refusal, busy
 
 _log = logging.getLogger("metier.serving")
@@ -174,12 +174,14 @@ class EngineProcess:
 
     def _report(self, report: Report) -> None:
         self.counts = report.counts
+        told: list[tuple[Writing, Event]] = []
         for news in report.news:
             writing = self._writings.get(news.number)
             if writing is not None:
-                _tell(writing, news)
+                told += [(writing, event) for event in _events(news)]
             if news.finish is not None:
                 self._writings.pop(news.number, None)
+        tell_all(told)
         for number, writing in list(self._writings.items()):
             if writing.cancelled:
                 del self._writings[number]
@@ -260,12 +262,14 @@ class ContinuousWriter:
         return writing
 
 
-def _tell(writing: Writing, news: News) -> None:
+def _events(news: News) -> list[Piece | End]:
+    told: list[Piece | End] = []
     if news.text or news.scores:
         logs = tuple(TokenLog(score.token, score.logprob, score.top) for score in news.scores)
-        writing.tell(Piece(news.text, logs))
+        told.append(Piece(news.text, logs))
     if news.finish is not None:
-        writing.tell(End(news.finish, news.usage))
+        told.append(End(news.finish, news.usage))
+    return told
 
 
 def _refused(error: Exception) -> Exception:

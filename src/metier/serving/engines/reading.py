@@ -19,17 +19,22 @@ class Written:
     logs: list[TokenLog] = field(default_factory=list)
     end: End | None = None
 
+    def add(self, event: Piece | End) -> None:
+        """What comes next of it."""
+        if isinstance(event, End):
+            self.end = event
+        else:
+            self.text += event.text
+            self.logs += event.logs
+
 
 async def collect(writing: Writing) -> Written:
     """Read an answer to its end."""
     whole = Written()
     async with aclosing(writing.events()) as events:
-        async for event in events:
-            if isinstance(event, End):
-                whole.end = event
-            else:
-                whole.text += event.text
-                whole.logs += event.logs
+        async for known in events:
+            for event in known:
+                whole.add(event)
     return whole
 
 
@@ -46,38 +51,42 @@ def start_all(writer: Writer, asks: Sequence[Ask]) -> list[Writing]:
     return begun
 
 
-def merged(writings: Sequence[Writing]) -> AsyncGenerator[tuple[int, Piece | End]]:
-    """The events of several answers as they come, each with the place of its answer."""
+Events = AsyncGenerator[list[tuple[int, Piece | End]]]
+"""What came since the last look, each event with the place of its answer."""
+
+
+def merged(writings: Sequence[Writing]) -> Events:
+    """The events of several answers as they come."""
     return _alone(writings[0]) if len(writings) == 1 else _several(writings)
 
 
-async def _alone(writing: Writing) -> AsyncGenerator[tuple[int, Piece | End]]:
+async def _alone(writing: Writing) -> Events:
     """The usual case, with no queue more."""
     async with aclosing(writing.events()) as events:
-        async for event in events:
-            yield 0, event
+        async for known in events:
+            yield [(0, event) for event in known]
 
 
-async def _several(writings: Sequence[Writing]) -> AsyncGenerator[tuple[int, Piece | End]]:
-    queue: asyncio.Queue[tuple[int, Piece | End | BaseException]] = asyncio.Queue()
+async def _several(writings: Sequence[Writing]) -> Events:
+    queue: asyncio.Queue[list[tuple[int, Piece | End]] | Exception] = asyncio.Queue()
 
     async def pump(place: int, writing: Writing) -> None:
         try:
             async with aclosing(writing.events()) as events:
-                async for event in events:
-                    queue.put_nowait((place, event))
+                async for known in events:
+                    queue.put_nowait([(place, event) for event in known])
         except Exception as error:
-            queue.put_nowait((place, error))
+            queue.put_nowait(error)
 
     tasks = [asyncio.ensure_future(pump(*pair)) for pair in enumerate(writings)]
     open_answers = len(tasks)
     try:
         while open_answers:
-            place, told = await queue.get()
-            if isinstance(told, BaseException):
+            told = await queue.get()
+            if isinstance(told, Exception):
                 raise told
-            open_answers -= isinstance(told, End)
-            yield place, told
+            open_answers -= isinstance(told[-1][1], End)
+            yield told
     finally:
         for task, writing in zip(tasks, writings, strict=True):
             writing.cancel()

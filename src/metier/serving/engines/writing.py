@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -57,12 +57,15 @@ class Ask:
     """Whether somebody reads along."""
 
 
+Event = Piece | End | BaseException
+
+
 class Writing:
     """One answer under way: engines put events in from any thread, the event loop takes them."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._events: asyncio.Queue[Piece | End | BaseException] = asyncio.Queue()
+        self.loop = asyncio.get_running_loop()
+        self._events: asyncio.Queue[Event] = asyncio.Queue()
         self.cancelled = False
         """Whether its reader left; engines look at it between tokens."""
         self.work: asyncio.Future[None] | None = None
@@ -74,23 +77,51 @@ class Writing:
         if self.work is not None:
             self.work.cancel()
 
-    def tell(self, event: Piece | End | BaseException) -> None:
+    def tell(self, event: Event) -> None:
         """Hand on an event; nothing happens once the server is gone."""
-        with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._events.put_nowait, event)
+        tell_all([(self, event)])
 
-    async def events(self) -> AsyncGenerator[Piece | End]:
-        """Pieces, then the end; leaving early stops the engine's work on it."""
+    async def events(self) -> AsyncGenerator[list[Piece | End]]:
+        """Pieces, then the end, all that came since the last look together.
+
+        Leaving early stops the engine's work on it.
+        """
         try:
             while True:
+                known: list[Piece | End] = []
                 event = await self._events.get()
+                while not isinstance(event, BaseException):
+                    known.append(event)
+                    if self._events.empty():
+                        break
+                    event = self._events.get_nowait()
+                if known:
+                    yield known
+                    if isinstance(known[-1], End):
+                        return
                 if isinstance(event, BaseException):
                     raise event
-                yield event
-                if isinstance(event, End):
-                    return
         finally:
             self.cancel()
+
+    def take(self, event: Event) -> None:
+        """As ``tell``, in the event loop's own thread."""
+        self._events.put_nowait(event)
+
+
+def tell_all(told: Sequence[tuple[Writing, Event]]) -> None:
+    """Hand on what a pass of an engine gave to many answers, waking their event loop once."""
+    loops: dict[asyncio.AbstractEventLoop, list[tuple[Writing, Event]]] = {}
+    for writing, event in told:
+        loops.setdefault(writing.loop, []).append((writing, event))
+    for loop, given in loops.items():
+        with suppress(RuntimeError):  # the server is gone
+            loop.call_soon_threadsafe(_give, given)
+
+
+def _give(told: Sequence[tuple[Writing, Event]]) -> None:
+    for writing, event in told:
+        writing.take(event)
 
 
 class Writer(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -27,6 +27,9 @@ from metier.serving.routes.replies import accounted, gateway_of, streamed, usage
 from metier.types import Json
 
 router = APIRouter()
+_JSON = json.JSONEncoder(ensure_ascii=False).encode
+_HERE = "\0"
+"""No model name and no request id holds it."""
 
 
 @router.post("/v1/chat/completions")
@@ -146,33 +149,47 @@ class _Chunks:
     body: ChatRequest
     turn: Turn
     visit: Visit
-    text: str = ""
-    """Of the first answer, for the log."""
     _drafts: dict[int, Written] = field(default_factory=dict)
     _created: int = field(default_factory=lambda: int(time.time()))
+    _around: dict[int, tuple[str, str]] = field(default_factory=dict)
+    """What is before and after the text in a chunk with nothing else, which most are."""
 
-    async def __call__(self, events: AsyncIterator[tuple[int, Piece | End]]) -> AsyncIterator[str]:
-        """One JSON text for each chunk."""
-        for place in range(self.body.n or 1):
-            yield self._chunk(place, {"role": "assistant", "content": ""})
-        async for place, event in events:
-            draft = self._drafts.setdefault(place, Written())
-            if isinstance(event, Piece):
-                draft.text += event.text
-                if self.turn.read is None:
-                    yield self._chunk(place, {"content": event.text}, logs=event.logs)
-                continue
-            draft.end = event
-            for chunk in self._last(place, draft):
-                yield chunk
+    @property
+    def text(self) -> str:
+        """Of the first answer."""
+        return self._drafts[0].text if 0 in self._drafts else ""
+
+    def begin(self) -> list[str]:
+        """Whose turn it is."""
+        role = {"role": "assistant", "content": ""}
+        return [self._chunk(place, role) for place in range(self.body.n or 1)]
+
+    def take(self, place: int, event: Piece | End) -> list[str]:
+        """A piece, or what is told at an answer's end."""
+        draft = self._drafts.setdefault(place, Written())
+        draft.add(event)
+        if isinstance(event, End):
+            return self._last(place, draft)
+        if self.turn.read is not None:  # calls are only known whole
+            return []
+        if self.body.logprobs:
+            return [self._chunk(place, {"content": event.text}, logs=event.logs)]
+        if place not in self._around:
+            before, _, after = self._chunk(place, {"content": _HERE}).partition(_JSON(_HERE))
+            self._around[place] = before, after
+        before, after = self._around[place]
+        return [f"{before}{_JSON(event.text)}{after}"]
+
+    def end(self) -> list[str]:
+        """The usage, for clients that ask for it."""
         self.visit.usage = total([draft.end for draft in self._drafts.values()])
-        self.text = self._drafts[0].text if 0 in self._drafts else ""
         if self.body.stream_options and self.body.stream_options.include_usage:
-            yield self._envelope([], usage_json(self.visit.usage))
+            return [self._envelope([], usage_json(self.visit.usage))]
+        return []
 
     def _last(self, place: int, draft: Written) -> list[str]:
         message: dict[str, Json] = dict(draft.end.extras) if draft.end else {}
-        if self.turn.read is not None:  # calls are only known whole
+        if self.turn.read is not None:
             message |= self.turn.read(draft.text)
             if message.get("tool_calls"):
                 message["tool_calls"] = [
@@ -205,4 +222,4 @@ class _Chunks:
             chunk["routing"] = self.visit.routing
         if self.body.stream_options and self.body.stream_options.include_usage:
             chunk["usage"] = usage
-        return json.dumps(chunk, ensure_ascii=False)
+        return _JSON(chunk)

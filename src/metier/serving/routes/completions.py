@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 
 from fastapi import APIRouter, Request
@@ -16,7 +15,7 @@ from metier.serving.engines.writing import Ask, End, Piece
 from metier.serving.gate.gateway import Visit
 from metier.serving.gate.wire import CompletionRequest
 from metier.serving.refusal import Refusal
-from metier.serving.routes.replies import Events, accounted, gateway_of, streamed, usage_json, whole
+from metier.serving.routes.replies import accounted, gateway_of, streamed, usage_json, whole
 from metier.types import Json
 
 router = APIRouter()
@@ -107,17 +106,25 @@ class _Chunks:
     text: str = ""
     _ends: list[End] = field(default_factory=list)
 
-    async def __call__(self, events: Events) -> AsyncIterator[str]:
-        async for place, event in events:
-            choice: Json = {"index": place, "text": "", "logprobs": None, "finish_reason": None}
-            if isinstance(event, Piece):
-                self.text += event.text if place == 0 else ""
-                choice["text"] = event.text
-            else:
-                self._ends.append(event)
-                choice["finish_reason"] = event.finish
-            yield json.dumps(_envelope(self.visit, self.body, [choice]), ensure_ascii=False)
+    def begin(self) -> list[str]:
+        """Nothing."""
+        return []
+
+    def take(self, place: int, event: Piece | End) -> list[str]:
+        """A piece, or why an answer ended."""
+        choice: Json = {"index": place, "text": "", "logprobs": None, "finish_reason": None}
+        if isinstance(event, Piece):
+            self.text += event.text if place == 0 else ""
+            choice["text"] = event.text
+        else:
+            self._ends.append(event)
+            choice["finish_reason"] = event.finish
+        return [json.dumps(_envelope(self.visit, self.body, [choice]), ensure_ascii=False)]
+
+    def end(self) -> list[str]:
+        """The usage, for clients that ask for it."""
         self.visit.usage = total(self._ends)
-        if self.body.stream_options and self.body.stream_options.include_usage:
-            last = _envelope(self.visit, self.body, [])
-            yield json.dumps({**last, "usage": usage_json(self.visit.usage)})
+        if not self.body.stream_options or not self.body.stream_options.include_usage:
+            return []
+        last = _envelope(self.visit, self.body, [])
+        return [json.dumps({**last, "usage": usage_json(self.visit.usage)})]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, Protocol
 
@@ -13,7 +13,7 @@ from fastapi import Request
 from fastapi.responses import Response
 from sse_starlette.sse import EventSourceResponse
 
-from metier.serving.engines.reading import Written, collect, merged, start_all
+from metier.serving.engines.reading import Events, Written, collect, merged, start_all
 from metier.serving.engines.writing import Ask, End, Piece, Writer
 from metier.serving.gate.gateway import Gateway, Visit
 from metier.serving.gate.traces import Generation
@@ -23,16 +23,26 @@ from metier.types import Json, Usage
 STALLED = 60
 """Seconds in which a reader takes nothing, after which its answer is given up."""
 
-Events = AsyncGenerator[tuple[int, Piece | End]]
-
 
 class Chunks(Protocol):
-    """Turns the events of answers into the texts of a stream."""
+    """Turns the events of answers into the JSON texts of a stream."""
 
-    text: str
-    """What was said, known at the end; for the log."""
+    @property
+    def text(self) -> str:
+        """What was said so far; for the log."""
+        ...
 
-    def __call__(self, events: Events) -> AsyncIterator[str]: ...
+    def begin(self) -> list[str]:
+        """What comes before the first event."""
+        ...
+
+    def take(self, place: int, event: Piece | End) -> list[str]:
+        """An event of the answer at this place."""
+        ...
+
+    def end(self) -> list[str]:
+        """What comes when all answers are whole."""
+        ...
 
 
 def gateway_of(request: Request) -> Gateway:
@@ -96,49 +106,53 @@ async def streamed(visit: Visit, writer: Writer, asks: Sequence[Ask], chunks: Ch
         raise
     visit.first = time.perf_counter() - visit.started
     visit.streaming = True
-    stream = _stream(visit, _told(_again(first, events), told), chunks)
+    stream = _stream(visit, _told(first, events, told), chunks)
     return EventSourceResponse(
         stream, ping=15, sep="\n", headers=visit.headers, send_timeout=STALLED
     )
 
 
-async def _again(first: tuple[int, Piece | End], events: Events) -> Events:
-    async with aclosing(events):
-        yield first
-        async for event in events:
-            yield event
-
-
-async def _told(events: Events, told: Generation) -> Events:
-    """The same; at the end of the stream, or when its reader leaves, the trace has what came."""
+async def _told(first: list[tuple[int, Piece | End]], events: Events, told: Generation) -> Events:
+    """All events; at the end of the stream, or when its reader leaves, the trace has what came."""
     ends: list[End] = []
+    known: list[tuple[int, Piece | End]] | None = first
     try:
         async with aclosing(events):
-            async for place, event in events:
-                if isinstance(event, End):
-                    ends.append(event)
-                yield place, event
+            while known is not None:
+                ends += [event for _, event in known if isinstance(event, End)]
+                yield known
+                known = await anext(events, None)
     except BaseException as error:
         told.end(ends, error)
         raise
     told.end(ends)
 
 
-async def _stream(visit: Visit, events: Events, chunks: Chunks) -> AsyncIterator[str]:
+async def _stream(visit: Visit, events: Events, chunks: Chunks) -> AsyncIterator[bytes]:
+    """One write for all that is known: a write costs more than what is written."""
     status = 499
+    texts = chunks.begin()
     try:
         async with aclosing(events):
-            async for chunk in chunks(events):
-                yield chunk
-            status = 200
-            yield "[DONE]"
+            async for known in events:
+                texts += [text for pair in known for text in chunks.take(*pair)]
+                if isinstance(known[-1][1], End):
+                    continue  # the last words go out with what closes the stream
+                yield _sent(texts)
+                texts = []
+        status = 200
+        yield _sent([*texts, *chunks.end(), "[DONE]"])
     except Exception as error:
         refusal = refusal_of(error)
         status = refusal.status
-        yield json.dumps(refusal.body())
+        yield _sent([*texts, json.dumps(refusal.body())])
     finally:
         visit.said = chunks.text
         visit.close(status)
+
+
+def _sent(texts: Sequence[str]) -> bytes:
+    return "".join(f"data: {text}\n\n" for text in texts).encode()
 
 
 async def _until_gone(request: Request) -> None:

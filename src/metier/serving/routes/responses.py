@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
@@ -24,7 +24,7 @@ from metier.serving.gate.wire import (
 )
 from metier.serving.refusal import Refusal
 from metier.serving.routes.prompts import opening
-from metier.serving.routes.replies import Events, accounted, gateway_of, streamed, whole
+from metier.serving.routes.replies import accounted, gateway_of, streamed, whole
 from metier.types import Json
 
 router = APIRouter()
@@ -146,33 +146,50 @@ class _Events:
 
     body: ResponsesRequest
     visit: Visit
-    text: str = ""
+    _draft: Written = field(default_factory=Written)
     _number: int = -1
 
-    async def __call__(self, events: Events) -> AsyncIterator[str]:
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return self._draft.text
+
+    def begin(self) -> list[str]:
+        """What there is before a word is known."""
         beginning = _response(self.body, self.visit, None)
-        yield self._event("response.created", response=beginning)
-        yield self._event("response.in_progress", response=beginning)
         item = _item(self.visit, None)
-        yield self._event("response.output_item.added", output_index=0, item=item)
-        at: Json = {"item_id": item["id"], "output_index": 0, "content_index": 0}
-        yield self._event("response.content_part.added", **at, part=_part(""))
-        draft = Written()
-        async for _, event in events:
-            if isinstance(event, Piece):
-                draft.text += event.text
-                yield self._event("response.output_text.delta", **at, delta=event.text, logprobs=[])
-            else:
-                draft.end = event
-        self.text = draft.text
-        self.visit.usage = draft.end.usage if isinstance(draft.end, End) else self.visit.usage
-        yield self._event("response.output_text.done", **at, text=draft.text, logprobs=[])
-        yield self._event("response.content_part.done", **at, part=_part(draft.text))
-        yield self._event(
-            "response.output_item.done", output_index=0, item=_item(self.visit, draft)
-        )
+        return [
+            self._event("response.created", response=beginning),
+            self._event("response.in_progress", response=beginning),
+            self._event("response.output_item.added", output_index=0, item=item),
+            self._event("response.content_part.added", **self._place, part=_part("")),
+        ]
+
+    def take(self, place: int, event: Piece | End) -> list[str]:
+        """A piece; the end is told with all else at the end."""
+        self._draft.add(event)
+        if isinstance(event, End):
+            return []
+        told = {"delta": event.text, "logprobs": []}
+        return [self._event("response.output_text.delta", **self._place, **told)]
+
+    def end(self) -> list[str]:
+        """Every part again, whole."""
+        draft = self._draft
+        self.visit.usage = draft.end.usage if draft.end else self.visit.usage
+        item = _item(self.visit, draft)
         ended = _response(self.body, self.visit, draft)
-        yield self._event(f"response.{ended['status']}", response=ended)
+        said = {"text": draft.text, "logprobs": []}
+        return [
+            self._event("response.output_text.done", **self._place, **said),
+            self._event("response.content_part.done", **self._place, part=_part(draft.text)),
+            self._event("response.output_item.done", output_index=0, item=item),
+            self._event(f"response.{ended['status']}", response=ended),
+        ]
+
+    @property
+    def _place(self) -> dict[str, Json]:
+        return {"item_id": f"msg_{self.visit.id}", "output_index": 0, "content_index": 0}
 
     def _event(self, kind: str, **fields: Json) -> str:
         self._number += 1
