@@ -81,9 +81,8 @@ def report(found: dict[str, Json]) -> None:
     )
     if best and "32" in ours:
         figures["ratio_best_peer_32"] = ours["32"]["tokens_per_second"] / best
-    if "bare" in found and "over_http" in found["bare"]:
-        bare = found["bare"]
-        figures["gateway_overhead"] = 1 - bare["over_http"] / bare["tokens_per_second"]
+    if "bare" in found:
+        figures["gateway_overhead"] = found["bare"]["overhead"]
     notes = {
         "not_measured_yet": [name for name in MEASURES if name not in found],
         "left_out": {
@@ -91,8 +90,9 @@ def report(found: dict[str, Json]) -> None:
         },
         "load": "each client asks once, 32 tokens, greedy, prompts of about 60 tokens, at once; "
         "tokens are counted by the model's own tokenizer; first is the median time to first text",
-        "machine": "two cores without AMX; the clients run on them too, so that gateway_overhead "
-        "holds what it costs them to read 32 streams",
+        "machine": "two cores without AMX; the clients run on them too",
+        "overhead": "median over five pairs, engine alone and gateway in turns; with a client that "
+        "reads bytes only, since one that parses in Python costs more than the gateway does",
         "measured": {
             file.stem: datetime.fromtimestamp(file.stat().st_mtime, UTC).isoformat(" ", "minutes")
             for file in sorted(PARTS.glob("*.json"))
@@ -108,14 +108,19 @@ def ours() -> Json:
 
 
 def bare() -> Json:
-    """The engine without the gateway, and the gateway, one after the other at 32 clients."""
+    """The engine without the gateway, and the gateway, in turns at 32 clients.
+
+    A client that parses every chunk in Python takes more of the two cores than the gateway does,
+    so the one that counts for the overhead reads bytes and parses when the clock has stopped;
+    ``parsing_client`` has the other. ``cpu_seconds`` are of one run of 1,024 tokens.
+    """
     from metier.models.continuous import Continuous, Job
     from metier.types import GenerateConfig, Message
 
     engine = Continuous(resolve(NAME), name=NAME)
 
-    def run(seed: int) -> float:
-        asked = [(Message("user", text),) for text in prompts(32, seed)]
+    def run(texts: Sequence[str]) -> float:
+        asked = [(Message("user", text),) for text in texts]
         jobs = [Job(one, GenerateConfig(TOKENS), lambda job: None) for one in asked]
         started = time.perf_counter()
         for job in jobs:
@@ -124,19 +129,75 @@ def bare() -> Json:
             engine.step()
         return sum(len(job.row.tokens) for job in jobs) / (time.perf_counter() - started)
 
-    run(100)
-    alone = []
-    served = []
+    run(prompts(8, 100))
+    rows: list[dict[str, float]] = []
     with metier_serve() as url:
-        load(url, NAME, 8, seed=100)
-        for seed in (1, 2, 3):  # in turns, since the machine's speed drifts
-            alone.append(run(seed))
-            served.append(load(url, NAME, 32, seed=seed)["usage_per_second"])
+        streams(url, prompts(8, 101))
+        server, *_, worker = [os.getpid(), *descendants(os.getpid())][1:]
+        for seed in range(1, 6):  # in turns, since the machine's speed drifts
+            row, mine = {"alone": 0.0}, cpu_seconds(os.getpid())
+            row["alone"] = run(prompts(32, seed))
+            row["cpu_alone"] = cpu_seconds(os.getpid()) - mine
+            before = {pid: cpu_seconds(pid) for pid in (server, worker, os.getpid())}
+            row["served"] = streams(url, prompts(32, seed))
+            row["cpu_gateway"] = cpu_seconds(server) - before[server]
+            row["cpu_engine"] = cpu_seconds(worker) - before[worker]
+            row["cpu_client"] = cpu_seconds(os.getpid()) - before[os.getpid()]
+            mine = cpu_seconds(os.getpid())
+            row["parsing"] = load(url, NAME, 32, seed=seed)["usage_per_second"]
+            row["cpu_parsing"] = cpu_seconds(os.getpid()) - mine
+            rows.append(row)
+    middle = {name: statistics.median(row[name] for row in rows) for name in rows[0]}
     return {
-        "tokens_per_second": statistics.median(alone),
-        "over_http": statistics.median(served),
-        "pairs": list(zip(alone, served, strict=True)),
+        "tokens_per_second": middle["alone"],
+        "over_http": middle["served"],
+        "overhead": 1 - statistics.median(row["served"] / row["alone"] for row in rows),
+        "pairs": [[row["alone"], row["served"]] for row in rows],
+        "parsing_client": middle["parsing"],
+        "cpu_seconds": {
+            name.removeprefix("cpu_"): value
+            for name, value in middle.items()
+            if name.startswith("cpu_")
+        },
     }
+
+
+def streams(url: str, texts: Sequence[str]) -> float:
+    """Tokens a second over all streams, read as bytes; usage is parsed afterwards."""
+
+    async def read(text: str) -> bytes:
+        host, port = url.removeprefix("http://").removesuffix("/v1").split(":")
+        body = json.dumps(asked(NAME, text, tokens=TOKENS)).encode()
+        head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
+        head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(head.encode() + body)
+        said = await reader.read()
+        writer.close()
+        return said
+
+    async def read_all() -> list[bytes]:
+        return await asyncio.gather(*map(read, texts))
+
+    started = time.perf_counter()
+    answers = asyncio.run(read_all())
+    seconds = time.perf_counter() - started
+    wrote = [
+        int(answer.rpartition(b'"completion_tokens": ')[2].split(b",")[0]) for answer in answers
+    ]
+    return sum(wrote) / seconds
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes below a process, in the order that they were started."""
+    below = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [one for child in map(int, below) for one in (child, *descendants(child))]
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process has used so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def prefix() -> Json:
@@ -232,14 +293,7 @@ async def asks(
     async with httpx.AsyncClient(timeout=600, limits=limits) as client:
 
         async def ask(place: int, text: str) -> Json:
-            body = {
-                "model": models[place % len(models)],
-                "messages": [{"role": "user", "content": text}],
-                "max_tokens": tokens,
-                "temperature": 0,
-                "stream": True,
-                "stream_options": {"include_usage": True},
-            }
+            body = asked(models[place % len(models)], text, tokens=tokens)
             started, first, said, usage = time.perf_counter(), None, "", None
             async with client.stream("POST", f"{url}/chat/completions", json=body) as answer:
                 if answer.status_code != 200:
@@ -258,6 +312,18 @@ async def asks(
             return {"first": first or 0.0, "tokens": count(said), "usage": usage}
 
         return list(await asyncio.gather(*(ask(*pair) for pair in enumerate(texts))))
+
+
+def asked(model: str, text: str, *, tokens: int) -> Json:
+    """The body of a request."""
+    return {
+        "model": model,
+        "messages": [{"role": "user", "content": text}],
+        "max_tokens": tokens,
+        "temperature": 0,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
 
 
 def prompts(count: int, seed: int) -> list[str]:
