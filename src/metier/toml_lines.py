@@ -27,7 +27,8 @@ def key_lines(text: str) -> dict[KeyPath, int]:
     for number, line in enumerate(text.splitlines(), start=1):
         if inside is None and (match := _TABLE.match(line)):
             table = _table_path(_parts(match[2]), match[1] == "[[", arrays)
-            lines.setdefault(table, number)
+            for length in range(1, len(table) + 1):  # `[a.b]` is where `a` begins, too
+                lines.setdefault(table[:length], number)
             continue
         if inside is None and (match := _KEY.match(line)):
             path = table + _parts(match[1])

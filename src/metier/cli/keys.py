@@ -18,7 +18,10 @@ def create(
     tenant: Annotated[str, typer.Option(help="Whose models and logs it sees.")] = "",
     scope: Annotated[
         list[str] | None,
-        typer.Option(help="ask, embed, feedback, history, metrics, prompts; all if none."),
+        typer.Option(
+            help="ask, embed, feedback, history, metrics, prompts: all if none; operator, to add "
+            "and remove models, only if named."
+        ),
     ] = None,
     per_minute: Annotated[int | None, typer.Option(min=1, help="Most requests a minute.")] = None,
     tokens_per_day: Annotated[int | None, typer.Option(min=1, help="Most tokens a day.")] = None,

@@ -60,6 +60,10 @@ def serve(
             "search=PLACE or search@TENANT=PLACE, in those of any."
         ),
     ] = None,
+    tools: Annotated[
+        Path | None,
+        typer.Option(help="A TOML file that lists tools, MCP servers and the budget of a request."),
+    ] = None,
     mcp: Annotated[
         Path | None, typer.Option(help="A JSON file that lists MCP servers whose tools to offer.")
     ] = None,
@@ -87,6 +91,7 @@ def serve(
         certificate=certificate,
         key=key,
         tools=tuple(tool or ()),
+        tool_file=tools,
         mcp=mcp,
         upstream=upstream,
     )

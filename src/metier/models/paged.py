@@ -148,6 +148,8 @@ class _Bank:
         self._rank = 0
         self._adapters: dict[Path, _Adapter] = {}
         self._loaded: OrderedDict[Path, int] = OrderedDict()
+        self._changed: set[Path] = set()
+        """Those to read again, since their folder was registered a second time."""
         self._matrices: dict[str, tuple[Floats, Floats]] = {}
 
     @property
@@ -168,6 +170,7 @@ class _Bank:
                 raise ModelFileError(f"{adapter} has {name} without its lora_B")
             modules[name.removeprefix("base_model.model.").removesuffix(".lora_A.weight")] = name
         self._adapters[adapter] = _Adapter(file, scale, modules)
+        self._changed.add(adapter)
         if rank <= self._rank and modules.keys() <= self._matrices.keys():
             return False
         self._rank = max(self._rank, rank)
@@ -218,9 +221,9 @@ class _Bank:
         return rows
 
     def _load(self, adapter: Path, *, keep: dict[Path, None]) -> None:
-        if adapter not in self._loaded:
+        if adapter not in self._loaded or adapter in self._changed:
             read = self._read(self._adapters[adapter])
-            place = len(self._loaded)
+            place = self._loaded.get(adapter, len(self._loaded))
             if place == self._places:
                 oldest = next(name for name in self._loaded if name not in keep)
                 place = self._loaded.pop(oldest)
@@ -232,6 +235,7 @@ class _Bank:
                     lows[columns][: len(low)] = low
                     highs[:, columns][:, : high.shape[1]] = high
             self._loaded[adapter] = place
+            self._changed.discard(adapter)
         self._loaded.move_to_end(adapter)
 
     def _read(self, adapter: _Adapter) -> dict[str, tuple[Floats, Floats]]:

@@ -6,7 +6,7 @@ import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from pydantic import ValidationError
 
@@ -14,6 +14,8 @@ from metier.errors import Problem, RecipeError
 from metier.recipe.tables import Section
 from metier.recipe.whole import Recipe
 from metier.toml_lines import KeyPath, key_lines
+
+Shape = TypeVar("Shape", bound=Section)
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -32,17 +34,22 @@ def read_recipe(path: Path) -> Recipe:
 
 def parse_recipe(text: str, *, file: str = "metier.toml") -> Recipe:
     """Check a recipe given as text."""
+    return parse_toml(text, Recipe, file=file)
+
+
+def parse_toml(text: str, shape: type[Shape], *, file: str) -> Shape:
+    """Check any TOML text of this shape; raises RecipeError with all problems at once."""
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RecipeError([_syntax_problem(str(error), file)]) from None
     try:
-        return Recipe.model_validate(values)
+        return shape.model_validate(values)
     except ValidationError as error:
         lines = key_lines(text)
         errors = [dict(e) for e in error.errors()]
         causes = [e for e in errors if not _follows_from_another(e, errors)]
-        raise RecipeError([_problem(e, file, lines) for e in causes]) from None
+        raise RecipeError([_problem(e, file, lines, shape) for e in causes]) from None
 
 
 def nearest(word: str, known: Sequence[str]) -> str:
@@ -75,12 +82,14 @@ def _syntax_problem(message: str, file: str) -> Problem:
     return Problem(file, line, "", f"not valid TOML: {text}")
 
 
-def _problem(error: dict[str, Any], file: str, lines: Mapping[KeyPath, int]) -> Problem:
+def _problem(
+    error: dict[str, Any], file: str, lines: Mapping[KeyPath, int], shape: type[Section]
+) -> Problem:
     path: KeyPath = tuple(p for p in error["loc"] if not _is_union_branch(p))
     line = line_of(path, lines)
     match error["type"]:
         case "extra_forbidden":
-            message = "unknown key" + nearest(str(path[-1]), _keys_at(path[:-1]))
+            message = "unknown key" + nearest(str(path[-1]), _keys_at(path[:-1], shape))
         case "missing":
             message = "is missing"
         case "literal_error":
@@ -108,11 +117,11 @@ def _is_union_branch(part: object) -> bool:
     return isinstance(part, str) and ("[" in part or part in {"float", "int", "constrained-float"})
 
 
-def _keys_at(path: KeyPath) -> list[str]:
-    """The keys that the recipe knows in the table at ``path``."""
-    model: Any = Recipe
+def _keys_at(path: KeyPath, shape: type[Section]) -> list[str]:
+    """The keys that are known in the table at ``path``."""
+    model: Any = shape
     for part in path:
-        if isinstance(part, int):
+        if isinstance(part, int) or part not in model.model_fields:  # a list's place, a free name
             continue
         annotation = model.model_fields[part].annotation
         candidates = [annotation, *get_args(annotation)]

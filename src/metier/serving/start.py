@@ -10,16 +10,14 @@ from pathlib import Path
 
 from metier.errors import DataError, MissingExtraError
 from metier.models import registry
-from metier.models.resolve import resolve
-from metier.serving.catalogue.auto import ENTRY, Auto, open_auto
+from metier.serving.catalogue.auto import ENTRY, Auto
+from metier.serving.catalogue.changes import Changes
 from metier.serving.catalogue.entries import Catalogue, Makers, Target, open_catalogue
-from metier.serving.catalogue.tool_options import open_toolbox
-from metier.serving.engines.batcher import Batcher, Crowd
-from metier.serving.engines.process import ContinuousWriter, EngineProcess
+from metier.serving.catalogue.tool_options import ToolOptions, open_toolbox
+from metier.serving.engines.batcher import Batcher
+from metier.serving.engines.opening import Engines
 from metier.serving.engines.upstream import Upstream
-from metier.serving.engines.worker import Opening
-from metier.serving.engines.writers import PlainWriter, SpecialistWriter
-from metier.serving.engines.writing import Writer
+from metier.serving.engines.writers import SpecialistWriter
 from metier.serving.gate.access import Access
 from metier.serving.gate.gateway import Gateway
 from metier.serving.gate.traces import open_tracing
@@ -55,6 +53,8 @@ class ServeOptions:
     key: Path | None = None
     tools: tuple[str, ...] = ()
     """``python``, ``search``, ``search=PLACE`` or ``search@TENANT=PLACE``."""
+    tool_file: Path | None = None
+    """A TOML file that says the same, and more; see ``catalogue.tool_file``."""
     mcp: Path | None = None
     """A file that lists MCP servers."""
     upstream: str | None = None
@@ -65,44 +65,46 @@ def open_gateway(options: ServeOptions) -> Gateway:
     """Load every model and open the book; errors say what cannot be served."""
     batcher = Batcher()
     models = registry.LocalModels(engine=options.engine, keep=64)
-
-    remote = Crowd()
-    upstream = _upstream(options)
-    engines: dict[str, EngineProcess] = {}
-
-    def writer(name: str, adapter: Path | None) -> Writer:
-        if name.startswith("openai:"):
-            if upstream is not None and adapter is not None:
-                name, adapter = f"openai:{upstream.adapter(adapter)}@{upstream.name}", None
-            return PlainWriter(models.language_model(name, adapter=adapter), remote)
-        if options.engine != "openvino":
-            return PlainWriter(models.language_model(name, adapter=adapter), batcher)
-        if name not in engines:
-            engines[name] = EngineProcess(Opening(resolve(name), name, options.cache_tokens))
-        return ContinuousWriter(engines[name], adapter)
+    engines = Engines(
+        models,
+        batcher,
+        engine=options.engine,
+        cache_tokens=options.cache_tokens,
+        upstream=_upstream(options),
+    )
 
     def specialist(place: Path) -> SpecialistWriter:
         return SpecialistWriter(load(place, models=models), batcher)
 
-    makers = Makers(specialist, writer, models.embedder)
-    targets = _targets(options)
-    catalogue = open_catalogue(targets, makers, base=options.base, embedder=options.embedder)
+    makers = Makers(specialist, engines.writer, models.embedder, options.base, engines.forget)
+    catalogue = open_catalogue(_targets(options), makers, embedder=options.embedder)
     auto = None
     if options.auto:
         auto = _auto(options, catalogue, models, batcher)
-        catalogue = Catalogue([*catalogue, ENTRY])
+        catalogue.become([*catalogue, ENTRY])
     book = Book(options.book)
     return Gateway(
         catalogue,
         book,
         Access(book),
         batcher,
-        engines=(*engines.values(), *([upstream] if upstream else [])),
+        engines=engines.running,
+        changes=Changes(catalogue, makers, batcher, auto),
         keep_texts=options.keep_texts,
         retention_days=options.retention_days,
         auto=auto,
         tracing=open_tracing(options.otlp_endpoint),
-        toolbox=open_toolbox(options, catalogue, models, batcher),
+        toolbox=open_toolbox(_tool_options(options), catalogue, models, batcher),
+    )
+
+
+def _tool_options(options: ServeOptions) -> ToolOptions:
+    return ToolOptions(
+        options.tools,
+        options.tool_file,
+        options.mcp,
+        options.book.with_name(f"{options.book.stem}-artifacts.sqlite"),
+        options.retention_days,
     )
 
 
@@ -118,7 +120,7 @@ def _auto(
 ) -> Auto:
     if options.embedder is None:
         raise DataError("auto reads questions with an embedder; name one with --embedder")
-    return open_auto(
+    return Auto(
         catalogue,
         models.embedder(options.embedder),
         batcher,

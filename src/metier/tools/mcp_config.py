@@ -39,7 +39,6 @@ def read_servers(path: Path, environment: Mapping[str, str] | None = None) -> li
 
     Raises ``DataError`` that names the file and the server.
     """
-    known = os.environ if environment is None else environment
     try:
         listed: Json = json.loads(path.read_text(encoding="utf-8"))["mcpServers"]
         found = dict(listed).items()
@@ -48,7 +47,15 @@ def read_servers(path: Path, environment: Mapping[str, str] | None = None) -> li
             f"{path}: no MCP servers can be read ({error!r}); write "
             '{"mcpServers": {"NAME": {"command": "...", "args": []}}} or {"url": "..."}'
         ) from error
-    return [_server(f"{path}: {name}", str(name), told, known) for name, told in found]
+    return servers_of(dict(found), str(path), environment)
+
+
+def servers_of(
+    listed: Mapping[str, Json], where: str, environment: Mapping[str, str] | None = None
+) -> list[McpServer]:
+    """The same from tables by name; ``where`` is named in errors."""
+    known = os.environ if environment is None else environment
+    return [_server(f"{where}: {name}", str(name), told, known) for name, told in listed.items()]
 
 
 def _server(where: str, name: str, told: Json, known: Mapping[str, str]) -> McpServer:

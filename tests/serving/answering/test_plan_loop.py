@@ -11,8 +11,9 @@ ROWS = [json.dumps({"month": month, "tons": tons}) for month, tons in (("May", 4
 REQUEST = "Plot the mill's tons per month."
 
 
-def plan(client, **option):
-    return ask(client, REQUEST, tools=openai.NOT_GIVEN, extra_body={"plan": option})
+def plan(client, *, stream=False, **option):
+    body = {"plan": option}
+    return ask(client, REQUEST, tools=openai.NOT_GIVEN, stream=stream, extra_body=body)
 
 
 def test_a_plan_is_made_told_and_carried_out(start):
@@ -53,3 +54,39 @@ def test_a_plan_keeps_to_its_budget(start):
     body = {"plan": {"nodes": nodes}, "tool_budget": {"steps": 1}}
     message = ask(client, tools=openai.NOT_GIVEN, extra_body=body).choices[0].message
     assert message.stopped_by == "steps" and len(message.nodes) == 1
+
+
+def test_a_stream_tells_the_plan_then_every_node_as_it_is_done(start):
+    client, _, _ = start("bar", "tons", "month", *ROWS, TEXTS[1])
+    chunks = list(plan(client, stream=True, template="chart"))
+    told = [set(c.choices[0].delta.model_extra) & {"plan", "nodes"} for c in chunks if c.choices]
+    assert [next(iter(one)) for one in told if one] == ["plan", *["nodes"] * 4]
+    deltas = [chunk.choices[0].delta for chunk in chunks]
+    nodes = [node for delta in deltas for node in delta.model_extra.get("nodes", [])]
+    assert [(node["index"], node["id"]) for node in nodes] == [
+        *((0, "find"), (1, "read"), (2, "draw"), (3, "answer"))
+    ]
+    files = [one for delta in deltas for one in delta.model_extra.get("artifacts", [])]
+    assert {one["name"] for one in files} == {"chart.png", "rows.csv"}
+    assert [one["index"] for one in files] == [0, 1]
+    assert "".join(delta.content or "" for delta in deltas) == TEXTS[1]
+    assert any("grounding" in delta.model_extra for delta in deltas)
+
+
+def test_the_clients_own_helper_puts_a_streamed_plan_together(start):
+    client, _, _ = start("bar", "tons", "month", *ROWS, TEXTS[1])
+    with client.chat.completions.stream(
+        model="scripted",
+        messages=[{"role": "user", "content": REQUEST}],
+        extra_body={"plan": {"template": "chart"}},
+    ) as stream:
+        message = stream.get_final_completion().choices[0].message
+    assert [node["id"] for node in message.nodes] == ["find", "read", "draw", "answer"]
+    assert message.plan["slots"]["chart"] == "bar" and message.content == TEXTS[1]
+
+
+def test_a_plan_with_faults_is_refused_before_its_stream_begins(start):
+    client, _, _ = start()
+    nodes = [{"id": "q", "kind": "query", "settings": {"operation": "sum"}, "inputs": []}]
+    with pytest.raises(openai.BadRequestError, match="the plan cannot be run"):
+        plan(client, stream=True, nodes=nodes)

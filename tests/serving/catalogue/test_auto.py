@@ -10,7 +10,7 @@ import pytest
 from metier.errors import DataError
 from metier.models import registry
 from metier.models.fake import FakeEmbedder, FakeModel, FakeModels
-from metier.serving.catalogue.auto import ENTRY, open_auto
+from metier.serving.catalogue.auto import ENTRY, Auto
 from metier.serving.catalogue.entries import Catalogue, Entry
 from metier.serving.catalogue.router import fit_router
 from metier.serving.engines.batcher import Batcher
@@ -36,7 +36,7 @@ def opened(folder, *entries, cache=None):
         ),
     ]
     catalogue = Catalogue(made)
-    auto = open_auto(
+    auto = Auto(
         catalogue,
         FakeEmbedder(256),
         batcher,

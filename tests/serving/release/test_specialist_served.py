@@ -23,9 +23,10 @@ def served(finished, tmp_path):
         lambda place: SpecialistWriter(load(place, models=models), batcher),
         lambda name, adapter: PlainWriter(models.language_model(name, adapter=adapter), batcher),
         models.embedder,
+        "fake",
     )
     targets = [f"docs={finished[0]}", "fake"]
-    catalogue = open_catalogue(targets, makers, base="fake", embedder=None)
+    catalogue = open_catalogue(targets, makers, embedder=None)
     book = Book(tmp_path / "book")
     with serving(Gateway(catalogue, book, Access(book), batcher)) as url:
         yield openai.OpenAI(base_url=url, api_key="none", max_retries=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from metier import serial
 from metier.errors import DataError
@@ -18,6 +18,7 @@ from metier.serving.gate.gateway import Visit
 from metier.serving.gate.wire import ChatRequest
 from metier.serving.refusal import Refusal
 from metier.tools.plans.execute import run_plan, usage_of
+from metier.tools.plans.graph import problems
 from metier.tools.plans.nodes import Bench
 from metier.tools.plans.planning import make_plan
 from metier.types import (
@@ -61,21 +62,20 @@ class Planner:
 
     def _answer(self, ask: Ask, model: _Bridge, writing: Writing) -> tuple[str, End]:
         plan = self._plan(ask, model)
-        told = {"plan": serial.to_json(plan)}
         option = self.steps.body.plan
         if option is not None and option.only:
-            return _lines(plan), End("stop", plan.usage, told)
+            return _lines(plan), End("stop", plan.usage, {"plan": serial.to_json(plan)})
+        progress = _Progress(self.steps, writing if ask.live and not problems(plan) else None)
+        progress.tell({"plan": serial.to_json(plan)})
         tenant = self.steps.visit.caller.tenant
         bench = Bench(model, self.steps.toolbox.of(self.steps.body.model, tenant), tenant)
-        budget = self.steps.budget
 
         def done(result: NodeResult) -> None:
             model.check()
-            if ask.live:  # the stream begins, so that a client that hangs up is noticed
-                writing.tell(Piece(""))
+            progress.node(result)
 
-        run = run_plan(plan, bench, budget=budget, on_result=done)
-        return run.answer, End("stop", usage_of(run), {**told, **self._told(run)})
+        run = run_plan(plan, bench, budget=self.steps.budget, on_result=done)
+        return run.answer, End("stop", usage_of(run), {**progress.untold, **_ending(run)})
 
     def _plan(self, ask: Ask, model: _Bridge) -> Plan:
         assert self.steps.body.plan is not None
@@ -86,24 +86,55 @@ class Planner:
         given = (PlanNode(one.id, one.kind, one.settings, tuple(one.inputs)) for one in nodes)
         return Plan(request, tuple(given))
 
-    def _told(self, run: PlanRun) -> dict[str, Json]:
-        artifacts = [one for result in run.results for one in self._kept(result)]
-        told: dict[str, Json] = {
-            "nodes": [_node(result) for result in run.results],
-            "artifacts": artifacts,
-        }
-        if run.stopped_by:
-            told["stopped_by"] = run.stopped_by
-        if run.grounding is not None:
-            told["grounding"] = as_gemini(run.answer, run.grounding)
-        return told
 
-    def _kept(self, result: NodeResult) -> list[Json]:
+@dataclass
+class _Progress:
+    """What a plan has come to: told as it comes to a reader of the stream, else kept for the end.
+
+    Entries of lists have an ``index``, as OpenAI's clients want it to put a stream together.
+    """
+
+    steps: Steps
+    reader: Writing | None
+    untold: dict[str, Json] = field(default_factory=lambda: {"nodes": [], "artifacts": []})
+    _nodes: int = 0
+    _artifacts: int = 0
+
+    def __post_init__(self) -> None:
+        if self.reader is not None:
+            self.untold = {}
+
+    def node(self, result: NodeResult) -> None:
+        """One is done."""
         cited = [hit.chunk.id for hit in result.hits]
-        return [
-            {**self.steps.keep(one), "node": result.node, "cited": cited}
-            for one in result.artifacts
+        artifacts = [
+            {
+                "index": self._artifacts + place,
+                **self.steps.keep(one),
+                "node": result.node,
+                "cited": cited,
+            }
+            for place, one in enumerate(result.artifacts)
         ]
+        self.tell({"nodes": [{"index": self._nodes, **_node(result)}], "artifacts": artifacts})
+        self._nodes += 1
+        self._artifacts += len(artifacts)
+
+    def tell(self, fields: dict[str, Json]) -> None:
+        """Lists grow; all else is told once."""
+        if self.reader is not None:
+            told = {name: value for name, value in fields.items() if value != []}
+            self.reader.tell(Piece("", extras=told))
+            return
+        for name, value in fields.items():
+            self.untold[name] = self.untold[name] + value if isinstance(value, list) else value
+
+
+def _ending(run: PlanRun) -> dict[str, Json]:
+    told: dict[str, Json] = {"stopped_by": run.stopped_by} if run.stopped_by else {}
+    if run.grounding is not None:
+        told["grounding"] = as_gemini(run.answer, run.grounding)
+    return told
 
 
 class _Bridge:

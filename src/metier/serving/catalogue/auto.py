@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from metier.errors import DataError
 from metier.methods.files import read_arrays, write_arrays
 from metier.methods.requests import general_requests
 from metier.protocols import Embedder
-from metier.serving.catalogue.entries import Catalogue, Entry
+from metier.serving.catalogue.entries import Entry
 from metier.serving.catalogue.router import Route, Router, fit_router
 from metier.serving.engines.batcher import Batcher
 from metier.serving.release.questions import MOST_CHARACTERS
@@ -31,10 +31,50 @@ _GENERAL = 328
 class Auto:
     """Routes questions; the vectors come through the same queue as all others."""
 
-    def __init__(self, routers: dict[str, Router], embedder: Embedder, batcher: Batcher) -> None:
-        self._routers = routers
+    def __init__(
+        self,
+        entries: Iterable[Entry],
+        embedder: Embedder,
+        batcher: Batcher,
+        *,
+        generalist: str,
+        cache: Path,
+    ) -> None:
+        """As ``learn``; the vectors of questions are kept in the folder ``cache``, so that a later
+        start is quick."""
         self._embedder = embedder
         self._batcher = batcher
+        self._generalist = generalist
+        self._cache = cache
+        self._routers: Mapping[str, Router] = {}
+        self.learn(entries)
+
+    def learn(self, entries: Iterable[Entry]) -> None:
+        """Fit a router for every tenant from the questions that the releases carry.
+
+        Raises ``DataError`` when no model has questions, a specialist has none, or the generalist
+        is not there for everybody; then the routers stay as they were.
+        """
+        known = list(entries)
+        asked = [entry for entry in known if entry.questions]
+        bare = [e.name for e in known if e.kind == "specialist" and not e.questions]
+        if bare or not asked:
+            raise DataError(
+                f"auto needs example questions, and {bare[0] if bare else 'every model'!r} has "
+                "none: release it again with `metier run`, or write some as a list into "
+                "questions.json beside its files"
+            )
+        if self._generalist not in {e.name for e in known if e.writer and not e.tenant}:
+            raise DataError(
+                f"the generalist {self._generalist!r} is no model that everybody may ask"
+            )
+        vectors = {entry.name: self._vectors(entry.questions) for entry in asked}
+        general = self._vectors(general_requests(_GENERAL, seed=0))
+        routers = {}
+        for tenant in {entry.tenant for entry in asked}:
+            visible = {e.name: vectors[e.name] for e in asked if e.tenant in ("", tenant)}
+            routers[tenant] = fit_router(visible, general, generalist=self._generalist)
+        self._routers = routers
 
     def router(self, tenant: str) -> Router | None:
         """The tenant's own, or that over everybody's specialists; None where it may ask none."""
@@ -49,37 +89,15 @@ class Auto:
     def _embed(self, texts: Sequence[str]) -> Sequence[NDArray[np.float32]]:
         return list(self._embedder.embed(texts))
 
-
-def open_auto(
-    catalogue: Catalogue,
-    embedder: Embedder,
-    batcher: Batcher,
-    *,
-    generalist: str,
-    cache: Path,
-) -> Auto:
-    """Fit a router for every tenant from the questions that the releases carry.
-
-    Their vectors are kept in the folder ``cache``, so that a later start is quick. Raises
-    ``DataError`` when no model has questions, or a specialist has none.
-    """
-    asked = [entry for entry in catalogue if entry.questions]
-    bare = [e.name for e in catalogue if e.kind == "specialist" and not e.questions]
-    if bare or not asked:
-        raise DataError(
-            f"auto needs example questions, and {bare[0] if bare else 'every model'!r} has none: "
-            "release it again with `metier run`, or write some as a list into questions.json "
-            "beside its files"
-        )
-    if generalist not in {entry.name for entry in catalogue.of("") if entry.writer}:
-        raise DataError(f"the generalist {generalist!r} is no model that everybody may ask")
-    vectors = {entry.name: _vectors(entry.questions, embedder, cache) for entry in asked}
-    general = _vectors(general_requests(_GENERAL, seed=0), embedder, cache)
-    routers = {}
-    for tenant in {entry.tenant for entry in asked}:
-        visible = {e.name: vectors[e.name] for e in asked if e.tenant in ("", tenant)}
-        routers[tenant] = fit_router(visible, general, generalist=generalist)
-    return Auto(routers, embedder, batcher)
+    def _vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """From the cache where these texts were embedded before."""
+        path = self._cache / f"{content_hash([self._embedder.name, list(texts)])}.npz"
+        if path.is_file():
+            return read_arrays(path, ("vectors",))["vectors"]
+        vectors = self._embedder.embed(texts)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_arrays(path, {"vectors": vectors})
+        return vectors
 
 
 def described(router: Router) -> Json:
@@ -95,14 +113,3 @@ def described(router: Router) -> Json:
 def _checks(router: Router) -> list[tuple[str, Json]]:
     check = router.check
     return [("kept", check.kept), ("right", check.right), ("strange", check.strange)]
-
-
-def _vectors(texts: Sequence[str], embedder: Embedder, cache: Path) -> NDArray[np.float32]:
-    """From the cache where these texts were embedded before."""
-    path = cache / f"{content_hash([embedder.name, list(texts)])}.npz"
-    if path.is_file():
-        return read_arrays(path, ("vectors",))["vectors"]
-    vectors = embedder.embed(texts)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_arrays(path, {"vectors": vectors})
-    return vectors

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -31,6 +31,8 @@ class Entry:
     embedder: Embedder | None = None
     questions: tuple[str, ...] = ()
     """Examples of what it was made for, which a router learns from."""
+    adapter: Path | None = None
+    """Where an adapter's files are."""
     created: int = field(default_factory=lambda: int(time.time()))
 
 
@@ -58,11 +60,17 @@ class Catalogue:
     """The entries by name; a tenant sees its own and those of everybody."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:
-        self._entries: dict[str, Entry] = {}
+        self._entries: Mapping[str, Entry] = {}
+        self.become(entries)
+
+    def become(self, entries: Sequence[Entry]) -> None:
+        """Have these instead; requests under way keep what they have found."""
+        named: dict[str, Entry] = {}
         for entry in entries:
-            if entry.name in self._entries:
+            if entry.name in named:
                 raise DataError(f"two models are called {entry.name!r}; name one with NAME=PATH")
-            self._entries[entry.name] = entry
+            named[entry.name] = entry
+        self._entries = named
 
     def __iter__(self) -> Iterator[Entry]:
         """All of them, whosever they are."""
@@ -87,31 +95,35 @@ class Makers:
     specialist: Callable[[Path], SpecialistWriter]
     writer: Callable[[str, Path | None], Writer]
     embedder: Callable[[str], Embedder]
+    base: str
+    """What adapters stand on."""
+    forget: Callable[[Path], None] = lambda adapter: None
+    """Told of an adapter that nobody will ask for again."""
 
 
-def open_catalogue(
-    targets: Sequence[str], makers: Makers, *, base: str, embedder: str | None
-) -> Catalogue:
-    """Load everything at once, so that what cannot be served is found out at the start.
+def open_catalogue(targets: Sequence[str], makers: Makers, *, embedder: str | None) -> Catalogue:
+    """Load everything at once, so that what cannot be served is found out at the start."""
+    entries = load_entries(list(map(Target.parse, targets)), makers)
+    if embedder is not None and embedder not in {entry.name for entry in entries}:
+        entries.append(Entry(embedder, "embedder", embedder=makers.embedder(embedder)))
+    return Catalogue(entries)
 
-    ``base`` is what adapters stand on. A specialist's own base comes with it under its own name.
-    """
-    entries: dict[str, Entry] = {}
-    for target in map(Target.parse, targets):
-        entry = _entry(target, makers, base)
-        if entry.name in entries:
-            raise DataError(f"two models are called {entry.name!r}; name one with NAME=PATH")
-        entries[entry.name] = entry
-    for entry in list(entries.values()):
+
+def load_entries(
+    targets: Sequence[Target], makers: Makers, *, known: Collection[str] = ()
+) -> list[Entry]:
+    """The targets' own, then the bases below specialists, where their names are not known yet."""
+    entries = [_entry(target, makers) for target in targets]
+    names = {*known, *(entry.name for entry in entries)}
+    for entry in list(entries):
         below = entry.writer.base if isinstance(entry.writer, SpecialistWriter) else None
-        if below is not None and below not in entries:
-            entries[below] = Entry(below, "base", writer=makers.writer(below, None))
-    if embedder is not None and embedder not in entries:
-        entries[embedder] = Entry(embedder, "embedder", embedder=makers.embedder(embedder))
-    return Catalogue(list(entries.values()))
+        if below is not None and below not in names:
+            names.add(below)
+            entries.append(Entry(below, "base", writer=makers.writer(below, None)))
+    return entries
 
 
-def _entry(target: Target, makers: Makers, base: str) -> Entry:
+def _entry(target: Target, makers: Makers) -> Entry:
     path = Path(target.place).expanduser()
     place = specialist_place(path)
     if place is not None:
@@ -120,9 +132,15 @@ def _entry(target: Target, makers: Makers, base: str) -> Entry:
         asked = read_questions(place)
         return Entry(name, "specialist", target.tenant, writer=writer, questions=asked)
     if (path / "adapter_config.json").is_file():
-        writer = makers.writer(base, path.absolute())
-        name, asked = target.name or path.name, read_questions(path)
-        return Entry(name, "adapter", target.tenant, writer=writer, questions=asked)
+        own = path.absolute()
+        return Entry(
+            target.name or path.name,
+            "adapter",
+            target.tenant,
+            writer=makers.writer(makers.base, own),
+            adapter=own,
+            questions=read_questions(path),
+        )
     if (path / "metier.toml").is_file() or path.name == "metier.toml":
         raise DataError(f"{path} has no released specialist yet; `metier run {path}` makes one")
     name = target.name or target.place

@@ -73,8 +73,11 @@ class EngineProcess:
         """Of the process that is at work now."""
         return self._life.process.pid or 0
 
-    def register(self, adapter: Path) -> None:
-        """Let orders name this adapter; an error where it does not fit the base."""
+    def register(self, adapter: Path) -> int:
+        """Let orders name this adapter; an error where it does not fit the base.
+
+        The number is another each time, since a folder may hold another adapter by then.
+        """
         done: Future[None] = Future()
         with self._lock:
             self._expect_ready()
@@ -83,9 +86,20 @@ class EngineProcess:
             self._life.send(Register(number, adapter))
         done.result()
         self._adapters.append(adapter)
+        return number
 
-    def submit(self, ask: Ask, writing: Writing, *, adapter: Path | None = None) -> None:
-        """Hand over an answer; ``Refusal`` when too many are there already, or no engine is."""
+    def forget(self, adapter: Path) -> None:
+        """Do not open it again with the engine; answers under way go on."""
+        with suppress(ValueError):
+            self._adapters.remove(adapter)
+
+    def submit(
+        self, ask: Ask, writing: Writing, *, adapter: Path | None = None, space: str = ""
+    ) -> None:
+        """Hand over an answer; ``Refusal`` when too many are there already, or no engine is.
+
+        Prefixes are shared within a tenant's space.
+        """
         with self._lock:
             self._expect_ready()
             if self.active >= self._most:
@@ -97,7 +111,7 @@ class EngineProcess:
                     number,
                     ask.prompt,
                     ask.config,
-                    space=ask.tenant,
+                    space=f"{space}\0{ask.tenant}",
                     adapter=adapter,
                     top_scores=ask.top_logs,
                     live=ask.live,
@@ -252,13 +266,12 @@ class ContinuousWriter:
         self._engine = engine
         self._adapter = adapter
         self.window: int | None = engine.window
-        if adapter is not None:
-            engine.register(adapter)
+        self._space = "" if adapter is None else str(engine.register(adapter))
 
     def start(self, ask: Ask) -> Writing:
         """Join the batch at its next token."""
         writing = Writing()
-        self._engine.submit(ask, writing, adapter=self._adapter)
+        self._engine.submit(ask, writing, adapter=self._adapter, space=self._space)
         return writing
 
 

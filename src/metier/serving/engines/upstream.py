@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import os
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from metier.errors import EndpointError
 from metier.models.continuous import Counts
+from metier.types import Json
 
 _log = logging.getLogger("metier.serving")
 
@@ -42,6 +44,7 @@ class Upstream:
         """Never any: it has metrics of its own."""
         self._command = shlex.split(command) if isinstance(command, str) else list(command)
         self._adapters: dict[str, Path] = {}
+        self._numbers = itertools.count()
         self._closing = threading.Event()
         self._process = self._start()
         try:
@@ -58,10 +61,16 @@ class Upstream:
 
     def adapter(self, folder: Path) -> str:
         """Load an adapter; the name that the server knows it by."""
-        name = f"{folder.name}-{len(self._adapters)}"
+        name = f"{folder.name}-{next(self._numbers)}"
         self._load(name, folder)
         self._adapters[name] = folder
         return name
+
+    def forget(self, folder: Path) -> None:
+        """Let the server drop an adapter, by vLLM's ``POST /v1/unload_lora_adapter``."""
+        for name in [name for name, known in self._adapters.items() if known == folder]:
+            del self._adapters[name]
+            self._post("unload_lora_adapter", {"lora_name": name})
 
     def close(self) -> None:
         """End the process, by force where it takes more than ten seconds."""
@@ -113,9 +122,11 @@ class Upstream:
             self.restarts += 1
 
     def _load(self, name: str, folder: Path) -> None:
-        body = json.dumps({"lora_name": name, "lora_path": str(folder.absolute())}).encode()
+        self._post("load_lora_adapter", {"lora_name": name, "lora_path": str(folder.absolute())})
+
+    def _post(self, route: str, told: Json) -> None:
         request = urllib.request.Request(
-            f"{self.name}/load_lora_adapter", body, {"content-type": "application/json"}
+            f"{self.name}/{route}", json.dumps(told).encode(), {"content-type": "application/json"}
         )
         try:
             with urllib.request.urlopen(request, timeout=120):
@@ -123,5 +134,5 @@ class Upstream:
         except OSError as error:
             said = error.read().decode()[:300] if isinstance(error, urllib.error.HTTPError) else ""
             raise EndpointError(
-                f"{self.name} did not load the adapter {folder}: {error} {said}"
+                f"{self.name} refused {route} of {told['lora_name']}: {error} {said}"
             ) from error

@@ -31,6 +31,9 @@ class Piece:
 
     text: str
     logs: tuple[TokenLog, ...] = ()
+    extras: Mapping[str, Json] = field(default_factory=dict)
+    """Fields of the message beyond OpenAI's that are known already; only for whoever reads along.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,10 @@ from metier.serving.records.book import Book
 from metier.serving.refusal import Refusal, busy
 
 SCOPES = ("ask", "embed", "feedback", "history", "metrics", "prompts")
+"""What a key may do unless told."""
+OPERATOR = "operator"
+"""Adding and removing models, which names places on the server's disk: only for keys that were made
+for it, and never without a key."""
 PREFIX = "mt"
 
 
@@ -45,9 +49,12 @@ def create_key(
     The secret has 256 random bits, so one round of SHA-256 is enough: there is nothing to guess,
     which slow hashes are for.
     """
-    unknown = sorted(set(scopes) - set(SCOPES))
+    unknown = sorted(set(scopes) - {*SCOPES, OPERATOR})
     if unknown:
-        raise DataError(f"there is no scope {unknown[0]!r}; choose from {', '.join(SCOPES)}")
+        choice = ", ".join((*SCOPES, OPERATOR))
+        raise DataError(f"there is no scope {unknown[0]!r}; choose from {choice}")
+    if OPERATOR in scopes and tenant:
+        raise DataError("an operator's key is no tenant's, since models may be everybody's")
     key, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     book.add_key(
         {
@@ -107,7 +114,12 @@ class Access:
     def admit(self, caller: Caller, scope: str) -> Mapping[str, str]:
         """Count a request against the limits; headers that tell what is left."""
         if scope not in caller.scopes:
-            raise Refusal(403, f"this key has no scope {scope!r}", code="insufficient_scope")
+            raise Refusal(
+                403,
+                f"this needs a key with the scope {scope!r}, such as `metier keys create NAME "
+                f"--scope {scope}` makes",
+                code="insufficient_scope",
+            )
         headers: dict[str, str] = {}
         if caller.per_minute is not None:
             headers |= self._take(caller.key, caller.per_minute)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from metier.serving.catalogue.auto import Auto
+from metier.serving.catalogue.changes import Changes
 from metier.serving.catalogue.entries import Catalogue, Entry
 from metier.serving.catalogue.toolbox import Toolbox
 from metier.serving.engines.batcher import Batcher
@@ -36,7 +37,10 @@ class Gateway:
     book: Book
     access: Access
     batcher: Batcher
-    engines: tuple[EngineProcess | Upstream, ...] = ()
+    engines: Sequence[EngineProcess | Upstream] = ()
+    """Those that run beside the server; more where a model comes that needs one."""
+    changes: Changes | None = None
+    """Adds and removes models; None where that is not offered."""
     metrics: Metrics = field(default_factory=Metrics)
     keep_texts: bool = False
     """Whether the log keeps what was asked and answered, personal data replaced."""

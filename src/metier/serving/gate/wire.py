@@ -175,6 +175,16 @@ class NewPrompt(Wire):
     enum: list[Annotated[str, Field(min_length=1)]] | None = Field(default=None, max_length=1024)
 
 
+class NewModel(Wire):
+    """POST /v1/models: a release, an adapter or another model to serve from now on."""
+
+    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$")
+    place: str = Field(min_length=1, max_length=4096)
+    """As after ``metier serve``; a path is the server's own."""
+    tenant: str = Field(default="", max_length=128)
+    """The only one that sees it; empty for everybody."""
+
+
 class RunAgain(Wire):
     """POST /v1/history/ID/run: what is to be different."""
 

@@ -170,6 +170,8 @@ class _Chunks:
         draft.add(event)
         if isinstance(event, End):
             return self._last(place, draft)
+        if event.extras:
+            return [self._chunk(place, dict(event.extras))]
         if self.turn.read is not None:  # calls are only known whole
             return []
         if self.body.logprobs:

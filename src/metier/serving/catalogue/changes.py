@@ -1,0 +1,78 @@
+"""Models that come and go while the server runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from metier.serving.catalogue.auto import Auto
+from metier.serving.catalogue.entries import Catalogue, Entry, Makers, Target, load_entries
+from metier.serving.engines.batcher import Batcher
+from metier.serving.engines.writers import SpecialistWriter
+from metier.serving.refusal import Refusal, unknown_model
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Adds entries to a catalogue and takes them out, one change after another.
+
+    They are made in the thread of the engines, which keep state between calls. A change that fails
+    leaves everything as it was.
+    """
+
+    catalogue: Catalogue
+    makers: Makers
+    batcher: Batcher
+    auto: Auto | None = None
+
+    async def add(self, target: Target) -> Entry:
+        """Load what the target names; ``Refusal`` 409 where its name is taken."""
+
+        def load() -> Entry:
+            taken = {entry.name for entry in self.catalogue}
+            if target.name in taken:
+                raise Refusal(
+                    409, f"there is a model {target.name!r} already; remove it, or choose a name"
+                )
+            entries = load_entries([target], self.makers, known=taken)
+            self._become([*self.catalogue, *entries])
+            return entries[0]
+
+        return await self._in_turn(load)
+
+    async def remove(self, name: str) -> None:
+        """Take a model out; what it is writing is written to its end.
+
+        ``Refusal`` 404 where there is none, 409 while a specialist stands on it.
+        """
+
+        def take_out() -> None:
+            entry = next((one for one in self.catalogue if one.name == name), None)
+            if entry is None or entry.kind == "router":
+                raise unknown_model(name)
+            standing = next((one.name for one in self.catalogue if _base(one) == name), None)
+            if standing is not None:
+                raise Refusal(409, f"{standing!r} stands on {name!r}; remove it first")
+            self._become([one for one in self.catalogue if one is not entry])
+            if entry.adapter is not None:
+                self.makers.forget(entry.adapter)
+
+        await self._in_turn(take_out)
+
+    def _become(self, entries: Sequence[Entry]) -> None:
+        if self.auto is not None:
+            self.auto.learn(entries)
+        self.catalogue.become(entries)
+
+    async def _in_turn(self, change: Callable[[], T]) -> T:
+        future = self.batcher.submit(object(), None, lambda batch: [change()])
+        done: T = await asyncio.wrap_future(future)
+        return done
+
+
+def _base(entry: Entry) -> str | None:
+    return entry.writer.base if isinstance(entry.writer, SpecialistWriter) else None
