@@ -159,3 +159,16 @@ def test_the_threshold_sends_the_share_away_that_it_is_told_to():
         fresh = [route.model for route in router.routes(near(centres[0], 400))]
         assert fresh.count("g") / 400 == pytest.approx(lost, abs=0.1)
         assert fresh.count("b") <= 4
+
+
+def test_a_router_learns_of_models_that_come_and_go(tmp_path):
+    gateway = opened(tmp_path, ("birds", "", BIRDS))
+    known = list(gateway.catalogue)
+    ships = Entry("ships", "adapter", questions=SHIPS)
+    with pytest.raises(DataError, match="'generalist' is no model"):
+        gateway.auto.learn([ships])
+    gateway.auto.learn([*known, ships])
+    assert gateway.auto.router("").specialists == ("birds", "ships")
+    gateway.auto.learn(known)
+    assert gateway.auto.router("").specialists == ("birds",)
+    gateway.close()

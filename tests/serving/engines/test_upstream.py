@@ -81,7 +81,7 @@ def test_adapters_are_loaded_again_after_a_restart(tmp_path, port, monkeypatch):
     behind = Upstream([sys.executable, "-c", ADAPTING, str(port)], f"http://127.0.0.1:{port}/v1")
     try:
         assert behind.adapter(tmp_path / "law") == "law-0"
-        with pytest.raises(EndpointError, match="did not load the adapter"):
+        with pytest.raises(EndpointError, match="refused load_lora_adapter"):
             behind.adapter(tmp_path / "bad")
         os.kill(behind.pid, signal.SIGKILL)
         until(lambda: behind.restarts == 1)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from metier.errors import MetierError
 from metier.serving.catalogue.auto import Auto
 from metier.serving.catalogue.entries import Catalogue, Entry, Makers, Target, load_entries
 from metier.serving.engines.batcher import Batcher
@@ -30,7 +31,7 @@ class Changes:
     auto: Auto | None = None
 
     async def add(self, target: Target) -> Entry:
-        """Load what the target names; ``Refusal`` 409 where its name is taken."""
+        """Load what the target names; ``Refusal`` 409 for a name that is taken, 400 with the fault."""
 
         def load() -> Entry:
             taken = {entry.name for entry in self.catalogue}
@@ -38,8 +39,11 @@ class Changes:
                 raise Refusal(
                     409, f"there is a model {target.name!r} already; remove it, or choose a name"
                 )
-            entries = load_entries([target], self.makers, known=taken)
-            self._become([*self.catalogue, *entries])
+            try:
+                entries = load_entries([target], self.makers, known=taken)
+                self._become([*self.catalogue, *entries])
+            except MetierError as error:  # its words are for whoever named the place
+                raise Refusal(400, str(error), param="place") from error
             return entries[0]
 
         return await self._in_turn(load)
