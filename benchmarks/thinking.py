@@ -39,7 +39,7 @@ from metier.types import GenerateConfig, Json, Message, Usage, content_hash
 
 BASE = "smollm2-135m-instruct"
 QUESTIONS, BUDGET, DRAFTS = 100, 96, 3
-AT_ONCE = 8
+AT_ONCE = 32
 ARMS = {
     "plain": None,
     "reasoned": Thinking(drafts=1, budget_tokens=BUDGET),

@@ -31,7 +31,7 @@ class Changes:
     auto: Auto | None = None
 
     async def add(self, target: Target) -> Entry:
-        """Load what the target names; ``Refusal`` 409 for a name that is taken, 400 with the fault."""
+        """Load what the target names; ``Refusal`` 409 for a taken name, 400 with what is wrong."""
 
         def load() -> Entry:
             taken = {entry.name for entry in self.catalogue}
