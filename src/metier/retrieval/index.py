@@ -156,7 +156,7 @@ class Index:
         for question, vector, tokens in zip(questions, read.vectors, read.tokens, strict=True):
             asked = Question(vector, tokens, terms(question, self.settings.language))
             found = candidates(table, asked, count=count, where=where)
-            hits.append(best(found, k, self.settings))
+            hits.append(best(table, found, k, self.settings))
         return hits
 
     def learn_weights(self, *, questions: int | None = None, seed: int = 0) -> Rehearsed | None:
@@ -203,8 +203,8 @@ class Index:
             )
 
     def _newest(self) -> lance.LanceDataset:
-        self._table.checkout_latest()  # type: ignore[no-untyped-call]  # lance's own
-        return self._table
+        """A view of the table that stays as it is while others write."""
+        return self._table.checkout_version(self._table.latest_version)
 
     def _keep_notes(self) -> None:
         notes = {

@@ -144,6 +144,6 @@ def _chosen(
 def _recall(found: Sequence[Candidates], right: Sequence[str], tried: dict[str, float]) -> float:
     first = 0
     for one, id in zip(found, right, strict=True):
-        if one.rows:
-            first += one.rows[int(joined_scores(one.scores, tried).argmax())]["id"] == id
+        if one.ids:
+            first += one.ids[int(joined_scores(one.scores, tried).argmax())] == id
     return first / len(found)
