@@ -7,7 +7,7 @@ from metier.models.fake import FakeEmbedder
 from metier.retrieval.encoding import Encoded
 from metier.retrieval.index import Index
 from metier.retrieval.rows import to_table
-from metier.retrieval.table import create_table, index_vectors, index_words, is_large, nearest_to
+from metier.retrieval.table import create_table, is_large, keep_indexed, nearest_to
 from metier.types import Scope
 from tests.retrieval.stores import found, passage
 
@@ -31,8 +31,7 @@ def large(tmp_path_factory, vectors):
     words = tuple(f"line {n}" for n in range(ROWS))
     encoded = Encoded(vectors, (b"",) * ROWS, words)
     table = create_table(path / "rows.lance", to_table(rows, encoded))
-    index_words(table)
-    index_vectors(table)
+    keep_indexed(table)
     (path / "chunks.lance").rename(path / "empty.lance")
     (path / "rows.lance").rename(path / "chunks.lance")
     return Index.open(path, embedder)

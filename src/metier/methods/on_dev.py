@@ -63,7 +63,9 @@ def _calibration(rung: str, sure: list[float], right: list[bool]) -> Calibration
     try:
         found = fit_calibration(sure, right)
     except DataError as error:
-        raise DataError(f"rung {rung!r}: {error}; or leave calibrate out") from error
+        raise DataError(
+            f"rung {rung!r}: {error} (dev in [split] sets how many), or leave calibrate out"
+        ) from error
     if found.slope <= 0:
         raise DataError(
             f"rung {rung!r}: of {len(right)} dev answers the surer ones are no oftener right, so "

@@ -18,7 +18,7 @@ from metier.retrieval.encoding import encode_passages, encode_texts
 from metier.retrieval.fuse import joined_scores
 from metier.retrieval.rows import SHOWN, to_hit, to_table
 from metier.retrieval.search import Candidates, Question, candidates, weights
-from metier.retrieval.table import create_table, index_words
+from metier.retrieval.table import create_table, keep_indexed
 from metier.retrieval.words import terms
 from metier.types import Passage, SearchSettings
 
@@ -70,7 +70,7 @@ def rehearse(
         stage = create_table(Path(folder) / "stage.lance", rows)
         stage.merge_insert("id").when_matched_update_all().execute(rest)
         stage.checkout_latest()  # type: ignore[no-untyped-call]  # lance's own
-        index_words(stage)
+        keep_indexed(stage)
         found = [
             candidates(
                 stage,
