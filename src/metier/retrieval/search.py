@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -82,15 +83,17 @@ def candidates(
     """
     import numpy as np
 
-    near = _nearest(table, question.vector, count, where)
-    matching = _matching(table, question.terms, count, where)
+    with ThreadPoolExecutor(1) as beside:  # Lance lets go of the interpreter while it searches
+        by_words = beside.submit(_matching, table, question.terms, count, where)
+        near = _nearest(table, question.vector, count, where)
+        matching = by_words.result()
     rows = list(dict.fromkeys((*near, *matching)))
     read = _read(table, rows, _COMPARED)
     # What full text's list does not hold has at most the list's last score; when the list is
     # not full, it has no word of the question.
     least = min(matching.values()) if len(matching) == count else 0.0
     scores = {
-        "vector": (_vectors(read) @ question.vector).astype(np.float64),
+        "vector": np.einsum("rd,d->r", _vectors(read), question.vector).astype(np.float64),
         "text": np.array([matching.get(row, least) for row in rows]),
     }
     tokens = read["tokens"].to_pylist()

@@ -151,7 +151,7 @@ def nearest_to(vector: NDArray[np.float32], count: int) -> Row:
         "k": count,
         "metric": "dot",
         "nprobes": _PROBES,
-        "refine_factor": max(2, -(-_RECHECKED // count)),
+        "refine_factor": -(-_RECHECKED // count),
     }
 
 

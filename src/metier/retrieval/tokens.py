@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_BLOCK = 1024
-"""Tokens whose signs are spread out at once: 1.5 MB, which stays in the cache. All of them at
-once took seven times as long, for the memory alone."""
+_ALONE = 900_000
+"""Multiplications that OpenBLAS does in one thread. Above a million it takes all, which wait for
+each other in a loop: on two busy cores 40 ms, and the search beside them slowed, in place of 3."""
 
 
 def packed(tokens: NDArray[np.float32]) -> bytes:
@@ -46,17 +46,26 @@ def late_interaction(
         return scores
     stored = np.frombuffer(b"".join(passages), dtype=np.uint8).reshape(-1, width)
     turned = np.zeros((8 * width, len(question)), dtype=np.float32)
-    turned[:dimensions] = (question @ _turn(dimensions)).T / np.sqrt(dimensions)
-    likeness = np.empty((len(stored), len(question)), dtype=np.float32)
-    signs = np.empty((_BLOCK, width, 8), dtype=np.float32)
-    for start in range(0, len(stored), _BLOCK):
-        block = stored[start : start + _BLOCK]
-        np.take(_signs(), block, axis=0, out=signs[: len(block)], mode="clip")
-        flat = signs[: len(block)].reshape(len(block), -1)
-        np.matmul(flat, turned, out=likeness[start : start + _BLOCK])
+    turned[:dimensions] = _product(question, _turn(dimensions)).T / np.sqrt(dimensions)
+    # Spread out a part at a time, which stays in the cache: all at once took seven times as long.
+    rows = max(1, _ALONE // turned.size)
+    likeness = np.concatenate(
+        [
+            _signs()[stored[start : start + rows]].reshape(-1, 8 * width) @ turned
+            for start in range(0, len(stored), rows)
+        ]
+    )
     starts = np.concatenate([[0], np.cumsum(lengths[filled])])[:-1]
     scores[filled] = np.maximum.reduceat(likeness, starts, axis=0).mean(axis=1)
     return scores
+
+
+def _product(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
+    import numpy as np
+
+    rows = max(1, _ALONE // right.size)
+    parts = [left[start : start + rows] @ right for start in range(0, len(left), rows)]
+    return np.concatenate(parts)
 
 
 @lru_cache(maxsize=1)
