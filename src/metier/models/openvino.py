@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from metier.errors import MissingExtraError, ModelFileError
-from metier.models.cache import cache_directory, made_once
+from metier.errors import ModelFileError
+from metier.models.openvino_export import OpenVinoGraph, exported
 from metier.models.prefixes import groups, saves
 from metier.models.quiet import quiet
 from metier.models.scoring import Pack
-from metier.models.weights import fingerprint
 
 if TYPE_CHECKING:
     import torch
 
 Precision = Literal["auto", "float32"]
-OpenVinoGraph = Any
-"""An ``openvino.Model``; openvino is imported late."""
 Request = Any
 """An ``openvino.InferRequest``."""
-FORMAT = 1
-"""Raised when the exported graph changes, so that older exports are made anew."""
 
 
 class OpenVinoEngine:
@@ -37,28 +32,17 @@ class OpenVinoEngine:
         self, directory: Path, *, adapter: Path | None = None, precision: Precision = "auto"
     ) -> None:
         """Compile the model; the export from its safetensors is made once and kept."""
-        try:
-            import openvino
-        except ImportError as error:
-            raise MissingExtraError('the engine "openvino"', "models") from error
-        from metier.models.openvino_export import export
+        file = exported(directory)
+        import openvino
 
-        kept = cache_directory() / f"openvino-{FORMAT}-{fingerprint(directory)}"
-        made_once(kept, lambda target: export(directory, target))
         core = openvino.Core()
-        graph = core.read_model(kept / "openvino_model.xml")
+        graph = core.read_model(file)
         if adapter is not None:
             _merge(graph, _merged_weights(directory, adapter))
         _open_mask(graph)
         _keep_last(graph)
-        # Keys and values in 8 bits, the default, would cost more accuracy than bf16 arithmetic.
-        settings = {"PERFORMANCE_HINT": "LATENCY", "KV_CACHE_PRECISION": "f32"}
-        threads = os.environ.get("OMP_NUM_THREADS")
-        if threads:  # the variable that bounds torch's threads too
-            settings["INFERENCE_NUM_THREADS"] = threads
-        if precision == "float32":
-            settings |= {"INFERENCE_PRECISION_HINT": "f32"}
-        self._request: Request = core.compile_model(graph, "CPU", settings).create_infer_request()
+        compiled = core.compile_model(graph, "CPU", compile_settings(precision))
+        self._request: Request = compiled.create_infer_request()
         self._mask: NDArray[np.bool_] = np.zeros((0, 0), dtype=np.bool_)
         self._prefix: list[int] = []
         self._prefix_state: list[Any] = []
@@ -157,6 +141,18 @@ class OpenVinoEngine:
         return torch.from_numpy(self._request.get_output_tensor(0).data)
 
 
+def compile_settings(precision: Precision = "auto") -> dict[str, str]:
+    """How OpenVINO is to compute; the same for the measured and the served engine."""
+    # Keys and values in 8 bits, the default, would cost more accuracy than bf16 arithmetic.
+    settings = {"PERFORMANCE_HINT": "LATENCY", "KV_CACHE_PRECISION": "f32"}
+    threads = os.environ.get("OMP_NUM_THREADS")
+    if threads:  # the variable that bounds torch's threads too
+        settings["INFERENCE_NUM_THREADS"] = threads
+    if precision == "float32":
+        settings["INFERENCE_PRECISION_HINT"] = "f32"
+    return settings
+
+
 def _merged_weights(directory: Path, adapter: Path) -> Mapping[str, NDArray[np.float16]]:
     """The layers that the adapter changes, as PEFT itself merges them."""
     import torch
@@ -178,16 +174,25 @@ def _merged_weights(directory: Path, adapter: Path) -> Mapping[str, NDArray[np.f
 
 def _merge(graph: OpenVinoGraph, weights: Mapping[str, NDArray[np.float16]]) -> None:
     opset: Any = importlib.import_module("openvino.opset13")
-    products = {node.get_friendly_name(): node for node in graph.get_ops()}
-    for name, weight in weights.items():
-        product = products.get(f"__module.{name}/aten::linear/MatMul")
+    for name, product in products(graph, weights):
+        constant = opset.convert(opset.constant(weights[name]), "f32")
+        product.input(1).replace_source_output(constant.output(0))
+
+
+def products(graph: OpenVinoGraph, layers: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """The matrix product of each of these layers, which PEFT's names tell.
+
+    Raises ``ModelFileError`` for one that the graph does not show.
+    """
+    nodes = {node.get_friendly_name(): node for node in graph.get_ops()}
+    for layer in layers:
+        product = nodes.get(f"__module.{layer}/aten::linear/MatMul")
         if product is None:
             raise ModelFileError(
-                f"the adapter changes {name}, which OpenVINO's graph does not show; "
+                f"the adapter changes {layer}, which OpenVINO's graph does not show; "
                 'use the engine "transformers"'
             )
-        constant = opset.convert(opset.constant(weight), "f32")
-        product.input(1).replace_source_output(constant.output(0))
+        yield layer, product
 
 
 def _open_mask(graph: OpenVinoGraph) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import shutil
 import types
 import warnings
@@ -10,8 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from metier.errors import ModelFileError
+from metier.errors import MissingExtraError, ModelFileError
+from metier.models.cache import cache_directory, made_once
 from metier.models.quiet import quiet
+from metier.models.weights import fingerprint
 
 if TYPE_CHECKING:
     import torch
@@ -21,6 +24,20 @@ OpenVinoGraph = Any
 TorchModel = Any
 KeyValues = Any
 """Per layer a pair of tensors, as torch's tracer passes them."""
+GRAPH = "openvino_model.xml"
+FORMAT = 1
+"""Raised when the exported graph changes, so that older exports are made anew."""
+
+
+def exported(directory: Path) -> Path:
+    """The graph's file of a model directory; made once and kept.
+
+    Raises ``MissingExtraError`` without OpenVINO, ``ModelFileError`` as ``export``.
+    """
+    if importlib.util.find_spec("openvino") is None:
+        raise MissingExtraError('the engine "openvino"', "models")
+    kept = cache_directory() / f"openvino-{FORMAT}-{fingerprint(directory)}"
+    return made_once(kept, lambda target: export(directory, target)) / GRAPH
 
 
 def export(directory: Path, target: Path) -> None:
@@ -45,7 +62,7 @@ def export(directory: Path, target: Path) -> None:
     for file in directory.iterdir():
         if file.suffix in (".json", ".jinja", ".txt", ".model") and file.is_file():
             shutil.copy(file, target)
-    openvino.save_model(graph, target / "openvino_model.xml", compress_to_fp16=True)
+    openvino.save_model(graph, target / GRAPH, compress_to_fp16=True)
 
 
 def _traced(directory: Path) -> OpenVinoGraph:

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import importlib
-import os
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from metier.errors import MissingExtraError, ModelFileError
-from metier.models.cache import cache_directory, made_once
-from metier.models.openvino import FORMAT, OpenVinoGraph
-from metier.models.weights import check_adapter, fingerprint, read_json, safetensors_shapes
+from metier.models.adapters import Floats, LoraFile
+from metier.models.openvino import compile_settings, products
+from metier.models.openvino_export import OpenVinoGraph, exported
+from metier.models.weights import check_adapter
 
 if TYPE_CHECKING:
     import torch
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +45,10 @@ class PagedEngine:
 
     def __init__(self, directory: Path, *, blocks: int, adapters_at_once: int = 16) -> None:
         """``blocks`` of 32 tokens are held in memory, in float32 as in ``OpenVinoEngine``."""
-        try:
-            import openvino
-        except ImportError as error:
-            raise MissingExtraError('the engine "openvino"', "models") from error
-        from metier.models.openvino_export import export
-
         self.directory = directory
-        kept = cache_directory() / f"openvino-{FORMAT}-{fingerprint(directory)}"
-        self._file = made_once(kept, lambda target: export(directory, target))
+        self._file = exported(directory)
+        import openvino
+
         self._core: Any = openvino.Core()
         self._bank = _Bank(adapters_at_once)
         self._caches: dict[str, Any] = {}
@@ -114,27 +105,13 @@ class PagedEngine:
 
     def _compile(self, modules: Sequence[str]) -> Any:
         transformations: Any = importlib.import_module("openvino._offline_transformations")
-        graph = self._core.read_model(self._file / "openvino_model.xml")
+        graph = self._core.read_model(self._file)
         transformations.paged_attention_transformation(graph)
         _keep_rows(graph)
         if modules:
             _add_adapters(graph, modules, self._bank)
         graph.validate_nodes_and_infer_types()
-        settings = {"PERFORMANCE_HINT": "LATENCY", "KV_CACHE_PRECISION": "f32"}
-        threads = os.environ.get("OMP_NUM_THREADS")
-        if threads:
-            settings["INFERENCE_NUM_THREADS"] = threads
-        return self._core.compile_model(graph, "CPU", settings).create_infer_request()
-
-
-@dataclass(frozen=True, slots=True)
-class _Adapter:
-    """Where an adapter's matrices are, and how strongly they count."""
-
-    file: Path
-    scale: float
-    modules: Mapping[str, str]
-    """From each changed layer to the name of its first matrix."""
+        return self._core.compile_model(graph, "CPU", compile_settings()).create_infer_request()
 
 
 class _Bank:
@@ -146,7 +123,7 @@ class _Bank:
     def __init__(self, places: int) -> None:
         self._places = places
         self._rank = 0
-        self._adapters: dict[Path, _Adapter] = {}
+        self._adapters: dict[Path, LoraFile] = {}
         self._loaded: OrderedDict[Path, int] = OrderedDict()
         self._matrices: dict[str, tuple[Floats, Floats]] = {}
 
@@ -157,25 +134,13 @@ class _Bank:
 
     def register(self, adapter: Path) -> bool:
         """Make room for an adapter; whether that changed the shapes or the layers."""
-        config = read_json(adapter / "adapter_config.json")
-        rank, alpha = int(config["r"]), float(config["lora_alpha"])
-        scale = alpha / (rank**0.5 if config.get("use_rslora") else rank)
-        file = adapter / "adapter_model.safetensors"
-        shapes = safetensors_shapes(file)
-        modules = {}
-        for name in (name for name in shapes if name.endswith("lora_A.weight")):
-            if _other(name) not in shapes:
-                raise ModelFileError(f"{adapter} has {name} without its lora_B")
-            modules[name.removeprefix("base_model.model.").removesuffix(".lora_A.weight")] = name
-        self._adapters[adapter] = _Adapter(file, scale, modules)
-        if rank <= self._rank and modules.keys() <= self._matrices.keys():
+        found = self._adapters[adapter] = LoraFile.of(adapter)
+        if found.rank <= self._rank and found.ends.keys() <= self._matrices.keys():
             return False
-        self._rank = max(self._rank, rank)
+        self._rank = max(self._rank, found.rank)
         ends = {
             module: (high.shape[0], low.shape[1]) for module, (low, high) in self._matrices.items()
-        }
-        for module, name in modules.items():
-            ends[module] = (shapes[_other(name)][0], shapes[name][1])
+        } | dict(found.ends)
         self._matrices = {
             module: (
                 np.zeros((self.width, into), np.float32),
@@ -219,7 +184,7 @@ class _Bank:
 
     def _load(self, adapter: Path, *, keep: dict[Path, None]) -> None:
         if adapter not in self._loaded:
-            read = self._read(self._adapters[adapter])
+            read = self._adapters[adapter].matrices()
             place = len(self._loaded)
             if place == self._places:
                 oldest = next(name for name in self._loaded if name not in keep)
@@ -233,25 +198,6 @@ class _Bank:
                     highs[:, columns][:, : high.shape[1]] = high
             self._loaded[adapter] = place
         self._loaded.move_to_end(adapter)
-
-    def _read(self, adapter: _Adapter) -> dict[str, tuple[Floats, Floats]]:
-        from safetensors.numpy import load_file
-
-        try:
-            found = load_file(adapter.file)
-        except OSError as error:
-            raise ModelFileError(f"{adapter.file} cannot be read any more: {error}") from error
-        return {
-            module: (
-                found[name].astype(np.float32),
-                found[_other(name)].astype(np.float32) * np.float32(adapter.scale),
-            )
-            for module, name in adapter.modules.items()
-        }
-
-
-def _other(name: str) -> str:
-    return name.replace("lora_A", "lora_B")
 
 
 def _set_all(request: Any, tensors: dict[str, Any]) -> None:
@@ -288,13 +234,7 @@ def _add_adapters(graph: OpenVinoGraph, modules: Sequence[str], bank: _Bank) -> 
     mask = _parameter("adapters", [-1, 1, bank.width], openvino.Type.f32)
     own = opset.transpose(opset.squeeze(mask, middle), turned)
     added = [mask]
-    products = {node.get_friendly_name(): node for node in graph.get_ops()}
-    for module in modules:
-        product = products.get(f"__module.{module}/aten::linear/MatMul")
-        if product is None:
-            raise ModelFileError(
-                f"an adapter changes {module}, which OpenVINO's graph does not show"
-            )
+    for module, product in products(graph, modules):
         shapes = bank.shapes(module)
         low, high = (
             _parameter(f"lora.{module}.{part}", list(shape), openvino.Type.f32)
