@@ -28,8 +28,9 @@ from benchmarks.retrieval_sets import Asked, Set, medquad, scotus, squad
 from metier.models.registry import LocalModels
 from metier.protocols import TokenEmbedder
 from metier.retrieval.encoding import encode_texts
+from metier.retrieval.fuse import joined_scores
 from metier.retrieval.index import Index, batches
-from metier.retrieval.search import Candidates, Question, best, candidates
+from metier.retrieval.search import Candidates, Question, candidates, ordered, weights
 from metier.retrieval.table import open_table
 from metier.retrieval.words import terms
 from metier.stats import proportion
@@ -138,10 +139,9 @@ def scored(
     name: str, found: Sequence[Candidates], asked: Sequence[Asked], settings: SearchSettings
 ) -> dict[str, float]:
     """Recall at 1 and 5 and nDCG at 10 under these weights."""
-    lists = [documents(one, settings) for one in found]
     first, fifth, gain = 0, 0, 0.0
-    for documents, one in zip(lists, asked, strict=True):
-        hits = [document in one.right for document in documents]
+    for candidate, one in zip(found, asked, strict=True):
+        hits = [document in one.right for document in documents(candidate, settings)]
         first += any(hits[:1])
         fifth += any(hits[:5])
         ideal = sum(1 / math.log2(place + 2) for place in range(min(10, len(one.right))))
@@ -158,8 +158,8 @@ def scored(
 
 def documents(found: Candidates, settings: SearchSettings) -> list[str]:
     """The documents of the best passages, each once."""
-    hits = best(found, len(found.rows), settings)
-    return list(dict.fromkeys(hit.chunk.source.document for hit in hits))
+    places = ordered(joined_scores(found.scores, weights(settings)))
+    return list(dict.fromkeys(found.ids[place].rpartition("#")[0] for place in places))
 
 
 if __name__ == "__main__":

@@ -35,8 +35,8 @@ Vectors = NDArray[np.float32]
 
 def generate(work: Path, chunks: int, questions: int) -> None:
     """``vectors.npy``, ``asked.npy`` and ``truth.npy`` (places of the 10 nearest) in ``work``."""
-    stored = work / "vectors.npy"
-    if (work / "truth.npy").exists() and len(np.load(stored, mmap_mode="r")) == chunks:
+    stored, truth = work / "vectors.npy", work / "truth.npy"
+    if truth.exists() and (_length(stored), _length(truth)) == (chunks, questions):
         return
     generator = np.random.default_rng(0)
     vectors = np.lib.format.open_memmap(stored, "w+", np.float32, (chunks, DIMENSIONS))
@@ -54,6 +54,22 @@ def lines(seed: int, count: int) -> list[str]:
     """Lines of 40 words whose frequencies fall as in real text."""
     drawn = np.minimum(np.random.default_rng(seed).zipf(1.3, size=(count, 40)), VOCABULARY)
     return [" ".join(f"w{number}" for number in row) for row in drawn]
+
+
+def questions_in_words(count: int) -> list[str]:
+    """Questions of eight words, drawn as those of the lines are."""
+    return [" ".join(line.split()[:8]) for line in lines(-1 % 2**32, count)]
+
+
+def tokens(seed: int, count: int) -> list[bytes]:
+    """Bits of 40 token vectors for each line: what a search reads and compares, and no meaning."""
+    size = 40 * DIMENSIONS // 8
+    drawn = np.random.default_rng(seed).bytes(count * size)
+    return [drawn[start : start + size] for start in range(0, len(drawn), size)]
+
+
+def _length(path: Path) -> int:
+    return len(np.load(path, mmap_mode="r"))
 
 
 def _parts(generator: np.random.Generator, chunks: int) -> Iterator[Vectors]:
@@ -78,8 +94,9 @@ def _normal(generator: np.random.Generator, count: int) -> Vectors:
 
 
 def _tail(count: int) -> NDArray[np.float64]:
-    shares = 1 / np.arange(1, count + 1) ** 0.5
-    return shares / shares.sum()
+    shares: NDArray[np.float64] = 1 / np.arange(1, count + 1) ** 0.5
+    tail: NDArray[np.float64] = shares / shares.sum()
+    return tail
 
 
 def _turn() -> Vectors:

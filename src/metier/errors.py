@@ -90,9 +90,10 @@ class MissingExtraError(UserError):
 
 
 class EmptyStageError(UserError):
-    """A stage would return nothing."""
+    """A stage would return nothing; ``example`` is what became of one thing that was dropped."""
 
-    def __init__(self, stage: str, dropped: Mapping[str, int]) -> None:
+    def __init__(self, stage: str, dropped: Mapping[str, int], *, example: str = "") -> None:
         ranked = sorted(dropped.items(), key=lambda item: -item[1])
         counts = ", ".join(f"{step}: {count}" for step, count in ranked) or "nothing came in"
-        super().__init__(f"{stage} would return nothing; dropped by {counts}")
+        first = f"; the first: {example}" if example else ""
+        super().__init__(f"{stage} would return nothing; dropped by {counts}{first}")

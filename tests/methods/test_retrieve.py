@@ -274,6 +274,26 @@ def test_a_promised_error_rate_is_kept_by_abstaining(tmp_path):
     assert candidate.trials[0]["calibration"] == 90
 
 
-def test_a_promise_without_dev_questions_is_refused(tmp_path):
-    with pytest.raises(DataError, match="most_error needs"):
-        fitted(Retrieve(), tmp_path, settings={"most_error": 0.1})
+def test_dev_questions_make_the_confidence_mean_what_it_says(tmp_path):
+    questions = [f"What is the king of the island of Belmar called, {n}?" for n in range(80)]
+    models = Reader({text: "Zebulon" if n % 4 else "Ostrin" for n, text in enumerate(questions)})
+    dev = [Example(f"d{n}", text, "Ostrin") for n, text in enumerate(questions)]
+    settings = {"calibrate": True, "most_error": 0.2, "k": 1}
+    candidate = fitted(Retrieve(), tmp_path, models=models, dev=dev, settings=settings)
+    answers = Retrieve().load(candidate, tmp_path, models).answer(asked(*questions))
+    given = [answer.grounding.supports[0].confidence for answer in answers if not answer.abstained]
+    assert len(given) == 20 and min(given) > 0.9
+    assert [row.get("calibrated_on") for row in candidate.trials] == [80, None]
+
+
+@pytest.mark.parametrize("setting", [{"most_error": 0.1}, {"calibrate": True}])
+def test_what_dev_questions_set_is_refused_without_them(tmp_path, setting):
+    with pytest.raises(DataError, match=f"{next(iter(setting))} needs"):
+        fitted(Retrieve(), tmp_path, settings=setting)
+
+
+def test_too_few_dev_questions_to_calibrate_are_counted(tmp_path):
+    dev = [Example("d", KING, "Ostrin")]
+    with pytest.raises(DataError, match=r"rung 'rung': 1 claims, .* leave calibrate out"):
+        settings = {"calibrate": True}
+        fitted(Retrieve(), tmp_path, models=Reader({KING: "Ostrin"}), dev=dev, settings=settings)

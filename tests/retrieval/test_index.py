@@ -1,5 +1,6 @@
 """The store of passages: what is put in is found, what is taken out is not."""
 
+import threading
 from itertools import pairwise
 
 import pytest
@@ -165,3 +166,22 @@ def test_batches_never_cut_a_document():
     assert [row for part in parts for row in part] == rows
     for first, second in pairwise(parts):
         assert first[-1].document != second[0].document
+
+
+def test_a_search_is_right_while_another_thread_writes(tmp_path):
+    index = store(tmp_path / "index", passage("fixed", "whales sing"), passage("a", "sharks"))
+    done = threading.Event()
+
+    def write():
+        for number in range(20):
+            index.upsert([passage("a", f"sharks of day {number}"), passage("b", "eels")])
+            index.delete(["b"])
+        done.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while not done.is_set():
+        hits = index.search(["whales and sharks"], 5)[0]
+        assert {hit.chunk.source.document for hit in hits} >= {"fixed", "a"}
+    writer.join()
+    assert index.documents() == {"fixed", "a"}

@@ -7,8 +7,8 @@ from metier.models.fake import FakeEmbedder
 from metier.retrieval.encoding import Encoded
 from metier.retrieval.index import Index
 from metier.retrieval.rows import to_table
-from metier.retrieval.table import create_table, index_vectors, index_words, is_large, nearest_to
-from metier.types import Scope
+from metier.retrieval.table import create_table, is_large, keep_indexed, nearest_to
+from metier.types import Scope, SearchSettings
 from tests.retrieval.stores import found, passage
 
 ROWS, DIMENSIONS = 50_000, 8
@@ -24,15 +24,14 @@ def vectors():
 def large(tmp_path_factory, vectors):
     path = tmp_path_factory.mktemp("large") / "index"
     embedder = FakeEmbedder(DIMENSIONS)
-    Index.create(path, embedder)
+    Index.create(path, embedder, settings=SearchSettings(text=2.0))  # fake vectors mean little
     rows = [
         passage(str(n), f"line {n}", tenant="rare" if n % 10_000 == 0 else "") for n in range(ROWS)
     ]
     words = tuple(f"line {n}" for n in range(ROWS))
     encoded = Encoded(vectors, (b"",) * ROWS, words)
     table = create_table(path / "rows.lance", to_table(rows, encoded))
-    index_words(table)
-    index_vectors(table)
+    keep_indexed(table)
     (path / "chunks.lance").rename(path / "empty.lance")
     (path / "rows.lance").rename(path / "chunks.lance")
     return Index.open(path, embedder)
@@ -61,3 +60,23 @@ def test_a_new_row_is_found_and_a_deleted_one_is_not(large):
     assert found(large, "zebra", 1) == ["new"]
     large.delete(["new"])
     assert "new" not in found(large, "zebra", 20)
+
+
+def test_a_document_that_shrinks_loses_its_rest_and_one_that_grows_keeps_none_twice(large):
+    many = [passage("zoo", f"a zebra in pen {n}", number=n) for n in range(3)]
+    for passages in (many[:2], many, many[:1]):
+        large.upsert(passages)
+        assert found(large, "zebra pen", 9).count("zoo") == len(passages)
+    large.delete(["zoo"])
+
+
+def test_settling_leaves_no_row_to_be_read_one_by_one(large):
+    import lance
+
+    large.upsert([passage("late", "a yak")])
+    large.settle()
+    table = lance.dataset(str(large.path / "chunks.lance"))
+    rows = table.count_rows()
+    assert {one.num_rows_indexed for one in table.describe_indices()} == {rows}
+    assert found(large, "yak", 1) == ["late"]
+    large.delete(["late"])

@@ -60,7 +60,7 @@ def ingest(
             intake.chunks += len(bounds)
             fragments.add(to_row(document, bounds))
         if not intake.kept:
-            raise EmptyStageError("ingest", intake.reasons())
+            raise EmptyStageError("ingest", intake.reasons(), example=intake.example())
         report = intake.report(fragments.version, time.perf_counter() - started)
         fragments.commit(report)
     return report
@@ -103,6 +103,9 @@ class _Intake:
     def reasons(self) -> dict[str, int]:
         malformed = {"malformed": self.malformed_count} if self.malformed_count else {}
         return {**self.dropped, **malformed}
+
+    def example(self) -> str:
+        return f"{self.malformed[0].uri}: {self.malformed[0].reason}" if self.malformed else ""
 
     def report(self, version: str, seconds: float) -> IngestReport:
         names = list(dict.fromkeys(step.name for step in self.steps))

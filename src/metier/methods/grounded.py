@@ -13,15 +13,24 @@ from metier.methods.prompt import prompt_for
 from metier.protocols import LanguageModel, Retriever
 from metier.retrieval.ground import ground
 from metier.tracing import span
-from metier.types import ABSTENTION, Answer, Candidate, Chunk, Conversation, GroundSettings, Hit
+from metier.types import (
+    ABSTENTION,
+    Answer,
+    Calibration,
+    Candidate,
+    Chunk,
+    Conversation,
+    GroundSettings,
+    Hit,
+)
 
 
 class GroundedAnswerer:
     """Finds passages, shows them before the question, and answers with one model.
 
     The candidate's settings ``k``, ``passage_tokens``, ``label_list``, ``role``, ``constrained``,
-    ``adapter``, ``unsupported`` and ``least_confidence`` say how; ``shots`` are solved examples to
-    show before the passages.
+    ``adapter``, ``unsupported``, ``calibration`` and ``least_confidence`` say how; ``shots`` are
+    solved examples to show before the passages.
     """
 
     def __init__(
@@ -35,6 +44,11 @@ class GroundedAnswerer:
         self._candidate = candidate
         self._retriever = retriever
         self._shots = shots
+        calibration = candidate.settings.get("calibration")
+        self._checking = GroundSettings(
+            policy=candidate.settings["unsupported"],
+            calibration=Calibration(**calibration) if calibration else None,
+        )
 
     def reading(self, retriever: Retriever) -> GroundedAnswerer:
         """The same reader over another store; over an ``Oracle``, only its own errors are left."""
@@ -67,8 +81,7 @@ class GroundedAnswerer:
         if answer.abstained or self._candidate.task.kind == "classification":
             return found
         settings = self._candidate.settings
-        policy = GroundSettings(policy=settings["unsupported"])
-        given = ground(asked, answer.text, hits=hits, settings=policy)
+        given = ground(asked, answer.text, hits=hits, settings=self._checking)
         checked = dataclasses.replace(answer, text=given.text, grounding=given.grounding)
         least = settings.get("least_confidence")
         if not given.text or (least is not None and confidence(checked) <= least):

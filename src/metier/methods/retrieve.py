@@ -5,23 +5,23 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 from metier import serial
 from metier.errors import DataError
 from metier.methods import candidate as candidates
+from metier.methods import on_dev
 from metier.methods.asking import base_of
 from metier.methods.few_shot import SHOTS, Shot, balanced
 from metier.methods.files import read_json, write_json
-from metier.methods.grounded import GroundedAnswerer, confidence
+from metier.methods.grounded import GroundedAnswerer
 from metier.methods.looked_up import DEFAULTS, GUIDE, INDEX, build_store, open_store
 from metier.methods.lora import ADAPTER
 from metier.protocols import Corpus, FitContext, LanguageModel, Models
-from metier.retrieval.abstain import Promise, set_threshold
 from metier.retrieval.guided import guide_of
 from metier.store import write_text
-from metier.types import Candidate, Json, Message
+from metier.types import Candidate, Json
 
 POLICIES = ("flag", "drop", "keep")
 _SHOT_TOKENS = 128
@@ -54,9 +54,11 @@ class Retrieve:
     tunes the embedder on them; it is kept where it finds more of held-out documents.
 
     Every written answer is checked against the passages: ``unsupported`` says what becomes of a
-    sentence that none supports (``flag``, ``drop`` or ``keep``). ``most_error`` above 0 promises
-    that at most this share of the given answers is wrong: the dev questions set the confidence
-    below which it abstains (see ``metier.retrieval.abstain``).
+    sentence that none supports (``flag``, ``drop`` or ``keep``). ``calibrate`` has the dev
+    questions set how the checker's confidence is shown, so that of answers at 0.8 about four of
+    five are right. ``most_error`` above 0 promises that at most this share of the given answers is
+    wrong: the dev questions set the confidence below which it abstains
+    (``metier.retrieval.abstain``).
     """
 
     name = "retrieve"
@@ -71,7 +73,7 @@ class Retrieve:
         "name_columns": [],
         **DEFAULTS,
         "unsupported": "flag",
-        "most_error": 0.0,
+        **on_dev.DEFAULTS,
     }
 
     def fit(self, rung: str, context: FitContext) -> Candidate:
@@ -105,31 +107,12 @@ class Retrieve:
             trials=tuning,
             seed=context.seed,
         )
-        if context.settings["most_error"] > 0:
-            fitted = self._promising(fitted, context)
+        if on_dev.asks_dev(fitted.settings):
+            reader = self.load(fitted, context.workdir, context.models)
+            fitted = on_dev.set_on_dev(fitted, reader, context)
         fitted = candidates.timed(fitted, started)
         candidates.save(fitted, context.workdir)
         return fitted
-
-    def _promising(self, fitted: Candidate, context: FitContext) -> Candidate:
-        """With the confidence below which it abstains, set on the dev questions."""
-        promise = Promise(error=float(context.settings["most_error"]))
-        reader = self.load(fitted, context.workdir, context.models)
-        given = reader.answer([(Message("user", row.input),) for row in context.dev])
-        threshold = set_threshold(
-            [confidence(answer) for answer in given],
-            [
-                context.score(row, answer) < 1
-                for row, answer in zip(context.dev, given, strict=True)
-            ],
-            promise=promise,
-            groups=[row.group or row.id for row in context.dev],
-        )
-        kept: dict[str, Json] = asdict(threshold)
-        # Nothing is surer than 1: where no threshold keeps the promise, it never answers.
-        least = 1.0 if threshold.score is None else threshold.score
-        settings = {**fitted.settings, "least_confidence": least}
-        return replace(fitted, settings=settings, trials=(*fitted.trials, kept))
 
     def load(self, candidate: Candidate, directory: Path, models: Models) -> GroundedAnswerer:
         """The reader over the candidate's own store."""
@@ -166,11 +149,7 @@ def _check(rung: str, context: FitContext) -> None:
             f"rung {rung!r}: unsupported = {settings['unsupported']!r} is none of "
             f"{', '.join(POLICIES)}"
         )
-    if settings["most_error"] > 0 and (not context.dev or context.task.kind == "classification"):
-        raise DataError(
-            f"rung {rung!r}: most_error needs written answers and dev questions to set the "
-            "threshold on; set it to 0"
-        )
+    on_dev.check(rung, context)
     adapter = settings["adapter"]
     if adapter and adapter not in context.fitted:
         raise DataError(

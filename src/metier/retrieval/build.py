@@ -39,6 +39,7 @@ def build_index(
         progress(done, None, "passages")
     if not done:
         raise EmptyStageError("index", {"documents without text": len(corpus)})
+    index.settle()
     index.learn_weights(seed=seed)
     shutil.rmtree(path, ignore_errors=True)
     os.replace(aside, path)

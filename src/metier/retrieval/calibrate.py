@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from metier.errors import DataError
-from metier.retrieval.support import log_odds
+from metier.retrieval.support import log_odds, logistic
 from metier.types import Calibration
 
 _LEAST = 30  # claims; two numbers from fewer say little
@@ -28,3 +28,10 @@ def fit_calibration(confidences: Sequence[float], right: Sequence[bool]) -> Cali
     odds = [[log_odds(one)] for one in confidences]
     fitted = LogisticRegression(C=1e6).fit(odds, list(right))
     return Calibration(float(fitted.coef_[0, 0]), float(fitted.intercept_[0]))
+
+
+def calibrated(confidence: float, calibration: Calibration | None) -> float:
+    """The confidence as it is shown; the checker's own without a calibration."""
+    if calibration is None:
+        return confidence
+    return logistic(calibration.slope * log_odds(confidence) + calibration.shift)

@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 from metier.origin import quoted_span
 from metier.protocols import SupportChecker
+from metier.retrieval.calibrate import calibrated
 from metier.retrieval.claims import Claim, as_claim, is_sentence, parse_claim
 from metier.retrieval.features import compare
 from metier.retrieval.sentences import sentences
-from metier.retrieval.support import TextChecker, log_odds, logistic
-from metier.types import Calibration, Grounding, GroundingChunk, GroundSettings, Hit, Support
+from metier.retrieval.support import TextChecker, log_odds
+from metier.types import Grounding, GroundingChunk, GroundSettings, Hit, Support
 
 _SOURCE = 1.0
 """Log odds that a standard deviation of the search's score is worth when it is decided which
@@ -112,7 +113,7 @@ def _support(
     cited = [place for place in order if said and scores[place] >= settings.threshold]
     cited = cited[: settings.citations]
     if not cited:
-        sure = _shown_confidence(max(scores, default=0.0), settings.calibration)
+        sure = calibrated(max(scores, default=0.0), settings.calibration)
         return Support(segment.start, segment.end, (), sure, verdict="unsupported")
     claim = parse_claim(segment.claim)
     bounds = [_said_at(claim, hits[place].chunk.text) for place in cited]
@@ -120,7 +121,7 @@ def _support(
         start=segment.start,
         end=segment.end,
         chunks=tuple(cited),
-        confidence=_shown_confidence(scores[cited[0]], settings.calibration),
+        confidence=calibrated(scores[cited[0]], settings.calibration),
         quotes=tuple(
             quoted_span(hits[place].chunk, start, end)
             for place, (start, end) in zip(cited, bounds, strict=True)
@@ -131,12 +132,6 @@ def _support(
         ),
         verdict="supported",
     )
-
-
-def _shown_confidence(score: float, calibration: Calibration | None) -> float:
-    if calibration is None:
-        return score
-    return logistic(calibration.slope * log_odds(score) + calibration.shift)
 
 
 def _said_at(claim: Claim, passage: str) -> tuple[int, int]:

@@ -14,10 +14,10 @@ from metier.errors import DataError, StorageError
 from metier.protocols import Embedder
 from metier.retrieval.encoding import encode_passages, encode_texts
 from metier.retrieval.rehearsal import Rehearsed, rehearse
-from metier.retrieval.rows import SHOWN, condition, quoted, schema, to_hit, to_table
+from metier.retrieval.rows import SHOWN, among, condition, schema, to_hit, to_table
 from metier.retrieval.search import Question, best, candidates
 from metier.retrieval.succession import ended, ended_rows, first_days, known_versions
-from metier.retrieval.table import create_table, index_vectors, index_words, open_table
+from metier.retrieval.table import create_table, keep_indexed, open_table, replace_documents
 from metier.retrieval.words import recognise, terms
 from metier.store import write_text
 from metier.types import Hit, Passage, Scope, SearchSettings
@@ -109,25 +109,22 @@ class Index:
         if fresh:
             self._check_new(documents)
         rows = self._succeeding(new) if succeed else self._rows(new)
-        (
-            self._newest()
-            .merge_insert("id")
-            .when_matched_update_all()
-            .when_not_matched_insert_all()
-            .when_not_matched_by_source_delete(_among("document", documents))
-            .execute(rows)
-        )
-        index_words(self._newest())
-        index_vectors(self._newest())
+        replace_documents(self._writable(), documents, rows)
+        keep_indexed(self._writable())
         return len(new)
+
+    def settle(self) -> None:
+        """Let the indexes take in all rows, after many came: searches then read none one by one."""
+        table = self._writable()
+        table.optimize.compact_files()
+        keep_indexed(self._writable(), all_rows=True)
 
     def delete(self, documents: Collection[str]) -> int:
         """Take these documents out; how many passages that were. Unknown ids are no error."""
-        table = self._newest()
-        before = table.count_rows()
+        before = len(self)
         if documents:
-            table.delete(_among("document", sorted(documents)))
-        return int(before - self._newest().count_rows())
+            self._writable().delete(among("document", sorted(documents)))
+        return before - len(self)
 
     def documents(self) -> set[str]:
         """The ids of all documents in the store."""
@@ -137,7 +134,7 @@ class Index:
         """All passages of these documents, in their order in each; unknown ids are no error."""
         if not documents:
             return []
-        where = _among("document", sorted(documents))
+        where = among("document", sorted(documents))
         rows = self._newest().to_table(columns=list(SHOWN), filter=where).to_pylist()
         rows.sort(key=lambda row: (row["document"], row["start"]))
         return [to_hit(row, 0.0, {}) for row in rows]
@@ -156,7 +153,7 @@ class Index:
         for question, vector, tokens in zip(questions, read.vectors, read.tokens, strict=True):
             asked = Question(vector, tokens, terms(question, self.settings.language))
             found = candidates(table, asked, count=count, where=where)
-            hits.append(best(found, k, self.settings))
+            hits.append(best(table, found, k, self.settings))
         return hits
 
     def learn_weights(self, *, questions: int | None = None, seed: int = 0) -> Rehearsed | None:
@@ -194,7 +191,7 @@ class Index:
         return pa.concat_tables([rows, ended_rows(known, starts).cast(rows.schema)])
 
     def _check_new(self, documents: Sequence[str]) -> None:
-        twins = _among("document", documents)
+        twins = among("document", documents)
         known = self._newest().to_table(columns=["document"], filter=twins, limit=1)
         if len(known):
             raise DataError(
@@ -202,8 +199,15 @@ class Index:
                 "of its own"
             )
 
+    def _writable(self) -> lance.LanceDataset:
+        """The newest version as an object of its own: writing moves it on to the next."""
+        return self._table.checkout_version(self._table.latest_version)
+
     def _newest(self) -> lance.LanceDataset:
-        self._table.checkout_latest()  # type: ignore[no-untyped-call]  # lance's own
+        """The newest version, which stays as it is while a search reads it twice."""
+        latest = self._table.latest_version
+        if latest != self._table.version:
+            self._table = self._table.checkout_version(latest)
         return self._table
 
     def _keep_notes(self) -> None:
@@ -225,10 +229,6 @@ def _check_ids(passages: Sequence[Passage]) -> None:
             f"two documents have the id {same[0].document!r} ({named}), so their passage "
             f"{twice!r} could not be told apart; give each document an id of its own"
         )
-
-
-def _among(column: str, values: Iterable[str]) -> str:
-    return f"{column} IN ({', '.join(quoted(value) for value in values)})"
 
 
 def _notes(path: Path) -> dict[str, Any]:

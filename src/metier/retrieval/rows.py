@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
@@ -167,10 +167,15 @@ def condition(scope: Scope, today: str) -> str:
         f"(valid_to IS NULL OR valid_to > {date})",
     ]
     if scope.tiers:
-        parts.append(f"tier IN ({', '.join(quoted(tier) for tier in scope.tiers)})")
+        parts.append(among("tier", scope.tiers))
     if scope.entities:
-        parts.append(f"entity IN ({', '.join(quoted(entity) for entity in scope.entities)})")
+        parts.append(among("entity", scope.entities))
     return " AND ".join(parts)
+
+
+def among(column: str, values: Iterable[str]) -> str:
+    """The SQL condition that a column has one of these values."""
+    return f"{column} IN ({', '.join(quoted(value) for value in values)})"
 
 
 def quoted(value: str) -> str:

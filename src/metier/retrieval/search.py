@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-_READ = [*SHOWN, "vector", "tokens"]
+_COMPARED = ("id", "vector", "tokens")
 _LONGEST_QUESTION = 256
 """Distinct words, and tokens, of a question that are compared; a longer one is a document."""
 
@@ -37,11 +38,13 @@ class Question:
 class Candidates:
     """The passages that one of the searches found, in no order."""
 
-    rows: Sequence[Row]
+    rows: Sequence[int]
+    """Where each stands in the version of the table that was searched."""
+    ids: Sequence[str]
     scores: Mapping[str, NDArray[np.float64]]
     """By part, shape (candidates,): every part scores every candidate."""
-    ranks: Mapping[str, Mapping[str, int]]
-    """By part: place in its own list, from 1, by passage id."""
+    ranks: Mapping[str, Mapping[int, int]]
+    """By part: place in its own list, from 1, by row."""
 
 
 def weights(settings: SearchSettings) -> dict[str, float]:
@@ -49,70 +52,91 @@ def weights(settings: SearchSettings) -> dict[str, float]:
     return {"vector": settings.vector, "text": settings.text, "tokens": settings.tokens}
 
 
-def best(found: Candidates, k: int, settings: SearchSettings) -> list[Hit]:
-    """The ``k`` best candidates by their joined score, the best first."""
+def best(
+    table: lance.LanceDataset, found: Candidates, k: int, settings: SearchSettings
+) -> list[Hit]:
+    """The ``k`` best candidates by their joined score, the best first, read from their table."""
+    joined = joined_scores(found.scores, weights(settings))
+    places = ordered(joined)[:k]
+    shown = _read(table, [found.rows[place] for place in places], SHOWN).to_pylist()
+    return [
+        to_hit(row, float(joined[place]), _ranked(found, found.rows[place]))
+        for place, row in zip(places, shown, strict=True)
+    ]
+
+
+def ordered(scores: NDArray[np.float64]) -> list[int]:
+    """Places from the highest score down; equal ones in the order of the searches."""
     import numpy as np
 
-    joined = joined_scores(found.scores, weights(settings))
-    # Stable, so that equal scores keep the order of the searches.
-    order = np.argsort(-joined, kind="stable")[:k]
-    return [
-        to_hit(row, float(joined[place]), _places(found, row["id"]))
-        for place, row in ((place, found.rows[place]) for place in order)
-    ]
+    places: list[int] = np.argsort(-scores, kind="stable").tolist()
+    return places
 
 
 def candidates(
     table: lance.LanceDataset, question: Question, *, count: int, where: str
 ) -> Candidates:
-    """The ``count`` best by vector and by words, among the rows that the condition allows."""
+    """The ``count`` best by vector and by words, among the rows that the condition allows.
+
+    Of each only what is compared is read: to read all columns of all candidates took longer than
+    to find them.
+    """
     import numpy as np
 
-    near = _nearest(table, question.vector, count, where)
-    matching = _matching(table, question.terms, count, where)
-    rows = list({row["id"]: row for row in (*near, *matching)}.values())
-    words: dict[str, float] = {row["id"]: row["_score"] for row in matching}
+    with ThreadPoolExecutor(1) as beside:  # Lance lets go of the interpreter while it searches
+        by_words = beside.submit(_matching, table, question.terms, count, where)
+        near = _nearest(table, question.vector, count, where)
+        matching = by_words.result()
+    rows = list(dict.fromkeys((*near, *matching)))
+    read = _read(table, rows, _COMPARED)
     # What full text's list does not hold has at most the list's last score; when the list is
     # not full, it has no word of the question.
-    least = matching[-1]["_score"] if len(matching) == count else 0.0
+    least = min(matching.values()) if len(matching) == count else 0.0
     scores = {
-        "vector": np.array([float(question.vector @ row["vector"]) for row in rows]),
-        "text": np.array([words.get(row["id"], least) for row in rows]),
+        "vector": np.einsum("rd,d->r", _vectors(read), question.vector).astype(np.float64),
+        "text": np.array([matching.get(row, least) for row in rows]),
     }
-    tokens = [row["tokens"] for row in rows]
+    tokens = read["tokens"].to_pylist()
     if len(question.tokens) and any(tokens):
         scores["tokens"] = late_interaction(question.tokens[:_LONGEST_QUESTION], tokens)
     ranks = {"vector": _ranks(near), "text": _ranks(matching)}
-    return Candidates(rows, scores, ranks)
+    return Candidates(rows, read["id"].to_pylist(), scores, ranks)
 
 
-def _ranks(found: Sequence[Row]) -> dict[str, int]:
-    return {row["id"]: place for place, row in enumerate(found, 1)}
+def _ranks(found: Iterable[int]) -> dict[int, int]:
+    return {row: place for place, row in enumerate(found, 1)}
 
 
-def _places(found: Candidates, id: str) -> dict[str, int]:
-    return {part: ranks[id] for part, ranks in found.ranks.items() if id in ranks}
+def _ranked(found: Candidates, row: int) -> dict[str, int]:
+    return {part: ranks[row] for part, ranks in found.ranks.items() if row in ranks}
 
 
 def _nearest(
     table: lance.LanceDataset, vector: NDArray[np.float32], count: int, where: str
-) -> list[Row]:
+) -> list[int]:
+    """Rows, the nearest first."""
+
     def query(rows: int) -> Row:
-        return {"columns": [*_READ, "_distance"], "nearest": nearest_to(vector, rows)}
+        return {"columns": ["_distance"], "nearest": nearest_to(vector, rows)}
 
-    return _rows(_found(table, where, count, query))
+    rows: list[int] = _found(table, where, count, query)["_rowid"].to_pylist()
+    return rows
 
 
-def _matching(table: lance.LanceDataset, words: Sequence[str], count: int, where: str) -> list[Row]:
+def _matching(
+    table: lance.LanceDataset, words: Sequence[str], count: int, where: str
+) -> dict[int, float]:
+    """BM25 by row, the highest first."""
     distinct = list(dict.fromkeys(words))[:_LONGEST_QUESTION]
     if not distinct:
-        return []
+        return {}
     text = {"columns": ["terms"], "query": " ".join(distinct)}
 
     def query(rows: int) -> Row:
-        return {"columns": [*_READ, "_score"], "full_text_query": text, "limit": rows}
+        return {"columns": ["_score"], "full_text_query": text, "limit": rows}
 
-    return _rows(_found(table, where, count, query))
+    found = _found(table, where, count, query)
+    return dict(zip(found["_rowid"].to_pylist(), found["_score"].to_pylist(), strict=True))
 
 
 def _found(
@@ -125,20 +149,26 @@ def _found(
     """
     if is_large(table):
         wide = query(2 * count)
-        found = table.scanner(filter=where, prefilter=False, **wide).to_table()
+        found = table.scanner(filter=where, prefilter=False, with_row_id=True, **wide).to_table()
         if len(found) >= count:
             return found.slice(0, count)
-        if table.scanner(**{**wide, "columns": ["id"]}).to_table().num_rows < 2 * count:
+        if table.scanner(**wide).to_table().num_rows < 2 * count:
             return found  # fewer rows than that have one of the words
-    return table.scanner(filter=where, prefilter=True, **query(count)).to_table()
+    return table.scanner(filter=where, prefilter=True, with_row_id=True, **query(count)).to_table()
 
 
-def _rows(found: pa.Table) -> list[Row]:
-    import numpy as np
+def _read(table: lance.LanceDataset, rows: Sequence[int], columns: Sequence[str]) -> pa.Table:
+    """These columns of these rows, in this order."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
-    rows: list[Row] = found.drop_columns(["vector"]).to_pylist()
-    if rows:
-        flat = found["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        for row, vector in zip(rows, np.split(flat, len(rows)), strict=True):
-            row["vector"] = vector
-    return rows
+    places = ", ".join(str(row) for row in rows) or "NULL"
+    read = table.to_table(columns=list(columns), filter=f"_rowid IN ({places})", with_row_id=True)
+    return read.take(pc.index_in(pa.array(rows), read["_rowid"]))
+
+
+def _vectors(read: pa.Table) -> NDArray[np.float32]:
+    """Shape (rows, dimensions)."""
+    column = read["vector"].combine_chunks()
+    flat: NDArray[np.float32] = column.flatten().to_numpy(zero_copy_only=False)
+    return flat.reshape(len(column), column.type.list_size)

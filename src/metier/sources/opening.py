@@ -125,9 +125,10 @@ def _matching(
     if found:
         return found
     others = sorted({posixpath.splitext(path)[1] or posixpath.basename(path) for path in files})
-    seen = f"only {', '.join(others[:8])}" if others else "nothing"
-    wanted = ", ".join(suffixes)
-    raise SourceError(f"{given or root}: holds {seen}, but none of {wanted} (plain, .gz or .zst)")
+    wanted = f"{', '.join(suffixes)} (plain, .gz or .zst)"
+    if not others:
+        raise SourceError(f"{given or root}: holds no file; put documents there, as {wanted}")
+    raise SourceError(f"{given or root}: holds only {', '.join(others[:8])}, but none of {wanted}")
 
 
 def _literal_part(pattern: str) -> str:
