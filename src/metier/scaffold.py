@@ -77,9 +77,11 @@ def _task(shape: TableShape) -> list[str]:
     lines = ["[task]", f'kind = "{kind}"{reason}']
     if kind == "classification":
         named = "label" if label == UNKNOWN else label
-        lines.append(f"instruction = {_text(f'Which {named} does this text belong to?')}")
-    else:
+        lines.append(f"instruction = {_text(f'Choose the {named} that fits this text.')}")
+    elif kind == "short_answer":
         lines.append('instruction = "Answer the question in as few words as possible."')
+    else:
+        lines.append(f"instruction = {_text(f'Write the {label} that fits this text.')}")
     lines.append(f"label = {_text(label)}" + _NO_LABEL * (label == UNKNOWN))
     if group := shape.column_for("group"):
         lines.append(f"group = {_text(group)}   # its documents stay on one side of the split")

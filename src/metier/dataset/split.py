@@ -241,8 +241,12 @@ def _take_share(
 
 
 def _wanted(examples: Sequence[Example], share: float, *, labelled: bool) -> dict[str, int]:
+    """How many of each label; the last row of a rare one stays to train on."""
     counts = Counter(_label(example, labelled=labelled) for example in examples)
-    return {label: max(1, round(count * share)) if share else 0 for label, count in counts.items()}
+    return {
+        label: min(max(1, round(count * share)), count - labelled) if share else 0
+        for label, count in counts.items()
+    }
 
 
 def _label(example: Example, *, labelled: bool) -> str:
