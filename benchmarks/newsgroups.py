@@ -19,6 +19,7 @@ import os
 from pathlib import Path
 
 from benchmarks import newsgroups_data as data
+from benchmarks.lower_layers import SharedLowerLayers
 from benchmarks.newsgroups_ladder import DRAWS, RUNGS, Ladder, Limits
 from benchmarks.newsgroups_report import report
 from benchmarks.recording import record
@@ -31,7 +32,9 @@ def main() -> None:
     """Measure what is asked for, report what stands."""
     options = _options()
     project = Project(options.work)
-    models = RememberingModels(LocalModels(options.engine), project)
+    shared = options.engine == "transformers"
+    local = SharedLowerLayers(options.work / "lower") if shared else LocalModels(options.engine)
+    models = RememberingModels(local, project)
     limits = Limits(
         groups=options.groups,
         rows=options.rows,

@@ -42,6 +42,23 @@ def steps(folder):
     return {step["key"] for step in Project(folder / ".metier").steps()}
 
 
+# --- what becomes of rows ---------------------------------------------------------------------
+
+
+def test_rows_that_are_no_examples_are_counted_with_their_reason(tmp_path):
+    rows = joined.documented()
+    for row in rows[:3]:
+        row["module"] = ""
+    joined.write_project(tmp_path)
+    joined.write_rows(tmp_path / "docs.csv", rows)
+    built = pipeline(tmp_path, split="test_items = 12")
+    dataset, documents = built.dataset, built.ingested.documents
+    assert dataset.dropped['no value in "module"'] == 3
+    assert dataset.dropped["not drawn"] > 0
+    stand = len(dataset.train) + len(dataset.dev) + len(dataset.test)
+    assert stand + sum(dataset.dropped.values()) == documents
+
+
 # --- what may be learnt from ------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+from metier.recipe.reading import UNKNOWN
 from metier.sources.inspect import TableShape
 
 _CLEANING_OF_SUFFIX = {
@@ -53,7 +54,7 @@ def _source(shape: TableShape, path: str) -> list[str]:
         if guess:
             lines.append(f"{use} = {_text(guess.column)}   # {_line(guess.reason)}")
         elif use == "text":
-            lines.append('text = "?"   # write the name of the column with the documents\' text')
+            lines.append(f'text = "{UNKNOWN}"   # the column with the documents\' text')
     return lines
 
 
@@ -70,16 +71,18 @@ def _cleaning(shape: TableShape) -> list[str]:
 
 
 def _task(shape: TableShape) -> list[str]:
-    label = shape.column_for("label") or shape.column_for("answer") or "?"
+    label = shape.column_for("label") or shape.column_for("answer") or UNKNOWN
     kind = shape.task.kind if shape.task else "classification"
     reason = f"   # {_line(shape.task.reason)}" if shape.task else ""
     lines = ["[task]", f'kind = "{kind}"{reason}']
     if kind == "classification":
-        lines.append(f"instruction = {_text(f'Which {label} does this text belong to?')}")
-    else:
+        named = "label" if label == UNKNOWN else label
+        lines.append(f"instruction = {_text(f'Choose the {named} that fits this text.')}")
+    elif kind == "short_answer":
         lines.append('instruction = "Answer the question in as few words as possible."')
-    hint = "   # the column with the right answers" if label == "?" else ""
-    lines.append(f"label = {_text(label)}{hint}")
+    else:
+        lines.append(f"instruction = {_text(f'Write the {label} that fits this text.')}")
+    lines.append(f"label = {_text(label)}" + _NO_LABEL * (label == UNKNOWN))
     if group := shape.column_for("group"):
         lines.append(f"group = {_text(group)}   # its documents stay on one side of the split")
     return [*lines, "max_input_tokens = 256       # longer inputs are cut for the language model"]
@@ -105,6 +108,9 @@ def _split(shape: TableShape) -> list[str]:
     ]
 
 
+_NO_LABEL = """   # the column with the right answers
+# If there is none: kind = "short_answer", no label, and a table [generate]; then questions about
+# the documents are written and verified (docs/docs_to_qa.md)."""
 _REST = [
     "[model]",
     'base = "smollm2-135m-instruct"    # or a directory, a GGUF file, a hub name, openai:NAME@URL',

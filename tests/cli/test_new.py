@@ -35,15 +35,20 @@ def test_the_recipe_of_a_jsonl_file_is_valid(here):
     assert "other.toml is a valid recipe" in call("recipe", "check", "other.toml").out
 
 
-def test_the_recipe_of_a_folder_says_what_to_write(here):
+def test_the_recipe_of_a_folder_says_what_to_write_and_waits_for_it(here):
     (here / "texts").mkdir()
     for row in joined.documented()[:3]:
         (here / "texts" / f"{row['id']}.html").write_text(row["text"], encoding="utf-8")
-    assert call("new", "texts").code == 0
+    assert "write task.label" in call("new", "texts").out
     written = (here / "metier.toml").read_text(encoding="utf-8")
     assert re.search(r'^label = "\?" .*the column with the right answers', written, re.M)
     assert 'steps = ["html"]' in written
-    assert call("recipe", "check").code == 0
+    line = 1 + written.splitlines().index(
+        next(x for x in written.splitlines() if x.startswith("label ="))
+    )
+    for verb in (("recipe", "check"), ("run",)):
+        assert f"metier.toml:{line}: task.label: is still" in refused(*verb)
+    assert not (here / ".metier").exists()
 
 
 def test_the_cleaning_steps_that_a_recipe_offers_exist(here):

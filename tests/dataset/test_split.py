@@ -75,6 +75,15 @@ def test_labels_have_their_share_everywhere():
     assert Counter(example.target for example in dataset.dev) == {"a": 15, "b": 5}
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_the_last_row_of_a_rare_label_stays_to_train_on(seed):
+    rare = [Example("r0", "x", "one"), *(Example(f"t{n}", "x", "two") for n in range(2))]
+    task = Task("classification", "Which one?", ("a", "b", "one", "two"))
+    dataset = split([*examples(60), *rare], task, plan=SplitPlan(test=0.2, dev=0.1), seed=seed)
+    assert {row.target for row in dataset.train} == {"a", "b", "one", "two"}
+    assert Counter(row.target for row in dataset.test)["two"] == 1
+
+
 def test_another_seed_is_another_split_and_version():
     first, second = (split(examples(50), LABELS, seed=seed) for seed in (1, 2))
     assert first.test != second.test

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from metier.models.embeddings import MOST_WINDOWS, _starts
 from metier.models.fake import FakeEmbedder
 from metier.models.registry import LocalModels
 from metier.models.resolve import resolve
@@ -40,6 +41,15 @@ def test_the_end_of_a_long_text_counts(embedder):
     start = "The weather was fine and the sea was calm. " * 40
     plain, changed = embedder.embed([start, start + "Tax law and court fees. " * 60])
     assert plain @ changed < 0.95
+
+
+def test_a_book_is_read_at_windows_spread_over_it():
+    assert _starts(0, 100) == [0]
+    assert _starts(201, 100) == [0, 100, 200]
+    starts = _starts(1_000_000, 100)
+    assert len(starts) == MOST_WINDOWS
+    assert starts[0] == 0 and starts[-1] > 980_000
+    assert {start % 100 for start in starts} == {0}
 
 
 def test_equal_to_sentence_transformers_on_short_texts():

@@ -81,6 +81,26 @@ def test_real_sets_are_understood(name, text, label, task):
     assert shape.task is not None and shape.task.kind == task
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("id,text\n", "no row below it"),
+        ("id,text\nbroken\n", "no row can be used; the first, line 2: "),
+    ],
+)
+def test_a_table_without_rows_is_refused(tmp_path, content, message):
+    (tmp_path / "a.csv").write_text(content)
+    with pytest.raises(SourceError, match=message):
+        look(tmp_path / "a.csv")
+
+
+def test_a_device_or_a_pipe_is_not_called_missing(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in ("/dev/null", tmp_path / "pipe"):
+        with pytest.raises(SourceError, match="neither a file nor a folder"):
+            look(path)
+
+
 def test_sources_are_opened_by_kind(table):
     source = open_source("table", {"path": str(table), "text": "body"})
     assert isinstance(source, Source)

@@ -283,7 +283,7 @@ def test_missing_files_suggest_the_nearest(tmp_path):
     write(tmp_path / "reviews.csv", "text\nx\n")
     with pytest.raises(SourceError, match=r"did you mean reviews\.csv"):
         read(tmp_path / "review.csv")
-    with pytest.raises(SourceError, match=r"none of \.csv"):
+    with pytest.raises(SourceError, match=r"\(1 \.txt\); name a folder with \.csv"):
         write(tmp_path / "sub.txt", "x")
         read(str(tmp_path / "*.txt"))
 

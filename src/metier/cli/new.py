@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +20,7 @@ def new(
 ) -> None:
     """Write a commented recipe for your data by looking at it."""
     from metier.errors import StorageError
+    from metier.recipe.reading import UNKNOWN, dotted, unanswered
     from metier.scaffold import scaffold
     from metier.sources.inspect import look
     from metier.store import write_text
@@ -26,10 +28,16 @@ def new(
     if recipe.exists() and not force:
         raise StorageError(f"{recipe} stands already; choose another name, or replace it: --force")
     shape = look(data)
-    write_text(recipe, scaffold(shape, data, recipe))
+    text = scaffold(shape, data, recipe)
+    write_text(recipe, text)
     if as_json:
         show_json({"recipe": str(recipe), "guesses": [asdict(one) for one in shape.guesses]})
         return
     for guess in shape.guesses:
         show(f"{guess.use:<8} {guess.column}  ({guess.reason})")
-    show(f"wrote {recipe}; read it, then: metier run {recipe}")
+    if shape.malformed:
+        first = shape.malformed[0]
+        show(f"{len(shape.malformed):,} rows cannot be read; line {first.line}: {first.reason}")
+    left = " and ".join(dotted(path) for path in unanswered(tomllib.loads(text)))
+    first_do = f"write {left} where it says {UNKNOWN!r}" if left else "read it"
+    show(f"wrote {recipe}; {first_do}, then: metier run {recipe}")

@@ -241,8 +241,12 @@ def _take_share(
 
 
 def _wanted(examples: Sequence[Example], share: float, *, labelled: bool) -> dict[str, int]:
+    """How many of each label; the last row of a rare one stays to train on."""
     counts = Counter(_label(example, labelled=labelled) for example in examples)
-    return {label: max(1, round(count * share)) if share else 0 for label, count in counts.items()}
+    return {
+        label: min(max(1, round(count * share)), count - labelled) if share else 0
+        for label, count in counts.items()
+    }
 
 
 def _label(example: Example, *, labelled: bool) -> str:
@@ -323,8 +327,8 @@ def _check_parts(parts: _Parts, *, labelled: bool) -> None:
     for name in ("train", "test"):
         if not sizes[name]:
             raise DataError(
-                f"the split leaves no examples for {name} ({sizes}); there are too few groups, or "
-                "one group holds nearly everything: split by another column, or add data"
+                f"the split leaves no examples for {name} ({_listed(sizes)}); there are too few "
+                "examples, or one group holds nearly all: add data, or split by another column"
             )
     if labelled:
         trained = {example.target for example in parts.train}
@@ -335,6 +339,10 @@ def _check_parts(parts: _Parts, *, labelled: bool) -> None:
                     f'the label "{unseen[0]}" stands in {name} but never in train; add training '
                     "rows for it, drop it, or split in another way"
                 )
+
+
+def _listed(sizes: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} in {name}" for name, count in sizes.items())
 
 
 def _version(task: Task, parts: _Parts) -> str:

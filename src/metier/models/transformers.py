@@ -42,6 +42,11 @@ class TransformersEngine:
         self._prefix: Any = None
         self._prefix_tokens: list[int] = []
 
+    @property
+    def model(self) -> TorchModel:
+        """The torch model, for those who run it in parts."""
+        return self._model
+
     def start(self, prompts: Sequence[Sequence[int]]) -> torch.Tensor:
         """Read left-padded prompts."""
         import torch

@@ -97,9 +97,17 @@ class Rows:
         labels = sorted({row.target for row in rows})
         task = recipe.task.task(labels)
         drawn = split(rows, task, plan=split_plan(recipe.split), seed=recipe.seed)
+        drawn = replace(drawn, dropped=self._dropped(rows, drawn))
         if recipe.questions is None:
             return drawn
         return replace(drawn, train=(*drawn.train, *self.generated))
+
+    def _dropped(self, rows: Sequence[Example], drawn: Dataset) -> dict[str, int]:
+        stand = len(drawn.train) + len(drawn.dev) + len(drawn.test)
+        dropped = {"not drawn": len(rows) - stand}
+        if label := self.recipe.task.label:
+            dropped[f'no value in "{label}"'] = self.corpus.report.documents - len(rows)
+        return {reason: count for reason, count in dropped.items() if count}
 
     def _examples(self) -> list[Example]:
         recipe, group = self.recipe, self.recipe.task.group

@@ -166,7 +166,10 @@ class Pipeline:
             drawn = rows.split()
             found = self._overlaps(drawn.test, drawn.train, against="training rows")
             kept = drop_overlapping(drawn.train, found)
-            clean = replace(drawn, train=tuple(kept))
+            dropped = dict(drawn.dropped)
+            if len(kept) < len(drawn.train):
+                dropped["resembles a test item"] = len(drawn.train) - len(kept)
+            clean = replace(drawn, train=tuple(kept), dropped=dropped)
             write_text(directory / "overlaps.json", serial.dump(tuple(found)))
             write_text(directory / "dataset.json", serial.dump(clean))
 

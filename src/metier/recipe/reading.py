@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -14,6 +14,10 @@ from metier.errors import Problem, RecipeError
 from metier.recipe.tables import Section
 from metier.recipe.whole import Recipe
 from metier.toml_lines import KeyPath, key_lines
+from metier.types import Json
+
+UNKNOWN = "?"
+"""What ``metier new`` writes where it could not guess a value."""
 
 Shape = TypeVar("Shape", bound=Section)
 
@@ -43,6 +47,9 @@ def parse_toml(text: str, shape: type[Shape], *, file: str) -> Shape:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RecipeError([_syntax_problem(str(error), file)]) from None
+    if unknown := unanswered(values):
+        lines = key_lines(text)
+        raise RecipeError([_unanswered(path, file, lines) for path in unknown])
     try:
         return shape.model_validate(values)
     except ValidationError as error:
@@ -50,6 +57,18 @@ def parse_toml(text: str, shape: type[Shape], *, file: str) -> Shape:
         errors = [dict(e) for e in error.errors()]
         causes = [e for e in errors if not _follows_from_another(e, errors)]
         raise RecipeError([_problem(e, file, lines, shape) for e in causes]) from None
+
+
+def unanswered(values: Json) -> list[KeyPath]:
+    """Where a value is still what ``metier new`` wrote because it could not guess better."""
+    if values == UNKNOWN:
+        return [()]
+    parts: Iterable[tuple[str | int, Json]] = ()
+    if isinstance(values, dict):
+        parts = values.items()
+    elif isinstance(values, list):
+        parts = enumerate(values)
+    return [(key, *path) for key, value in parts for path in unanswered(value)]
 
 
 def nearest(word: str, known: Sequence[str]) -> str:
@@ -74,6 +93,11 @@ def line_of(path: KeyPath, lines: Mapping[KeyPath, int]) -> int | None:
         if path[:length] in lines:
             return lines[path[:length]]
     return None
+
+
+def _unanswered(path: KeyPath, file: str, lines: Mapping[KeyPath, int]) -> Problem:
+    message = f'is still "{UNKNOWN}", which stands for what could not be guessed; write the value'
+    return Problem(file, line_of(path, lines), dotted(path), message)
 
 
 def _syntax_problem(message: str, file: str) -> Problem:

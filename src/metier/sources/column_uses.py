@@ -160,7 +160,7 @@ def _reason(use: Use, column: ColumnShape) -> str:
         "split": "its values are names of splits",
         "id": "each row has its own value",
         "time": "its values are points in time",
-        "text": f"its texts are long: {column.mean_length:.0f} characters on average",
+        "text": f"its texts are long: {column.mean_length:,.0f} characters on average",
         "label": f"{column.distinct} values, each met several times",
         "group": f"{column.distinct} values, shared by several rows",
     }

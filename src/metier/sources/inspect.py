@@ -47,7 +47,7 @@ def look(path: str | Path, *, encoding: str = "utf-8") -> TableShape:
     """Look at a table's first rows, or count the files of a folder by suffix.
 
     A folder or glob that holds a table is looked at through its first table. Raises SourceError
-    as the sources do.
+    as the sources do, and for a table without rows.
     """
     found = find(path, (*SUFFIXES, *files.SUFFIXES))
     counts = dict(sorted(Counter(item.suffix for item in found).items()))
@@ -67,11 +67,20 @@ def look(path: str | Path, *, encoding: str = "utf-8") -> TableShape:
         rows = [row for _, row in islice(table.rows, ROWS)]
         whole = len(rows) < ROWS or next(table.rows, None) is None
         columns = _columns(table.columns, rows)
+    if not rows:
+        raise SourceError(f"{uri}: {_no_rows(malformed)}")
     uses = guess_uses(columns, len(rows))
     return TableShape(
         uri, len(rows), whole and len(found) == 1, columns, uses,
         guess_task(columns, uses), counts, tuple(malformed),
     )  # fmt: skip
+
+
+def _no_rows(malformed: Sequence[Malformed]) -> str:
+    if not malformed:
+        return "there is a line of column names but no row below it; check what wrote it"
+    first = malformed[0]
+    return f"no row can be used; the first, line {first.line}: {first.reason}"
 
 
 def _columns(names: Sequence[str], rows: Sequence[Mapping[str, Json]]) -> tuple[ColumnShape, ...]:

@@ -45,6 +45,6 @@ def check_columns(table: Table, wanted: Sequence[str], uri: str) -> None:
             from rapidfuzz.process import extractOne
 
             best = extractOne(name.lower(), table.columns, processor=str.lower, score_cutoff=50)
-            hint = f"did you mean {best[0]!r}? " if best else ""
+            hint = f"did you mean {best[0]!r}? There are" if best else "there are"
             columns = ", ".join(table.columns)
-            raise SourceError(f"{uri}: there is no column {name!r}; {hint}The columns: {columns}")
+            raise SourceError(f"{uri}: there is no column {name!r}; {hint}: {columns}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -69,6 +70,11 @@ def find(path: str | Path, suffixes: Sequence[str]) -> list[Found]:
             folder = _literal_part(given)
             files = [item for item in filesystem.glob(root) if filesystem.isfile(item)]
             return _matching(folder, _literal_part(root), files, filesystem, suffixes)
+        if filesystem.exists(root):
+            raise SourceError(
+                f"{given}: is neither a file nor a folder (a device or a pipe?); write what it "
+                "gives into a file and name that"
+            )
         raise SourceError(f"{given}: there is no such file or folder{_nearest(filesystem, root)}")
 
 
@@ -124,11 +130,15 @@ def _matching(
             found.append(Found(uri, relative, path, filesystem, name))
     if found:
         return found
-    others = sorted({posixpath.splitext(path)[1] or posixpath.basename(path) for path in files})
-    wanted = f"{', '.join(suffixes)} (plain, .gz or .zst)"
-    if not others:
-        raise SourceError(f"{given or root}: holds no file; put documents there, as {wanted}")
-    raise SourceError(f"{given or root}: holds only {', '.join(others[:8])}, but none of {wanted}")
+    others = Counter(posixpath.splitext(path)[1] for path in files)
+    kinds = ", ".join(
+        f"{count:,} {suffix or 'without a suffix'}" for suffix, count in others.most_common(5)
+    )
+    raise SourceError(
+        f"{given or root}: holds no file that can be read"
+        + (f" ({kinds})" if kinds else " (it is empty)")
+        + f"; name a folder with {', '.join(suffixes)} (plain, .gz or .zst)"
+    )
 
 
 def _literal_part(pattern: str) -> str:

@@ -59,6 +59,8 @@ class Dataset:
     test: tuple[Example, ...]
     version: str = ""
     """Content hash of the examples and their split."""
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """Rows that are in none of the three, by reason."""
 
 
 @dataclass(frozen=True, slots=True)

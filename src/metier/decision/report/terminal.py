@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -195,12 +195,13 @@ def _retention(view: View) -> Table:
 def _notes(view: View) -> Text:
     report, lines = view.report, []
     corpus, data = report.corpus, report.dataset
-    dropped = ", ".join(f"{reason} {count}" for reason, count in corpus.dropped.items())
     lines.append(
         f"Data: {fmt.count(corpus.documents_in)} documents in, {fmt.count(corpus.documents)} stand"
-        + (f" (dropped: {dropped})" if dropped else "")
+        + _dropped(corpus.dropped)
         + f", {fmt.count(corpus.malformed_count)} malformed; {fmt.count(len(data.train))} train,"
-        f" {fmt.count(len(data.dev))} dev, {fmt.count(len(data.test))} test."
+        f" {fmt.count(len(data.dev))} dev, {fmt.count(len(data.test))} test"
+        + _dropped(data.dropped)
+        + "."
     )
     lines += [f"Left out: {name}: {reason}." for name, reason in report.left_out.items()]
     if report.leak_probe:
@@ -215,6 +216,11 @@ def _notes(view: View) -> Text:
         found = f"{fmt.count(len(one.hits))} of {fmt.count(one.test_items)} test items"
         lines.append(f"Overlap with {one.against} by {one.by}: {found}.")
     return Text("\n".join(lines))
+
+
+def _dropped(reasons: Mapping[str, int]) -> str:
+    told = ", ".join(f"{reason} {fmt.count(count)}" for reason, count in reasons.items())
+    return f" (dropped: {told})" if told else ""
 
 
 def _table(title: str) -> Table:
