@@ -85,10 +85,13 @@ class _Run:
     def by_patterns(self) -> None:
         """Rows about facts that are found by their form; no model writes them."""
         seen: set[str] = set()
+        asked: dict[str, set[str]] = defaultdict(set)
         for passage in self.passages:
-            for fact in found_facts(passage, self.plan.rules):
+            before = asked[passage.document.id]
+            for fact in found_facts(passage, self.plan.rules, before):
                 if fact.fact_id not in seen:
                     seen.add(fact.fact_id)
+                    before.add(fact.question)
                     self.found[passage.chunk.id].append(fact)
         if self.plan.patterns:
             self._take_in_blocks(list(self._pattern_proposals()))
