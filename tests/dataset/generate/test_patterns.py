@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from metier.corpus.in_memory import MemoryCorpus
 from metier.dataset.generate.facts import facts, stands_alone
 from metier.dataset.generate.passage import passages
-from metier.dataset.generate.patterns import found_facts, unanswerable
+from metier.dataset.generate.patterns import every_fact, found_facts, unanswerable
 from metier.dataset.generate.plan import PatternRule
 from metier.dataset.generate.sentences import sentences
 from metier.dataset.generate.verbs import clause
@@ -155,6 +155,22 @@ def test_a_rule_asks_of_the_first_match_that_was_not_asked_before():
     (second,) = found_facts(passage, [rule], {first.question})
     assert second.answer == "1920"
     assert found_facts(passage, [rule], {first.question, second.question}) == []
+
+
+def test_what_every_document_says_is_asked_of_none():
+    same = "The Harbour Board provides this leaflet to the owners of every pier in the harbour."
+    kept = [
+        Document(
+            str(n),
+            f"{same.replace('this', 'the')} Parliament founded pier {n} in {1900 + n}.",
+            title=f"Pier {n}",
+        )
+        for n in range(5)
+    ]
+    found = every_fact(list(passages(MemoryCorpus(kept), "$title")), ())
+    questions = [fact.question for facts in found.values() for fact in facts]
+    assert len(questions) >= 5
+    assert not [question for question in questions if "leaflet" in question]
 
 
 def test_a_name_that_ends_in_a_point_is_said_once():

@@ -25,6 +25,7 @@ from metier.dataset.generate.forms import (
     SECOND_CLAUSE,
     SECOND_VERB,
     SHORT,
+    SUBORDINATE,
     TERM,
     TITLE,
     FactKind,
@@ -155,6 +156,8 @@ def _definition(sentence: Sentence, text: str) -> Iterator[Fact]:
     defined = IS_A.match(text)
     if defined is None or " and " in defined["term"] or PRONOUN.search(text):
         return
+    if SUBORDINATE.search(defined["term"]) or first_verb(defined["term"]):
+        return  # "The team may include a doctor who is a ..."
     if re.match(r"(?:An? |The )", defined["term"]):
         asked = f"what {defined['verb']} {defined['term'][:1].lower()}{defined['term'][1:]}"
         yield Fact("definition", asked, sentence, text, *defined.span("a"), defined["a"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from string import Template
@@ -18,6 +19,28 @@ from metier.types import ABSTENTION, QuestionKind
 GENERATOR = "pattern"
 BY_RULE = "rule"
 """The writer of rows that a rule of the recipe made; who wrote the rule vouches for its meaning."""
+
+
+BOILERPLATE = 3
+"""A fact that more passages state in the same words tells nothing about one of them."""
+
+
+def every_fact(read: Sequence[Passage], rules: Sequence[PatternRule]) -> dict[str, list[Proposal]]:
+    """The facts of each passage, by its chunk's id; none twice, and no boilerplate."""
+    found: dict[str, list[Proposal]] = {}
+    seen: set[str] = set()
+    asked: dict[str, set[str]] = defaultdict(set)
+    for passage in read:
+        before = asked[passage.document.id]
+        facts = [f for f in found_facts(passage, rules, before) if f.fact_id not in seen]
+        seen.update(fact.fact_id for fact in facts)
+        before.update(fact.question for fact in facts)
+        found[passage.chunk.id] = facts
+    said = Counter(_bare(fact) for facts in found.values() for fact in facts)
+    return {
+        chunk: [f for f in facts if f.generator == BY_RULE or said[_bare(f)] <= BOILERPLATE]
+        for chunk, facts in found.items()
+    }
 
 
 def found_facts(
@@ -54,6 +77,11 @@ def unanswerable(passage: Passage, other: Proposal) -> Proposal | None:
         generator=GENERATOR,
         fact=f"absent:{absent[0]}",
     )
+
+
+def _bare(fact: Proposal) -> tuple[str, str]:
+    subject = fact.passage.subject
+    return (fact.question.replace(subject, "") if subject else fact.question), fact.answer
 
 
 def _proposal(passage: Passage, fact: Fact) -> Proposal:

@@ -114,6 +114,8 @@ def clause(text: str) -> Clause | None:
     subject, rest = text[: verb.start].strip(), text[verb.end :].rstrip(" .")
     if not _SUBJECT.match(subject) or _BEFORE_NOUN.search(subject) or rest.startswith(" by "):
         return None
+    if any(word in PRESENT for word in subject.split()[1:]):
+        return None  # "The gene provides orders for a product called ...": an earlier verb
     return Clause(subject, verb.text, verb.lemma, rest)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from metier.dataset.generate.facts import Fact, goes_on
+from metier.dataset.generate.forms import NOUN, SECOND_CLAUSE, SUBORDINATE
 from metier.dataset.generate.verbs import clause, in_mid_sentence
 
 
@@ -54,7 +55,11 @@ def _fronted(fact: Fact, text: str) -> str | None:
     else:
         return None
     cut = clause(said)
-    return None if cut is None or goes_on(cut.rest) else cut.asked(fact.asked)
+    if cut is None or goes_on(cut.rest) or SECOND_CLAUSE.match(cut.rest):
+        return None
+    if SUBORDINATE.search(before) or (cut.lemma is None and NOUN.match(cut.rest)):
+        return None  # "is a group found in 2018": not the year in which it is a group
+    return cut.asked(fact.asked)
 
 
 def _joined(after: str) -> str:
