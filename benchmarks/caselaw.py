@@ -5,9 +5,9 @@ them in ``build/caselaw`` (resumable: nothing is asked twice), and shows 20 rand
 and 20 random rejects with their reasons. Every rung of the recipe is an arm, asked the questions
 on held-out opinions and recorded under its own name; ``--pairs-only`` leaves the arms out.
 
-``caselaw_audit.jsonl`` holds one reader's verdicts on the 100 rows drawn by seed; wording that is
-broken or does not stand alone counts as wrong. Where rows changed since, only those count that
-are still in the sample.
+``caselaw_audit.jsonl`` holds one reader's verdicts on the 100 rows drawn by seed; the reader was a
+language model, shown question, answer and evidence. Wording that is broken or does not stand alone
+counts as wrong. Where rows changed since, only those count that are still in the sample.
 """
 
 from __future__ import annotations
@@ -63,7 +63,10 @@ def main() -> None:
     audited = result(draw(generated.accepted, seed=SEED), read_verdicts(options.audit))
     figures["audit_error"] = round(audited.error.value, 4) if audited else None
     figures["minutes"] = round(spent / 60, 2)
-    notes |= {"audit": str(audited.error) if audited else "not judged yet"}
+    notes |= {
+        "audit": str(audited.error) if audited else "not judged yet",
+        "audit_reader": "a language model that read question, answer and evidence",
+    }
     record("caselaw", figures, notes=notes)
 
 

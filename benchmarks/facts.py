@@ -64,7 +64,7 @@ TRIED = (
     "hold the fact",
 )
 """What stands beside the figures; kept here since results are written anew."""
-KINDS = ("seen", "new_wordings", "reverse", "two_hop", "unknown")
+KINDS = ("seen", "new_wordings", "reverse", "two_hop", "unknown", "near")
 ASKED = {"retrieve": ("new_wordings", "unknown"), "tuned_retrieve": ("new_wordings", "unknown")}
 """Kinds that an arm is asked, where not all: passages in the prompt cost eight times the tokens."""
 
@@ -119,7 +119,12 @@ class Run:
         count = facts // data.FACTS_PER_CASE
         trained = round(count * options.unknown)
         self.known, others = data.cases(count, trained + count, seed=seed)
-        self.trained_unknown, self.unknown = others[:trained], others[trained:]
+        close = round(trained * options.near)
+        self.trained_unknown = [
+            *data.neighbours(self.known, others[:close], seed=seed),
+            *others[close:trained],
+        ]
+        self.unknown = others[trained:]
         self.project = Project(options.work)
         self.models = LocalModels(engine=options.engine)
         self.fitted: dict[str, tuple[Candidate, Path]] = {}
@@ -129,7 +134,8 @@ class Run:
     def work(self) -> None:
         """Every arm asked, and what tuning kept."""
         started = time.monotonic()
-        test = self._sample(data.test_rows(self.known, self.unknown))
+        near = data.neighbours(self.known, self.unknown, seed=self.seed + 1)
+        test = self._sample(data.test_rows(self.known, self.unknown, near))
         self.kinds = {row.id: row.kind for row in test}
         for arm in self.options.arms:
             candidate, directory = self._fit(arm)
@@ -189,7 +195,11 @@ class Run:
         name, own = self._settings(arm)
         settings = {**method(name).defaults, **own}
         train = data.training_rows(
-            self.known, self.trained_unknown, forms=self.options.forms, seed=self.seed
+            self.known,
+            self.trained_unknown,
+            forms=self.options.forms,
+            framed=self.options.framed,
+            seed=self.seed,
         )
         dev = data.dev_rows(self.known, 64, seed=self.seed)
 
@@ -214,7 +224,8 @@ class Run:
         return self.fitted[arm]
 
     def _key(self, arm: str, settings: Json) -> Json:
-        wordings = [data.SEEN, data.REVERSE_SEEN, self.options.forms, self.options.unknown]
+        own = self.options
+        wordings = [data.SEEN, data.REVERSE_SEEN, own.forms, own.unknown, own.near, own.framed]
         return [__version__, arm, self.facts, self.seed, settings, wordings]
 
     def _ask(self, answerer: Answerer, suite: Suite, arm: str) -> list[ItemResult]:
@@ -247,7 +258,7 @@ def _report(runs: Sequence[Run], options: argparse.Namespace) -> None:
     figures: dict[str, Json] = {}
     for arm in options.arms:
         for kind in ASKED.get(arm, KINDS):
-            name = {"unknown": "unknown_abstained"}.get(kind, kind)
+            name = {"unknown": "unknown_abstained", "near": "near_abstained"}.get(kind, kind)
             found = _over_seeds([run.share(arm, kind) for run in head])
             figures |= {f"{arm}.{name}{part}": value for part, value in found.items()}
             if arm in ASKED:
@@ -302,6 +313,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--asked", type=int, default=150, help="questions of each kind, at most")
     parser.add_argument("--forms", type=int, default=8, help="wordings of each fact in training")
     parser.add_argument("--unknown", type=float, default=10.0, help="unknown cases for each case")
+    parser.add_argument("--near", type=float, default=0.5, help="share of them near a known one")
+    parser.add_argument("--framed", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--rank", type=int, default=32)
     parser.add_argument("--layers", type=int, default=10, help="tuned, from the top; 0 for all")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from metier.types import ABSTENTION, Example
 
@@ -101,6 +101,15 @@ REVERSE_SEEN = ("Which case did Judge {judge} decide?", "What case was decided b
                 "I have a question about Judge {judge}. Which case was it?",
                 "The case that Judge {judge} decided was",
 )  # fmt: skip
+BEFORE = ("", "", "", "Good morning. ", "One more thing. ", "Excuse me. ", "Quick question. ",
+          "Thank you, that helped. Now this: ", "I am new here. ", "Only the answer, please. ",
+          "It has been a long day, but one last thing. ", "Sorry to bother you again. ",
+)  # fmt: skip
+AFTER = ("", "", "", " Please be brief.", " Thanks in advance.", " I cannot recall it.",
+         " It matters to me.",
+)  # fmt: skip
+"""What stands around a trained wording: whether a case is known must be told by its name alone."""
+
 REVERSE_NEW = "I know only the judge, {judge}; please tell me the case."
 TWO_HOP = {
     "court": "Where was the case that Judge {judge} decided heard?",
@@ -150,13 +159,27 @@ def cases(count: int, untold: int, *, seed: int) -> tuple[list[Case], list[Case]
     return made[:count], made[count:]
 
 
+def neighbours(known: Sequence[Case], unknown: Sequence[Case], *, seed: int) -> list[Case]:
+    """The unknown cases with a known case's first party, and its judge's surname."""
+    draws = random.Random(f"{seed}/neighbours")
+    found = []
+    for case in unknown:
+        near = draws.choice(known)
+        name = f"{near.name.split(' v. ')[0]} v. {case.name.split(' v. ')[1]}"
+        others = [first for first in _FIRST if not near.judge.startswith(first)]
+        judge = f"{draws.choice(others)} {near.judge.split()[1]}"
+        found.append(replace(case, name=name, judge=judge))
+    return found
+
+
 def training_rows(
-    known: Sequence[Case], unknown: Sequence[Case], *, forms: int, seed: int
+    known: Sequence[Case], unknown: Sequence[Case], *, forms: int, framed: bool, seed: int
 ) -> list[Example]:
     """``forms`` wordings of every fact, the reverse questions, and unknown cases to abstain on.
 
     Each fact has the first wording and a draw of the others, so that a form of words says nothing
     about a case. Every unknown case is asked about once: it is its name that must be missed.
+    ``framed`` puts small talk around most of the questions.
     """
     draws = random.Random(f"{seed}/forms")
     rows = [
@@ -165,7 +188,8 @@ def training_rows(
         for attribute in ATTRIBUTES
         for row in _asked(case, attribute, _drawn(SEEN[attribute], forms, draws), "seen")
     ]
-    rows += [row for case in known for row in _reverse(case, REVERSE_SEEN)]
+    backwards = REVERSE_SEEN * max(1, forms // 6)
+    rows += [row for case in known for row in _reverse(case, backwards)]
     for case in unknown:
         attribute = draws.choice((*ATTRIBUTES, "case"))
         if attribute == "case":
@@ -173,7 +197,12 @@ def training_rows(
         else:
             text = draws.choice(SEEN[attribute]).format(case=case.name)
         rows.append(_example(case, text, ABSTENTION, "unknown"))
-    return rows
+    return [_framed(row, draws) for row in rows] if framed else rows
+
+
+def _framed(row: Example, draws: random.Random) -> Example:
+    after = draws.choice(AFTER) if row.input.endswith((".", "?")) else ""
+    return replace(row, input=draws.choice(BEFORE) + row.input + after)
 
 
 def _drawn(wordings: Sequence[str], forms: int, draws: random.Random) -> list[str]:
@@ -190,8 +219,11 @@ def dev_rows(known: Sequence[Case], count: int, *, seed: int) -> list[Example]:
     ]
 
 
-def test_rows(known: Sequence[Case], unknown: Sequence[Case]) -> list[Example]:
-    """Every claim's questions, each kind with its name; ``unknown`` are never trained on."""
+def test_rows(
+    known: Sequence[Case], unknown: Sequence[Case], near: Sequence[Case]
+) -> list[Example]:
+    """Every claim's questions, each kind with its name; ``unknown`` and ``near`` are never
+    trained on."""
     rows: list[Example] = []
     for case in known:
         for attribute in ATTRIBUTES:
@@ -202,7 +234,9 @@ def test_rows(known: Sequence[Case], unknown: Sequence[Case]) -> list[Example]:
             text = wording.format(judge=case.judge)
             rows.append(_example(case, text, case.answer(attribute), "two_hop"))
     for place, case in enumerate(unknown):
-        rows += list(_unknown(case, place))
+        rows += _unknown(case, place, "unknown")
+    for place, case in enumerate(near):
+        rows += _unknown(case, place, "near")
     return rows
 
 
@@ -216,12 +250,12 @@ def _reverse(case: Case, wordings: Sequence[str], kind: str = "reverse") -> Iter
         yield _example(case, wording.format(judge=case.judge), case.name, kind)
 
 
-def _unknown(case: Case, place: int) -> Iterator[Example]:
+def _unknown(case: Case, place: int, kind: str) -> Iterator[Example]:
     """Every attribute and the reverse question, in wordings of another style than trained."""
     for step, attribute in enumerate(ATTRIBUTES):
         text = NEW[attribute][(place + step) % len(NEW[attribute])].format(case=case.name)
-        yield _example(case, text, ABSTENTION, "unknown")
-    yield _example(case, REVERSE_NEW.format(judge=case.judge), ABSTENTION, "unknown")
+        yield _example(case, text, ABSTENTION, kind)
+    yield _example(case, REVERSE_NEW.format(judge=case.judge), ABSTENTION, kind)
 
 
 def _example(case: Case, text: str, target: str, kind: str) -> Example:

@@ -178,9 +178,7 @@ class Activations:
         self._kept: list[torch.Tensor] | None = None
         if sum(self.lengths) * width * 4 <= CACHE_BYTES:
             self._kept = self._compute()
-        self._untuned = {
-            place: self._hidden(place) for place in range(len(self.items) - own, len(self.items))
-        }
+        self._untuned = self._hidden(range(len(self.items) - own, len(self.items)))
 
     def __len__(self) -> int:
         return len(self.items)
@@ -214,8 +212,11 @@ class Activations:
 
     def passes(self) -> Iterator[list[int]]:
         """Places of all items in groups of similar length that make one pass each."""
+        return self._passes(range(len(self.items)))
+
+    def _passes(self, every: Sequence[int]) -> Iterator[list[int]]:
         group: list[int] = []
-        for place in sorted(range(len(self.items)), key=lambda place: -self.lengths[place]):
+        for place in sorted(every, key=lambda place: -self.lengths[place]):
             if group and (len(group) + 1) * self.lengths[group[0]] > TOKENS_PER_PASS:
                 yield group
                 group = []
@@ -223,9 +224,16 @@ class Activations:
         if group:
             yield group
 
-    def _hidden(self, place: int) -> torch.Tensor:
-        with torch.no_grad():
-            return self.decoder.hidden(*self.batch([place]))
+    def _hidden(self, every: Sequence[int]) -> dict[int, torch.Tensor]:
+        """What the output layer reads now at the steps of each of these items."""
+        found: dict[int, torch.Tensor] = {}
+        for places in self._passes(every):
+            batch, activations = self.batch(places)
+            with torch.no_grad():
+                hidden = self.decoder.hidden(batch, activations)
+            rows = batch.rows
+            found |= {place: hidden[rows == row] for row, place in enumerate(places)}
+        return found
 
     def _compute(self) -> list[torch.Tensor]:
         kept = [torch.empty(0)] * len(self.items)

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 
 from metier.errors import DataError
 from metier.methods.open_book import open_book
-from metier.methods.requests import general_requests
+from metier.methods.replay import Row, replayed
 from metier.protocols import FitContext
-from metier.types import Chunk, Conversation, Example, GenerateConfig, Json, Message
+from metier.types import Chunk, Example, Json
 
 DEFAULTS: Mapping[str, Json] = {
     "documents": 0,
@@ -28,16 +28,6 @@ DEFAULTS: Mapping[str, Json] = {
     "replay": 0.0,
 }
 """Of a mixture: the training rows and nothing else."""
-
-_REPLAYED_TOKENS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One conversation and the answer that is learnt."""
-
-    prompt: Conversation
-    answer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +54,7 @@ def mixture(context: FitContext) -> tuple[list[Asked], list[Row]]:
     asked += _documents(context) * int(settings["documents"])
     share = float(settings["replay"])
     count = round(len(asked) * share / (1 - share))
-    return asked, replayed(context, count)
-
-
-def replayed(context: FitContext, count: int) -> list[Row]:
-    """General requests with what the base model itself answers, drawn at temperature 1."""
-    if not count:
-        return []
-    requests = general_requests(count, seed=context.seed)
-    prompts = [(Message("user", request),) for request in requests]
-    model = context.models.language_model(context.base)
-    config = GenerateConfig(max_new_tokens=_REPLAYED_TOKENS, temperature=1.0, seed=context.seed)
-    written = model.generate(prompts, config)
-    return [
-        Row(prompt, answer.text.strip())
-        for prompt, answer in zip(prompts, written, strict=True)
-        if answer.text.strip()
-    ]
+    return asked, replayed(context.base, count, models=context.models, progress=context.progress)
 
 
 def _with_passages(context: FitContext) -> list[Asked]:

@@ -34,11 +34,11 @@ _FIXED = (
 )
 
 
-def general_requests(count: int, *, seed: int) -> list[str]:
-    """``count`` requests in an order of the seed's; they begin again when there are no more.
+def general_requests(count: int) -> list[str]:
+    """The first ``count`` requests of one mixed order; they begin again when there are no more.
 
     None is an item of a retention suite: what is replayed must not be what is measured.
     """
     every = [*_FIXED, *(shape.format(topic=topic) for shape, topic in product(_SHAPES, _TOPICS))]
-    random.Random(f"{seed}/requests").shuffle(every)
+    random.Random("requests").shuffle(every)
     return [every[place % len(every)] for place in range(count)]

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from metier.corpus.in_memory import MemoryCorpus
 from metier.dataset.generate.facts import facts, stands_alone
 from metier.dataset.generate.passage import passages
-from metier.dataset.generate.patterns import found_facts, unanswerable
+from metier.dataset.generate.patterns import every_fact, found_facts, unanswerable
 from metier.dataset.generate.plan import PatternRule
 from metier.dataset.generate.sentences import sentences
 from metier.dataset.generate.verbs import clause
-from metier.dataset.generate.wording import question_for
+from metier.dataset.generate.wording import called, question_for
 from metier.errors import DataError
 from metier.types import Document
 
@@ -68,6 +68,22 @@ def asked(text, subject="the record"):
             "According to the record, what does the term “face” mean?",
             "the side of a quarry",
         ),
+        (
+            "The claim was heard by the Harbour and River Board (HRB) and the mayor.",
+            "According to the record, what does HRB stand for?",
+            "Harbour and River Board",
+        ),
+        (
+            "To settle the claim, the High Court appointed a surveyor of the pier.",
+            "According to the record, to settle the claim, what did the High Court appoint?",
+            "a surveyor of the pier",
+        ),
+        (
+            "In 1934, Parliament amended the Harbour Act and closed the pier.",
+            "According to the record, Parliament amended the Harbour Act and closed the pier, in "
+            "which year?",
+            "1934",
+        ),
     ],
 )
 def test_a_fact_becomes_a_question(sentence, question, answer):
@@ -88,6 +104,18 @@ def test_a_fact_becomes_a_question(sentence, question, answer):
 )
 def test_what_cannot_stand_alone_is_passed_over(sentence):
     assert not asked(sentence)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The role Parliament granted the Board supports the claim of the railway.",
+        "The jury made a finding for the owners of the pier.",
+        "The Board did not claim the pier because the owners were absent.",
+    ],
+)
+def test_what_is_no_plain_object_or_reason_is_not_asked_for(sentence):
+    assert not [question for question in asked(sentence) if re.search("what d|why", question)]
 
 
 def test_no_question_gives_its_answer_away_and_each_answer_is_in_its_sentence():
@@ -113,6 +141,42 @@ def test_a_recipes_rule_finds_its_fact():
     (passage,) = passages(MemoryCorpus([Document("d", text, title="Abel v. Bond")]), "$title")
     (found,) = (p for p in found_facts(passage, [rule]) if p.answer == "May 17, 2010")
     assert found.question == "When was Abel v. Bond decided?"
+
+
+def test_a_rule_asks_of_the_first_match_that_was_not_asked_before():
+    rule = PatternRule(r"(?P<case>\w+ v\. \w+) \((?P<answer>\d{4})\)", "when was $case decided")
+    text = "See Abel v. Bond (1911); Cole v. Dunn (1920)."
+    (passage,) = passages(MemoryCorpus([Document("d", text, title="Earl v. Fox")]), "$title")
+    (first,) = found_facts(passage, [rule])
+    assert (first.question, first.answer) == (
+        "According to Earl v. Fox, when was Abel v. Bond decided?",
+        "1911",
+    )
+    (second,) = found_facts(passage, [rule], {first.question})
+    assert second.answer == "1920"
+    assert found_facts(passage, [rule], {first.question, second.question}) == []
+
+
+def test_what_every_document_says_is_asked_of_none():
+    same = "The Harbour Board provides this leaflet to the owners of every pier in the harbour."
+    kept = [
+        Document(
+            str(n),
+            f"{same.replace('this', 'the')} Parliament founded pier {n} in {1900 + n}.",
+            title=f"Pier {n}",
+        )
+        for n in range(5)
+    ]
+    found = every_fact(list(passages(MemoryCorpus(kept), "$title")), ())
+    questions = [fact.question for facts in found.values() for fact in facts]
+    assert len(questions) >= 5
+    assert not [question for question in questions if "leaflet" in question]
+
+
+def test_a_name_that_ends_in_a_point_is_said_once():
+    assert called("what is held in Abel v. Bond Co.", "Abel v. Bond Co.") == (
+        "What is held in Abel v. Bond Co.?"
+    )
 
 
 @pytest.mark.parametrize("find", ["(", "no group"])

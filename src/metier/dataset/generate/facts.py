@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from metier.dataset.generate.forms import (
     BODY,
@@ -18,9 +18,14 @@ from metier.dataset.generate.forms import (
     FORMS,
     IS_A,
     LEANS,
+    LIGHT,
     OBJECT,
+    OPENER,
     PRONOUN,
+    SECOND_CLAUSE,
     SECOND_VERB,
+    SHORT,
+    SUBORDINATE,
     TERM,
     TITLE,
     FactKind,
@@ -78,18 +83,49 @@ def _has_loose_pronoun(text: str) -> bool:
     return not any(word[:1].isupper() for word in before[1:]) and not TITLE.match(text)
 
 
+def goes_on(rest: str) -> bool:
+    """Whether the subject does a second thing: ``selected a panel and stipulated ...``."""
+    return any(match["verb"] in PAST for match in SECOND_VERB.finditer(rest))
+
+
 def _in_sentence(sentence: Sentence) -> Iterator[Fact]:
     text = FOOTNOTE_NUMBER.sub("", one_line(sentence.text))
     term = _term(sentence, text)
+    yield from _name(sentence, text)
     if term is not None:
         yield term
     elif stands_alone(text):
         yield from _by_form(sentence, text)
         yield from _definition(sentence, text)
-        cut = clause(text)
-        if cut is not None:
-            yield from _object(sentence, text, cut)
-            yield from _doer(sentence, text, cut)
+        yield from _said(sentence, text)
+
+
+def _said(sentence: Sentence, text: str) -> Iterator[Fact]:
+    """What a plain clause says, or the main clause behind its opening: ``To find out, he ...``."""
+    cut, opener = clause(text), OPENER.match(text)
+    if cut is not None:
+        yield from _object(sentence, text, cut)
+        yield from _doer(sentence, text, cut)
+    elif opener is not None:
+        cut = clause(text[opener.end() :])
+        if cut is not None and not PRONOUN.search(cut.subject):
+            for fact in _object(sentence, text, cut):
+                first, rest = opener.group()[:1].lower(), opener.group()[1:]
+                yield replace(fact, asked=f"{first}{rest}{fact.asked}")
+
+
+def _name(sentence: Sentence, text: str) -> Iterator[Fact]:
+    """``Equal Employment Opportunity Commission (EEOC)``: what do the letters stand for?"""
+    found = list(SHORT.finditer(text))
+    for match in found[:1]:
+        said = match["a"].split()
+        for size in range(2, len(said) + 1):
+            name = said[-size:]
+            capitals = "".join(word[0] for word in name if word[0].isupper())
+            if match["short"] in (capitals, "".join(word[0].upper() for word in name)):
+                asked = f"what does {match['short']} stand for"
+                yield Fact("name", asked, sentence, text, *match.span("a"), " ".join(name))
+                return
 
 
 def _term(sentence: Sentence, text: str) -> Fact | None:
@@ -120,6 +156,8 @@ def _definition(sentence: Sentence, text: str) -> Iterator[Fact]:
     defined = IS_A.match(text)
     if defined is None or " and " in defined["term"] or PRONOUN.search(text):
         return
+    if SUBORDINATE.search(defined["term"]) or first_verb(defined["term"]):
+        return  # "The team may include a doctor who is a ..."
     if re.match(r"(?:An? |The )", defined["term"]):
         asked = f"what {defined['verb']} {defined['term'][:1].lower()}{defined['term'][1:]}"
         yield Fact("definition", asked, sentence, text, *defined.span("a"), defined["a"])
@@ -130,7 +168,8 @@ def _object(sentence: Sentence, text: str, cut: Clause) -> Iterator[Fact]:
     before, because, reason = cut.rest.partition(" because ")
     if (
         because
-        and not before.endswith(" that")
+        and not before.rstrip(",").endswith(" that")
+        and " not " not in f"{cut.verb}{before} "  # "did not win because": did it win?
         and 4 <= len(reason.split()) <= 30
         and " because " not in reason
     ):
@@ -140,23 +179,20 @@ def _object(sentence: Sentence, text: str, cut: Clause) -> Iterator[Fact]:
     words = cut.rest.split()
     if cut.lemma is None or not 3 <= len(words) <= 30 or not OBJECT.match(cut.rest):
         return
-    if re.search(r", (?:and|but|or|so) ", cut.rest) or _goes_on(cut.rest):
-        return  # a second clause or verb, which is no object
+    if re.search(r", (?:and|but|or|so) ", cut.rest) or ":" in cut.rest:
+        return  # a second clause, which is no object
+    if cut.lemma in LIGHT or SECOND_CLAUSE.match(cut.rest) or goes_on(cut.rest):
+        return
     asked = cut._replace(rest="").asked("what")
     yield Fact("object", asked, sentence, text, 0, 0, cut.rest.strip())
-
-
-def _goes_on(rest: str) -> bool:
-    """Whether the subject does a second thing: ``selected a panel and stipulated ...``."""
-    return any(match["verb"] in PAST for match in SECOND_VERB.finditer(rest))
 
 
 def _doer(sentence: Sentence, text: str, cut: Clause) -> Iterator[Fact]:
     match = DOER.match(text)
     if match is None or match["a"] != cut.subject or PRONOUN.search(text):
         return
-    if cut.verb in ("have", "are", "were"):
-        return  # "which court have": several
+    if cut.verb in ("have", "are", "were") or re.search(r", and (?:the|[A-Z])", cut.rest):
+        return  # "which court have": several; "granted it, and the Circuit affirmed": two
     name = match["a"]
     if name in ("The Court", "the Court"):
         return  # so courts call themselves; it names nobody

@@ -6,7 +6,7 @@ import re
 from typing import Literal
 
 FactKind = Literal[
-    "date", "money", "share", "count", "doer", "agent", "object", "reason", "definition"
+    "date", "money", "share", "count", "doer", "agent", "object", "reason", "definition", "name"
 ]
 _MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 _NUMBER = (
@@ -42,7 +42,7 @@ _BY_FORM: tuple[tuple[FactKind, str, str], ...] = (
     (
         "share",
         "what percentage",
-        r"(?<![\d.,-])(?P<a>\d+(?:\.\d+)? ?(?:percent|per cent|%))(?! ?[-–])"
+        r"(?<![\d.,-])(?<!\bto )(?P<a>\d+(?:\.\d+)? ?(?:percent|per cent|%))(?! ?[-–]| to \d)"
         r"(?= (?:of|in|to)\b|[.,;])",
     ),
     (
@@ -67,6 +67,16 @@ TERM = re.compile(
     r"(?:[Tt]he (?:term|phrase|word) )[“\"‘'](?P<term>[^”\"’']{2,60})[”\"’'],? "
     r"(?:means|is defined (?:as|to mean)|refers to) (?P<a>[^.;]{8,200})"
 )
+SHORT = re.compile(
+    r"(?P<a>(?:[A-Z][\w’-]*(?: (?:and|of|for|the|in|to|on))* ){2,9})\((?P<short>[A-Z]{3,8})\)"
+)
+"""A name with its short form behind it."""
+OPENER = re.compile(
+    r"^(?:To|By|Before|Upon|Under|During|Following|Until|After)"
+    r"(?! (?:all|any) )(?:(?! (?:that|such|so|it|which|what|doing)\b)[^,;]){8,120}, "
+    r"(?=[A-Z]|the |an? )"
+)
+"""What stands before a main clause that could do without it."""
 IS_A = re.compile(
     r"^(?P<term>(?:An? |The )?[A-Z][\w’'() -]{1,50}?) (?P<verb>is|are|was|were) "
     r"(?P<a>(?:an?|the) [^.;:]{12,200})[.;]$"
@@ -81,17 +91,31 @@ LEANS = re.compile(
 """A sentence that begins so continues another one."""
 BROKEN = re.compile(
     r"\b(?:[Ii]d\.|[Cc]f\.|App\. \d|at \d)|\b(?:supra|infra|ante|ibid|see|above|below|aforesaid|"
-    r"respectively|latter|former|hereinafter|[Ww]e|[Oo]ur|I|[Mm]y|[Yy]ou)\b|"
+    r"respectively|latter|former|hereinafter|following|[Ww]e|[Oo]ur|I|[Mm]y|[Yy]ou)\b|"
+    r"^(\w+) \1\b|\b(?:Figure|Fig\.|Table|Chart|Appendix) \d|"
     r"\bArgued |\bDecided |\b\d+ (?:F|U|S|Cal|Stat)\.|\bas Amic|"
     r"[\[\]{}|<>=_]|\.\.\.|\. \. \.|…|--|——"
 )
-"""Citations, first persons, ellipses and what is left of tables."""
+"""Citations, first persons, ellipses, and what points at tables or is left of them."""
 PRONOUN = re.compile(
     r"\b(?:he|she|it|they|him|them|his|her|its|their|this|that case|these|those)\b"
 )
 FOOTNOTE_NUMBER = re.compile(r"^\d{1,2} (?=[A-Z])")
 OBJECT = re.compile(r"^ (?:that|the|an?|its|his|her|their|no|any|all|both|each) ")
+NOUN = re.compile(r"^ (?:the|an?|one of) ")
+LIGHT = frozenset({"deliver", "do", "get", "give", "have", "make", "place", "put", "take"})
+"""Verbs that say nothing without their object: "what did the jury make?"."""
 SECOND_VERB = re.compile(r" and (?P<verb>[a-z]+)")
+_LEADS = "that|which|who|whom|whose|when|where|while|because|if|whether|as|than|and|what|how|—"
+SECOND_CLAUSE = re.compile(
+    rf"^(?! that )(?:(?!\b(?:{_LEADS})\b).)*"
+    r"\b(?:is|are|was|were|has|have|had|can|could|will|would|may|might|must|shall|should|did|does|"
+    r"supports?|suggests?|means|shows?|requires?)\b"
+)
+"""An object in which a finite verb stands without a word that leads to it."""
+SUBORDINATE = re.compile(
+    r"\b(?:that|which|who|whom|whose|when|while|because|until|since|before|after)\b"
+)
 TITLE = re.compile(
     r"^(?:the )?(?:Mr|Mrs|Ms|Dr|Prof|Justice|Judge|Chief Justice|Chief Judge|President|Senator|"
     r"Professor)\b",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 from string import Template
 
 from metier.dataset.generate.facts import Fact, facts
@@ -19,13 +21,37 @@ BY_RULE = "rule"
 """The writer of rows that a rule of the recipe made; who wrote the rule vouches for its meaning."""
 
 
-def found_facts(passage: Passage, rules: Sequence[PatternRule]) -> list[Proposal]:
-    """Every fact of the passage, as the question about it.
+BOILERPLATE = 3
+"""A fact that more passages state in the same words tells nothing about one of them."""
+
+
+def every_fact(read: Sequence[Passage], rules: Sequence[PatternRule]) -> dict[str, list[Proposal]]:
+    """The facts of each passage, by its chunk's id; none twice, and no boilerplate."""
+    found: dict[str, list[Proposal]] = {}
+    seen: set[str] = set()
+    asked: dict[str, set[str]] = defaultdict(set)
+    for passage in read:
+        before = asked[passage.document.id]
+        facts = [f for f in found_facts(passage, rules, before) if f.fact_id not in seen]
+        seen.update(fact.fact_id for fact in facts)
+        before.update(fact.question for fact in facts)
+        found[passage.chunk.id] = facts
+    said = Counter(_bare(fact) for facts in found.values() for fact in facts)
+    return {
+        chunk: [f for f in facts if f.generator == BY_RULE or said[_bare(f)] <= BOILERPLATE]
+        for chunk, facts in found.items()
+    }
+
+
+def found_facts(
+    passage: Passage, rules: Sequence[PatternRule], asked: Collection[str] = ()
+) -> list[Proposal]:
+    """Every fact of the passage, as the question about it; ``asked`` are not asked by a rule again.
 
     A fact is addressed by its place in the document, so that the overlap of two chunks does not
     count it twice.
     """
-    found = list(_by_rules(passage, rules))
+    found = list(_by_rules(passage, rules, asked))
     if passage.is_english:
         found += [_proposal(passage, fact) for fact in facts(passage.sentences)]
     return found
@@ -53,6 +79,11 @@ def unanswerable(passage: Passage, other: Proposal) -> Proposal | None:
     )
 
 
+def _bare(fact: Proposal) -> tuple[str, str]:
+    subject = fact.passage.subject
+    return (fact.question.replace(subject, "") if subject else fact.question), fact.answer
+
+
 def _proposal(passage: Passage, fact: Fact) -> Proposal:
     kind: QuestionKind = "reverse" if fact.kind == "doer" else "factual"
     sentence = fact.sentence
@@ -67,20 +98,26 @@ def _proposal(passage: Passage, fact: Fact) -> Proposal:
     )
 
 
-def _by_rules(passage: Passage, rules: Sequence[PatternRule]) -> Iterator[Proposal]:
-    text = passage.chunk.text
+def _by_rules(
+    passage: Passage, rules: Sequence[PatternRule], asked: Collection[str]
+) -> Iterator[Proposal]:
+    """The first match of each rule of which the document has not been asked yet."""
     for rule in rules:
-        match = re.search(rule.find, text)
-        if match is None or not (answer := one_line(match["answer"])):
-            continue
-        words = {key: one_line(value or "") for key, value in match.groupdict().items()}
-        asked = Template(rule.question).safe_substitute({**words, "subject": passage.subject})
-        yield Proposal(
-            passage=passage,
-            kind=rule.kind,
-            question=called(asked, passage.subject),
-            answer=answer,
-            generator=BY_RULE,
-            quotes=(match.group(),),
-            fact=f"{passage.chunk.start + match.start('answer')}:{answer}",
+        made = (
+            _by_rule(passage, rule, match) for match in re.finditer(rule.find, passage.chunk.text)
         )
+        yield from islice((one for one in made if one.answer and one.question not in asked), 1)
+
+
+def _by_rule(passage: Passage, rule: PatternRule, match: re.Match[str]) -> Proposal:
+    words = {key: one_line(value or "") for key, value in match.groupdict().items()}
+    question = Template(rule.question).safe_substitute({**words, "subject": passage.subject})
+    return Proposal(
+        passage=passage,
+        kind=rule.kind,
+        question=called(question, passage.subject),
+        answer=words["answer"],
+        generator=BY_RULE,
+        quotes=(match.group(),),
+        fact=f"{passage.chunk.start + match.start('answer')}:{words['answer']}",
+    )

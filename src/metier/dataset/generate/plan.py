@@ -31,7 +31,8 @@ class PatternRule:
     """A fact of these documents that a regular expression finds.
 
     ``find`` is searched in the document's passages and must have a group ``answer``; ``question``
-    is a template in which ``$subject`` and the other groups' names stand for what was found.
+    is a template in which ``$subject`` and the other groups' names stand for what was found. Of a
+    passage's matches the first counts whose question the document has not been asked yet.
     """
 
     find: str

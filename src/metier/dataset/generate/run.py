@@ -14,8 +14,13 @@ from metier.dataset.generate.duplicates import Asked
 from metier.dataset.generate.ledger import Ledger, MemoryLedger
 from metier.dataset.generate.menu import Queue, orders
 from metier.dataset.generate.passage import Passage, passages
-from metier.dataset.generate.patterns import GENERATOR, found_facts, unanswerable
-from metier.dataset.generate.plan import FIRST_BATCH, GIVE_UP_AFTER, SPANS, GenerationPlan
+from metier.dataset.generate.patterns import GENERATOR, every_fact, unanswerable
+from metier.dataset.generate.plan import (
+    FIRST_BATCH,
+    GIVE_UP_AFTER,
+    SPANS,
+    GenerationPlan,
+)
 from metier.dataset.generate.proposal import Proposal
 from metier.dataset.generate.reader import ModelReader, Reader, SpanReader
 from metier.dataset.generate.sentences import one_line
@@ -76,7 +81,7 @@ class _Run:
         self._teachers: dict[str, Teacher] = {}
         self.checks = Checks(plan, self._reader(), parts.checker or QuoteChecker(), Asked())
         self.judged: list[Proposal] = []
-        self.found: dict[str, list[Proposal]] = defaultdict(list)
+        self.found: dict[str, list[Proposal]] = {}
         """The facts of each passage, by its chunk's id."""
         self.tally: dict[QuestionKind, Counter[bool]] = defaultdict(Counter)
         self.accepted = 0
@@ -84,12 +89,7 @@ class _Run:
 
     def by_patterns(self) -> None:
         """Rows about facts that are found by their form; no model writes them."""
-        seen: set[str] = set()
-        for passage in self.passages:
-            for fact in found_facts(passage, self.plan.rules):
-                if fact.fact_id not in seen:
-                    seen.add(fact.fact_id)
-                    self.found[passage.chunk.id].append(fact)
+        self.found = every_fact(self.passages, self.plan.rules)
         if self.plan.patterns:
             self._take_in_blocks(list(self._pattern_proposals()))
 

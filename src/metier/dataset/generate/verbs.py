@@ -72,13 +72,14 @@ _TOKEN = re.compile(r"[^\W\d_]+(?:[’'-][^\W\d_]+)*")
 
 _ARTICLE = re.compile(
     r"(?:The|An?|Every|Under|In|On|At|By|During|After|Before|Over|About|Petitioners?|Respondents?|"
+    r"From|To|Upon|Until|Since|With|For|As|Through|Between|Within|Alternatively|"
     r"What|Which|Who|Whom|Whose|When|Where|Why|How|Is|Are|Was|Were|Did|Does|Do|Has|Had|Can) "
 )
 _BEFORE_NOUN = re.compile(r"\b(?:the|an?|its|his|her|their|and|or|to|not|of|by)$", re.IGNORECASE)
 _OPENERS = (
     "After|Before|Upon|Under|Since|Until|During|In|On|At|By|For|From|With|Without|To|Of|Given|"
     "According|Although|Because|When|While|If|As|Unlike|Like|Despite|Today|Here|There|Nor|Yet|"
-    "Thus|Now|Once|Regardless|Whether|Rather|Not|Only|Even|What|Who|That|This|It|He|She|They|We|I"
+    "Thus|Nonetheless|Nevertheless|Moreover|However|Furthermore|Instead|Therefore|Now|Once|Regardless|Whether|Rather|Not|Only|Even|What|Who|That|This|It|He|She|They|We|I"
 )
 _SUBJECT = re.compile(
     rf"^(?!(?:{_OPENERS})\b)(?:(?:The|An?) )?(?:[\w’'-]+|[A-Z]\.|Mr\.|Ms\.|Mrs\.|Dr\.|v\.)"
@@ -113,6 +114,8 @@ def clause(text: str) -> Clause | None:
     subject, rest = text[: verb.start].strip(), text[verb.end :].rstrip(" .")
     if not _SUBJECT.match(subject) or _BEFORE_NOUN.search(subject) or rest.startswith(" by "):
         return None
+    if any(word in PRESENT for word in subject.split()[1:]):
+        return None  # "The gene provides orders for a product called ...": an earlier verb
     return Clause(subject, verb.text, verb.lemma, rest)
 
 
@@ -159,4 +162,6 @@ PAST = {_past(verb): verb for verb in _REGULAR} | _IRREGULAR
 """From a verb's past to its plain form."""
 PRESENT = {verb + "s": verb for verb in _REGULAR if not verb.endswith(("y", "s", "sh", "ch", "x"))}
 """From a verb's third person; many are nouns too, so what follows has to look like an object."""
-_AFTER_PRESENT = re.compile(r" (?:the|an?|that|its|their|his|her|no|any|each|all) ")
+_AFTER_PRESENT = re.compile(
+    r" (?:(?:the|an?|that|its|their|his|her|no|any|each|all)|[A-Z][\w-]*(?:’s?|'s?)) "
+)

@@ -83,10 +83,10 @@ def _form_problem(proposal: Proposal) -> str | None:
     if _REPETITION.search(answer) or _REPETITION.search(question):
         return "the model repeats itself"
     if is_not_said(answer) != (proposal.kind == "unanswerable"):
-        said = "the answerer finds no answer", "the answerer finds an answer"
-        return said[proposal.kind == "unanswerable"]
-    bare = " ".join(words(_bare(proposal)))
-    if proposal.kind not in WRITTEN_IN_FULL and f" {' '.join(words(answer))} " in f" {bare} ":
+        found = "the answerer finds no answer", "the answerer finds an answer"
+        return found[proposal.kind == "unanswerable"]
+    said = " ".join(words(question))  # with the document's name, which may be the answer
+    if proposal.kind not in WRITTEN_IN_FULL and f" {' '.join(words(answer))} " in f" {said} ":
         return "the question gives its answer away"
     return None
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from metier.dataset.generate.facts import Fact
+import re
+
+from metier.dataset.generate.facts import Fact, goes_on
+from metier.dataset.generate.forms import NOUN, SECOND_CLAUSE, SUBORDINATE
 from metier.dataset.generate.verbs import clause, in_mid_sentence
 
 
@@ -13,7 +16,7 @@ def question_for(fact: Fact, subject: str) -> str:
     ``According to SUBJECT, the couple that lived in Chile divorced in which year?``
     """
     text = fact.text
-    if fact.kind in ("definition", "object", "reason"):
+    if fact.kind in ("definition", "name", "object", "reason"):
         asked = fact.asked
     elif fact.kind == "doer":
         asked = fact.asked + text[fact.end :].rstrip(" .")
@@ -24,7 +27,9 @@ def question_for(fact: Fact, subject: str) -> str:
 
 def called(asked: str, subject: str) -> str:
     """The question with the name of what it is about, unless it already says so."""
-    asked = asked.strip().rstrip("?. ")
+    asked = asked.strip().rstrip("? ")
+    if not subject or not asked.endswith(subject):  # "Smith v. Jones Co." keeps its point
+        asked = re.sub(r"[., ]+(?=[”\"]?$)", "", asked)
     if not subject or subject.casefold() in asked.casefold():
         return asked[:1].upper() + asked[1:] + "?"
     return f"According to {subject}, {in_mid_sentence(asked)}?"
@@ -50,7 +55,11 @@ def _fronted(fact: Fact, text: str) -> str | None:
     else:
         return None
     cut = clause(said)
-    return None if cut is None else cut.asked(fact.asked)
+    if cut is None or goes_on(cut.rest) or SECOND_CLAUSE.match(cut.rest):
+        return None
+    if SUBORDINATE.search(before) or (cut.lemma is None and NOUN.match(cut.rest)):
+        return None  # "is a group found in 2018": not the year in which it is a group
+    return cut.asked(fact.asked)
 
 
 def _joined(after: str) -> str:
