@@ -69,7 +69,7 @@ class Auto:
                 f"the generalist {self._generalist!r} is no model that everybody may ask"
             )
         vectors = {entry.name: self._vectors(entry.questions) for entry in asked}
-        general = self._vectors(general_requests(_GENERAL, seed=0))
+        general = self._vectors(general_requests(_GENERAL))
         routers = {}
         for tenant in {entry.tenant for entry in asked}:
             visible = {e.name: vectors[e.name] for e in asked if e.tenant in ("", tenant)}
