@@ -34,9 +34,15 @@ from numpy.typing import NDArray
 
 from benchmarks.grounding_data import Asked, Question, boolq, sciq, search, squad
 from benchmarks.recording import record
-from metier.retrieval.abstain import Confidence, Promise, fit_confidence, risk_curve, set_threshold
-from metier.retrieval.claims import Claim
-from metier.retrieval.features import compare
+from metier.retrieval.grounding.abstain import (
+    Confidence,
+    Promise,
+    fit_confidence,
+    risk_curve,
+    set_threshold,
+)
+from metier.retrieval.grounding.claims import Claim
+from metier.retrieval.grounding.features import compare
 from metier.types import Hit, Json
 
 ERROR = 0.1

@@ -34,10 +34,10 @@ from benchmarks.grounding_data import Asked, Question, in_test, pubmed, squad
 from benchmarks.recording import record
 from benchmarks.support import shown
 from metier.protocols import SupportChecker
-from metier.retrieval.calibrate import fit_calibration
-from metier.retrieval.ground import Grounded, ground
-from metier.retrieval.render import to_html, to_markdown
-from metier.retrieval.support import TextChecker
+from metier.retrieval.grounding.calibrate import fit_calibration
+from metier.retrieval.grounding.ground import Grounded, ground
+from metier.retrieval.grounding.render import to_html, to_markdown
+from metier.retrieval.grounding.support import TextChecker
 from metier.stats import calibration_error, proportion
 from metier.types import Calibration, GroundSettings, Hit, Json, Span
 

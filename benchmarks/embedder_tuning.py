@@ -31,9 +31,9 @@ from metier.methods.embedder_tuning import EmbedderTuning, Tuned, tune_embedder
 from metier.models.registry import LocalModels
 from metier.models.resolve import resolve
 from metier.protocols import TokenEmbedder
-from metier.retrieval.index import Index, batches
 from metier.retrieval.relabel import lessons
-from metier.retrieval.search import Candidates
+from metier.retrieval.store.index import Index, batches
+from metier.retrieval.store.search import Candidates
 from metier.retrieval.written import Written, written_questions
 from metier.stats import paired_difference
 from metier.store import write_text

@@ -16,8 +16,8 @@ from metier.corpus.chunk import chunk
 from metier.corpus.clean import clean, make_step
 from metier.models.registry import LocalModels
 from metier.protocols import TokenEmbedder
-from metier.retrieval.index import Index
-from metier.retrieval.passages import passage_of
+from metier.retrieval.store.index import Index
+from metier.retrieval.store.passages import passage_of
 from metier.types import CleanDocument, Document, Hit, Json, content_hash
 
 K = 5

@@ -27,8 +27,8 @@ from benchmarks.support import shown
 from benchmarks.support_data import rows
 from metier.models.registry import LocalModels
 from metier.protocols import TokenEmbedder
-from metier.retrieval.index import Index
-from metier.retrieval.need import fit_need
+from metier.retrieval.grounding.need import fit_need
+from metier.retrieval.store.index import Index
 from metier.stats import bootstrap, calibration_error, proportion
 from metier.types import Hit, Json
 

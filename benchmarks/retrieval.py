@@ -27,12 +27,12 @@ from benchmarks.recording import kept, record
 from benchmarks.retrieval_sets import Asked, Set, medquad, scotus, squad
 from metier.models.registry import LocalModels
 from metier.protocols import TokenEmbedder
-from metier.retrieval.encoding import encode_texts
-from metier.retrieval.fuse import joined_scores
-from metier.retrieval.index import Index, batches
-from metier.retrieval.search import Candidates, Question, candidates, ordered, weights
-from metier.retrieval.table import open_table
-from metier.retrieval.words import terms
+from metier.retrieval.store.encoding import encode_texts
+from metier.retrieval.store.fuse import joined_scores
+from metier.retrieval.store.index import Index, batches
+from metier.retrieval.store.search import Candidates, Question, candidates, ordered, weights
+from metier.retrieval.store.table import open_table
+from metier.retrieval.store.words import terms
 from metier.stats import proportion
 from metier.types import Json, SearchSettings
 

@@ -40,10 +40,10 @@ from numpy.typing import NDArray
 from benchmarks import scale_data
 from benchmarks.recording import kept, record
 from benchmarks.scale_data import DIMENSIONS, K, generate, lines, questions_in_words, tokens
-from metier.retrieval.encoding import Encoded
-from metier.retrieval.index import TABLE, Index
-from metier.retrieval.rows import condition, to_table
-from metier.retrieval.table import create_table, keep_indexed, nearest_to, open_table
+from metier.retrieval.store.encoding import Encoded
+from metier.retrieval.store.index import TABLE, Index
+from metier.retrieval.store.rows import condition, to_table
+from metier.retrieval.store.table import create_table, keep_indexed, nearest_to, open_table
 from metier.types import Chunk, Passage, Scope, Span, TokenVectors
 
 RARE = 100  # one chunk in so many belongs to another tenant too

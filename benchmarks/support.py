@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-import metier.retrieval
+import metier.retrieval.grounding
 from benchmarks.recording import record
 from benchmarks.support_data import Item, pubmed_items, rows, training_items
-from metier.retrieval.claims import as_claim, parse_claim
-from metier.retrieval.features import compare
-from metier.retrieval.support import Weights, probability
+from metier.retrieval.grounding.claims import as_claim, parse_claim
+from metier.retrieval.grounding.features import compare
+from metier.retrieval.grounding.support import Weights, probability
 from metier.stats import bootstrap, calibration_error, proportion
 from metier.store import write_text
 from metier.types import Estimate, Json, content_hash
@@ -50,7 +50,7 @@ def main() -> None:
     for name, foreign in strange.items():
         figures |= _prefixed(name, measure_kinds(foreign, weights))
     if options.write:
-        file = Path(metier.retrieval.__file__).parent / "support_weights.json"
+        file = Path(metier.retrieval.grounding.__file__).parent / "support_weights.json"
         kept = {kind: _rounded(one) for kind, one in sorted(weights.items())}
         write_text(file, json.dumps({"weights": kept}, indent=1) + "\n")
     record("support", figures, notes={"weights": weights, **_notes(items)})

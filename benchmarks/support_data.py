@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from metier.retrieval.claims import as_claim
-from metier.retrieval.reading import Word, read
-from metier.retrieval.sentences import sentences
+from metier.retrieval.grounding.claims import as_claim
+from metier.retrieval.grounding.reading import Word, read
+from metier.retrieval.grounding.sentences import sentences
 from metier.types import Json
 
 OPPOSITES = {

@@ -34,10 +34,10 @@ from metier import serial
 from metier.models.registry import LocalModels
 from metier.protocols import Embedder, Retriever
 from metier.recipe.tables import EMBEDDED_EMBEDDER, EMBEDDED_MODEL
-from metier.retrieval.aliases import AliasTable
-from metier.retrieval.index import Index, batches
-from metier.retrieval.linked import LinkedRetriever
-from metier.retrieval.timeline import holds
+from metier.retrieval.authority.aliases import AliasTable
+from metier.retrieval.authority.linked import LinkedRetriever
+from metier.retrieval.authority.timeline import holds
+from metier.retrieval.store.index import Index, batches
 from metier.stats import proportion
 from metier.store import Project
 from metier.types import Alias, Hit, Json, Passage, Scope, content_hash

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from metier.protocols import LanguageModel
-from metier.retrieval.aliases import folded
+from metier.retrieval.authority.aliases import folded
 from metier.store import Project
 from metier.types import GenerateConfig, Hit, Json, Message, content_hash
 

@@ -11,7 +11,7 @@ from itertools import islice, zip_longest
 from pathlib import Path
 
 from benchmarks.timeline_data import Releases, Row, State, aliases, read, release_names
-from metier.retrieval.aliases import folded
+from metier.retrieval.authority.aliases import folded
 from metier.types import Json
 
 LAST_DAY = "2024-12-31"

@@ -15,7 +15,7 @@ from metier.evaluation.items import items_table
 from metier.pipeline import Pipeline
 from metier.protocols import Corpus, Models, Progress, SupportChecker, silent
 from metier.recipe import EMBEDDED_MODEL, read_recipe
-from metier.retrieval.support import TextChecker
+from metier.retrieval.grounding.support import TextChecker
 from metier.serial import dump
 from metier.serving.release.specialist import release
 from metier.store import Project, write_table, write_text

@@ -6,8 +6,8 @@ import pytest
 
 from metier.corpus.in_memory import MemoryCorpus
 from metier.models.fake import FakeEmbedder
-from metier.retrieval.build import build_index
-from metier.retrieval.index import Index
+from metier.retrieval.store.build import build_index
+from metier.retrieval.store.index import Index
 from metier.types import Document
 from tests.cli.console import call, refused
 

@@ -8,9 +8,9 @@ import pytest
 
 from metier.errors import DataError, ModelNotFoundError
 from metier.methods.retrieve import Retrieve
-from metier.retrieval.build import ADAPTER, open_index
-from metier.retrieval.index import Index
 from metier.retrieval.relabel import lessons
+from metier.retrieval.store.build import ADAPTER, open_index
+from metier.retrieval.store.index import Index
 from metier.retrieval.written import Written, written_questions
 from tests.methods.test_retrieve import context
 from tests.retrieval.stores import passage, store

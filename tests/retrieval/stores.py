@@ -1,7 +1,7 @@
 """Passages and stores for the tests of retrieval."""
 
 from metier.models.fake import FakeEmbedder
-from metier.retrieval.index import Index
+from metier.retrieval.store.index import Index
 from metier.types import Chunk, Passage, SearchSettings, Span
 
 

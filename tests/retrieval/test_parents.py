@@ -9,8 +9,7 @@ from metier.corpus.chunk import chunk
 from metier.origin import quoted_span, to_source
 from metier.retrieval.parents import ParentRetriever, joined, widened
 from metier.types import Chunk, CleanDocument, Piece, Span
-
-from .stores import passage, store
+from tests.retrieval.stores import passage, store
 
 WORDS = st.lists(st.sampled_from(["ab", "cde.", "Fghij", "k\n\n", "[email]", "lm  "]), min_size=3)
 

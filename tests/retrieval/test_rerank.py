@@ -4,8 +4,7 @@ import pytest
 
 from metier.models.fake import FakeModel
 from metier.retrieval.rerank import RerankedRetriever, YesOrNo
-
-from .stores import passage, store
+from tests.retrieval.stores import passage, store
 
 TEXTS = {"a": "red apple", "b": "red apple pie", "c": "green pear", "d": "red car"}
 

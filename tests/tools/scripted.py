@@ -1,7 +1,7 @@
 """A model that says what it is told to, one text after the other, and keeps what it was asked."""
 
 from metier.models.fake import FakeEmbedder, FakeModel
-from metier.retrieval.index import Index
+from metier.retrieval.store.index import Index
 from metier.types import Chunk, Completion, Passage, Span, Usage
 
 

@@ -11,7 +11,7 @@ from metier.cli.main import app
 from metier.errors import DataError
 from metier.models.fake import FakeModel
 from metier.models.registry import LocalModels
-from metier.retrieval.index import Index
+from metier.retrieval.store.index import Index
 from metier.tools.plans.execute import replaced, run_plan, usage_of
 from metier.tools.plans.folder import PlanFolder
 from metier.tools.plans.graph import GIVES, SETTINGS, TAKES, problems

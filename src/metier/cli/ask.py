@@ -27,7 +27,7 @@ def ask(
     """Put questions to the released specialist; what an answer rests on stands in footnotes."""
     from metier.cli.project import specialist_folder
     from metier.errors import DataError
-    from metier.retrieval.render import to_markdown
+    from metier.retrieval.grounding.render import to_markdown
     from metier.serving.release.specialist import load
 
     asked = texts or [line.rstrip("\n") for line in sys.stdin if line.strip()]
@@ -46,7 +46,7 @@ def ask(
 
 def _told(text: str, answer: Answer) -> dict[str, Json]:
     """The answer as plain JSON; what it rests on stands in Gemini's shape too."""
-    from metier.retrieval.gemini import as_gemini
+    from metier.retrieval.grounding.gemini import as_gemini
 
     told = {"asked": text, **asdict(answer)}
     if answer.grounding is not None:

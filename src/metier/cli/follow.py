@@ -36,9 +36,9 @@ def follow(
     from metier.corpus.clean import make_step
     from metier.corpus.passages_of import passages_of
     from metier.models.registry import LocalModels
-    from metier.retrieval.build import open_index
-    from metier.retrieval.live import CaughtUp, resume
-    from metier.retrieval.live import follow as take_in
+    from metier.retrieval.store.build import open_index
+    from metier.retrieval.store.live import CaughtUp, resume
+    from metier.retrieval.store.live import follow as take_in
     from metier.sources.stream import StreamSource
     from metier.types import content_hash
 

@@ -97,7 +97,7 @@ def _show_plan(plan: Plan) -> None:
 
 
 def _show_run(run: PlanRun, out: Path) -> None:
-    from metier.retrieval.render import to_markdown
+    from metier.retrieval.grounding.render import to_markdown
     from metier.tools.plans.folder import ARTIFACTS
 
     for result in run.results:

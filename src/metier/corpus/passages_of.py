@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from metier.corpus.chunk import Chunking, chunk
 from metier.corpus.clean import clean
 from metier.corpus.edits import Step
-from metier.retrieval.passages import passage_of
+from metier.retrieval.store.passages import passage_of
 from metier.types import Document, Passage
 
 

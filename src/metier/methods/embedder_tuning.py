@@ -16,8 +16,8 @@ from transformers import AutoModel, AutoTokenizer, set_seed
 from metier.models.embeddings import window_of
 from metier.models.quiet import quiet
 from metier.protocols import Progress, silent
-from metier.retrieval.encoding import header_of
 from metier.retrieval.relabel import Lesson
+from metier.retrieval.store.encoding import header_of
 from metier.store import write_text
 from metier.types import Passage
 

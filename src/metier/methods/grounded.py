@@ -11,7 +11,7 @@ from metier.methods.lora import conversation
 from metier.methods.open_book import open_book
 from metier.methods.prompt import prompt_for
 from metier.protocols import LanguageModel, Retriever
-from metier.retrieval.ground import ground
+from metier.retrieval.grounding.ground import ground
 from metier.tracing import span
 from metier.types import (
     ABSTENTION,

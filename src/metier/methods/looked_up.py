@@ -10,13 +10,13 @@ from pathlib import Path
 from metier import serial
 from metier.models.resolve import resolve
 from metier.protocols import Corpus, FitContext, Models, Retriever
-from metier.retrieval.build import ADAPTER, build_index, open_index
-from metier.retrieval.guided import guided
-from metier.retrieval.index import Index
+from metier.retrieval.authority.guided import guided
 from metier.retrieval.parents import ParentRetriever
-from metier.retrieval.passages import passages
 from metier.retrieval.relabel import lessons
 from metier.retrieval.rerank import RerankedRetriever, YesOrNo
+from metier.retrieval.store.build import ADAPTER, build_index, open_index
+from metier.retrieval.store.index import Index
+from metier.retrieval.store.passages import passages
 from metier.retrieval.written import Written, written_questions
 from metier.types import Candidate, Example, Guide, Json, Passage
 

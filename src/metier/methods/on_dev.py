@@ -8,8 +8,8 @@ from dataclasses import asdict, replace
 from metier.errors import DataError
 from metier.methods.grounded import GroundedAnswerer, confidence
 from metier.protocols import FitContext
-from metier.retrieval.abstain import Promise, set_threshold
-from metier.retrieval.calibrate import calibrated, fit_calibration
+from metier.retrieval.grounding.abstain import Promise, set_threshold
+from metier.retrieval.grounding.calibrate import calibrated, fit_calibration
 from metier.types import Calibration, Candidate, Json, Message
 
 DEFAULTS: Mapping[str, Json] = {"calibrate": False, "most_error": 0.0}

@@ -19,7 +19,7 @@ from metier.methods.grounded import GroundedAnswerer
 from metier.methods.looked_up import DEFAULTS, GUIDE, INDEX, build_store, open_store
 from metier.methods.lora import ADAPTER
 from metier.protocols import Corpus, FitContext, LanguageModel, Models
-from metier.retrieval.guided import guide_of
+from metier.retrieval.authority.guided import guide_of
 from metier.store import write_text
 from metier.types import Candidate, Json
 
@@ -58,7 +58,7 @@ class Retrieve:
     questions set how the checker's confidence is shown, so that of answers at 0.8 about four of
     five are right. ``most_error`` above 0 promises that at most this share of the given answers is
     wrong: the dev questions set the confidence below which it abstains
-    (``metier.retrieval.abstain``).
+    (``metier.retrieval.grounding.abstain``).
     """
 
     name = "retrieve"

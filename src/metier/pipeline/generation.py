@@ -12,7 +12,7 @@ from metier.dataset.generate.review import REVIEWS, read_reviews
 from metier.dataset.generate.rows import examples, read_generated, write_generated
 from metier.dataset.generate.run import Parts, generate
 from metier.protocols import Corpus, Models, Progress
-from metier.retrieval.support import TextChecker
+from metier.retrieval.grounding.support import TextChecker
 from metier.store import Project
 from metier.types import Example, Json
 

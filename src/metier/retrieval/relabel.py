@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from metier.retrieval.index import Index
+from metier.retrieval.store.index import Index
 from metier.retrieval.written import Written
 from metier.types import Passage
 

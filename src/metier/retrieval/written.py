@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from metier.protocols import LanguageModel, Progress, silent
-from metier.retrieval.words import terms
+from metier.retrieval.store.words import terms
 from metier.types import Conversation, GenerateConfig, Message, Passage
 
 CONFIG = GenerateConfig(max_new_tokens=32, stop=("\n",))

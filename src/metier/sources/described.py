@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from metier.errors import DataError
 from metier.protocols import Source
-from metier.retrieval.dates import iso_date
-from metier.retrieval.timeline import ends
+from metier.retrieval.authority.dates import iso_date
+from metier.retrieval.authority.timeline import ends
 from metier.types import Document, Json, Malformed
 
 Report = Callable[[Malformed], None]

@@ -10,8 +10,8 @@ from metier.errors import DataError
 from metier.methods import candidate as candidates
 from metier.methods.looked_up import GUIDE, INDEX
 from metier.protocols import Models, Retriever
-from metier.retrieval.guided import guided
-from metier.retrieval.index import Index
+from metier.retrieval.authority.guided import guided
+from metier.retrieval.store.index import Index
 from metier.tools.search import SearchTool
 from metier.types import Guide
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from metier.dataset.generate.sentences import one_line, words
 from metier.protocols import SupportChecker
-from metier.retrieval.claims import as_claim
+from metier.retrieval.grounding.claims import as_claim
 from metier.stats import proportion
 from metier.types import CheckerError
 

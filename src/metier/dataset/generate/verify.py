@@ -17,7 +17,7 @@ from metier.dataset.generate.proposal import Proposal
 from metier.dataset.generate.reader import Reader
 from metier.dataset.generate.sentences import one_line, words
 from metier.protocols import SupportChecker
-from metier.retrieval.claims import as_claim
+from metier.retrieval.grounding.claims import as_claim
 from metier.types import Verdict
 
 _POINTS_AT_TEXT = re.compile(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from metier import serial
 from metier.errors import DataError
-from metier.retrieval.gemini import as_gemini
+from metier.retrieval.grounding.gemini import as_gemini
 from metier.serving.answering.steps import Steps, StepWriter, steps_of
 from metier.serving.answering.turns import Turn, turn_of
 from metier.serving.engines.reading import collect

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from metier.protocols import Tool
-from metier.retrieval.gemini import as_gemini
-from metier.retrieval.ground import ground
+from metier.retrieval.grounding.gemini import as_gemini
+from metier.retrieval.grounding.ground import ground
 from metier.serving.answering.steps import Steps, StepWriter, steps_of
 from metier.serving.answering.turns import (
     JsonMessage,

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Literal
 
 from metier.protocols import LanguageModel
-from metier.retrieval.gemini import as_gemini
+from metier.retrieval.grounding.gemini import as_gemini
 from metier.serving.engines.batcher import Batcher, Crowd
 from metier.serving.engines.writing import Ask, End, Piece, Writing
 from metier.serving.refusal import Refusal

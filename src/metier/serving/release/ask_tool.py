@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from metier.retrieval.render import to_markdown
+from metier.retrieval.grounding.render import to_markdown
 from metier.serving.release.specialist import Specialist
 from metier.types import Json, ToolCall, ToolResult
 

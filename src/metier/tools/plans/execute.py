@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from metier.errors import DataError
-from metier.retrieval.ground import ground
+from metier.retrieval.grounding.ground import ground
 from metier.tools.plans.graph import problems
 from metier.tools.plans.nodes import Bench, do
 from metier.types import Budget, Grounding, NodeResult, Plan, PlanNode, PlanRun, Usage, content_hash

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from metier.retrieval.words import terms
+from metier.retrieval.store.words import terms
 from metier.tools.plans.graph import CHARTS
 from metier.types import PlanNode
 

@@ -1,0 +1,263 @@
+"""A versioned store of passages that is searched by meaning and by words, while it changes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from metier.errors import DataError, StorageError
+from metier.protocols import Embedder
+from metier.retrieval.store.encoding import encode_passages, encode_texts
+from metier.retrieval.store.rehearsal import Rehearsed, rehearse
+from metier.retrieval.store.rows import SHOWN, among, condition, schema, to_hit, to_table
+from metier.retrieval.store.search import Question, best, candidates
+from metier.retrieval.store.succession import ended, ended_rows, first_days, known_versions
+from metier.retrieval.store.table import create_table, keep_indexed, open_table, replace_documents
+from metier.retrieval.store.words import recognise, terms
+from metier.store import write_text
+from metier.types import Hit, Passage, Scope, SearchSettings
+
+if TYPE_CHECKING:
+    import lance
+    import pyarrow as pa
+
+FORMAT = 1
+TABLE, NOTES = "chunks.lance", "index.json"
+_BATCH, _REHEARSED = 512, 200
+
+
+class Index:
+    """Passages in a folder; each change is one commit, and every search sees the newest.
+
+    Another process may write while this one reads. ``Retriever`` is the contract it keeps.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        embedder: Embedder,
+        settings: SearchSettings,
+        *,
+        today: Callable[[], str] = lambda: date.today().isoformat(),
+    ) -> None:
+        """Use ``create`` or ``open``. ``today`` says which date "valid now" means."""
+        self.path = path
+        self.settings = settings
+        self._embedder = embedder
+        self._today = today
+        self._table: lance.LanceDataset = open_table(path / TABLE)
+
+    @classmethod
+    def create(
+        cls, path: Path, embedder: Embedder, *, settings: SearchSettings | None = None
+    ) -> Index:
+        """An empty store in a new folder; ``StorageError`` when there is one already."""
+        if (path / TABLE).exists():
+            raise StorageError(
+                f"there is an index in {path} already; open it, or delete the folder"
+            )
+        path.mkdir(parents=True, exist_ok=True)
+        dimensions = embedder.embed(["dimensions"]).shape[1]
+        create_table(path / TABLE, schema(dimensions).empty_table())
+        settings = settings or SearchSettings()
+        index = cls(path, embedder, settings)
+        index._keep_notes()
+        return index
+
+    @classmethod
+    def open(cls, path: Path, embedder: Embedder) -> Index:
+        """The store in that folder; the embedder must be the one that it was made with."""
+        notes = _notes(path)
+        if notes["embedder"] != embedder.name:
+            raise DataError(
+                f"the index in {path} was made with the embedder {notes['embedder']!r}, not "
+                f"{embedder.name!r}; open it with that one, or build it again"
+            )
+        return cls(path, embedder, SearchSettings(**notes["settings"]))
+
+    @property
+    def version(self) -> int:
+        """Grows with each change."""
+        return int(self._newest().version)
+
+    def __len__(self) -> int:
+        """The number of passages."""
+        return int(self._newest().count_rows())
+
+    def upsert(
+        self, passages: Iterable[Passage], *, fresh: bool = False, succeed: bool = False
+    ) -> int:
+        """Put passages in, in place of all that the store has of their documents; how many.
+
+        One commit: a search sees the documents before or after, never a part of them. Raises
+        ``DataError`` when two passages have one id, which is what two documents of one id give;
+        ``fresh`` says that all documents are new, and finds a twin from an earlier call too.
+        ``succeed`` ends the version of an entity that held before on the day from which a new one
+        does (``valid_from``); of versions that come late, each ends where the next begins.
+        """
+        new = list(passages)
+        _check_ids(new)
+        if not new:
+            return 0
+        self._recognise(new)
+        documents = sorted({passage.document for passage in new})
+        if fresh:
+            self._check_new(documents)
+        rows = self._succeeding(new) if succeed else self._rows(new)
+        replace_documents(self._writable(), documents, rows)
+        keep_indexed(self._writable())
+        return len(new)
+
+    def settle(self) -> None:
+        """Let the indexes take in all rows, after many came: searches then read none one by one."""
+        table = self._writable()
+        table.optimize.compact_files()
+        keep_indexed(self._writable(), all_rows=True)
+
+    def delete(self, documents: Collection[str]) -> int:
+        """Take these documents out; how many passages that were. Unknown ids are no error."""
+        before = len(self)
+        if documents:
+            self._writable().delete(among("document", sorted(documents)))
+        return before - len(self)
+
+    def documents(self) -> set[str]:
+        """The ids of all documents in the store."""
+        return set(self._newest().to_table(columns=["document"])["document"].to_pylist())
+
+    def passages_of(self, documents: Collection[str]) -> list[Hit]:
+        """All passages of these documents, in their order in each; unknown ids are no error."""
+        if not documents:
+            return []
+        where = among("document", sorted(documents))
+        rows = self._newest().to_table(columns=list(SHOWN), filter=where).to_pylist()
+        rows.sort(key=lambda row: (row["document"], row["start"]))
+        return [to_hit(row, 0.0, {}) for row in rows]
+
+    def search(
+        self, questions: Sequence[str], k: int = 5, *, scope: Scope | None = None
+    ) -> list[list[Hit]]:
+        """At most ``k`` hits for each question, the best first; none when nothing is in scope."""
+        table = self._newest()
+        if not questions or not table.count_rows():
+            return [[] for _ in questions]
+        where = condition(scope or Scope(), self._today())
+        read = encode_texts(self._embedder, questions)
+        count = max(self.settings.candidates, k)
+        hits = []
+        for question, vector, tokens in zip(questions, read.vectors, read.tokens, strict=True):
+            asked = Question(vector, tokens, terms(question, self.settings.language))
+            found = candidates(table, asked, count=count, where=where)
+            hits.append(best(table, found, k, self.settings))
+        return hits
+
+    def learn_weights(self, *, questions: int | None = None, seed: int = 0) -> Rehearsed | None:
+        """Choose how much to trust each search from the passages themselves, and keep that.
+
+        None, and nothing changed, when there are too few passages to learn from. ``questions``
+        is 200, or a quarter of the passages: each is another passage to embed, and in a small
+        store they took as long as the store itself.
+        """
+        table = self._newest()
+        questions = questions or min(_REHEARSED, max(40, table.count_rows() // 4))
+        learnt = rehearse(table, self._embedder, self.settings, questions=questions, seed=seed)
+        if learnt is not None:
+            self.settings = learnt.settings
+            self._keep_notes()
+        return learnt
+
+    def _recognise(self, new: Sequence[Passage]) -> None:
+        """Settle on the language of the first passages."""
+        if not self.settings.language:
+            language = recognise(passage.chunk.text for passage in new[:_BATCH])
+            self.settings = dataclasses.replace(self.settings, language=language or "none")
+            self._keep_notes()
+
+    def _rows(self, new: Sequence[Passage]) -> pa.Table:
+        return to_table(new, encode_passages(new, self._embedder, self.settings))
+
+    def _succeeding(self, new: Sequence[Passage]) -> pa.Table:
+        """The new rows, and with them those of other documents whose version they end."""
+        import pyarrow as pa
+
+        known = known_versions(self._newest(), new)
+        starts = first_days(known, new)
+        rows = self._rows(ended(new, starts))
+        return pa.concat_tables([rows, ended_rows(known, starts).cast(rows.schema)])
+
+    def _check_new(self, documents: Sequence[str]) -> None:
+        twins = among("document", documents)
+        known = self._newest().to_table(columns=["document"], filter=twins, limit=1)
+        if len(known):
+            raise DataError(
+                f"two documents have the id {known['document'][0].as_py()!r}; give each an id "
+                "of its own"
+            )
+
+    def _writable(self) -> lance.LanceDataset:
+        """The newest version as an object of its own: writing moves it on to the next."""
+        return self._table.checkout_version(self._table.latest_version)
+
+    def _newest(self) -> lance.LanceDataset:
+        """The newest version, which stays as it is while a search reads it twice."""
+        latest = self._table.latest_version
+        if latest != self._table.version:
+            self._table = self._table.checkout_version(latest)
+        return self._table
+
+    def _keep_notes(self) -> None:
+        notes = {
+            "format": FORMAT,
+            "embedder": self._embedder.name,
+            "settings": dataclasses.asdict(self.settings),
+        }
+        write_text(self.path / NOTES, json.dumps(notes, indent=1) + "\n")
+
+
+def _check_ids(passages: Sequence[Passage]) -> None:
+    counts = Counter(passage.chunk.id for passage in passages)
+    twice = next((id for id, count in counts.items() if count > 1), None)
+    if twice is not None:
+        same = [passage for passage in passages if passage.chunk.id == twice]
+        named = ", ".join(repr(one.uri or one.chunk.title or one.chunk.text[:40]) for one in same)
+        raise DataError(
+            f"two documents have the id {same[0].document!r} ({named}), so their passage "
+            f"{twice!r} could not be told apart; give each document an id of its own"
+        )
+
+
+def _notes(path: Path) -> dict[str, Any]:
+    try:
+        notes: dict[str, Any] = json.loads((path / NOTES).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StorageError(f"there is no index in {path}; build it first") from None
+    except ValueError as error:
+        raise StorageError(f"{path / NOTES} cannot be read ({error}); build it again") from error
+    if notes.get("format") != FORMAT:
+        raise StorageError(
+            f"the index in {path} has format {notes.get('format')}, this metier reads {FORMAT}; "
+            "build it again"
+        )
+    return notes
+
+
+def embedder_of(path: Path) -> str:
+    """The name of the embedder that the store in that folder was made with."""
+    return str(_notes(path)["embedder"])
+
+
+def batches(passages: Iterable[Passage], size: int = _BATCH) -> Iterator[list[Passage]]:
+    """Passages in lists of about ``size`` that never cut a document in two."""
+    batch: list[Passage] = []
+    for passage in passages:
+        if len(batch) >= size and passage.document != batch[-1].document:
+            yield batch
+            batch = []
+        batch.append(passage)
+    if batch:
+        yield batch

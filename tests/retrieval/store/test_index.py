@@ -1,0 +1,187 @@
+"""The store of passages: what is put in is found, what is taken out is not."""
+
+import threading
+from itertools import pairwise
+
+import pytest
+
+from metier.errors import DataError, StorageError
+from metier.models.fake import FakeEmbedder
+from metier.protocols import Retriever
+from metier.retrieval.store.index import Index, batches
+from metier.types import Box, Chunk, Passage, Scope, Span
+from tests.retrieval.stores import found, passage, store
+
+
+@pytest.fixture
+def animals(tmp_path):
+    return store(
+        tmp_path / "index",
+        passage("cats", "The cat of the house is asleep in the sun."),
+        passage("dogs", "A dog runs to the river and swims with the others."),
+        passage("fish", "The fish of the lake and those of the sea."),
+    )
+
+
+def test_index_keeps_the_contract_of_a_retriever(animals):
+    assert isinstance(animals, Retriever)
+
+
+def test_words_find_their_passage_in_another_form(animals):
+    hit = animals.search(["swimming dogs"])[0][0]
+    assert hit.chunk.source.document == "dogs"
+    assert hit.ranks["text"] == 1
+
+
+def test_hits_are_at_most_k_and_the_best_first(animals):
+    for k in (1, 2, 3, 10):
+        hits = animals.search(["cat", "sea"], k)
+        assert [len(one) for one in hits] == [min(k, 3)] * 2
+        for one in hits:
+            scores = [hit.score for hit in one]
+            assert scores == sorted(scores, reverse=True)
+
+
+def test_a_hit_has_all_that_was_put_in(tmp_path):
+    box: Box = (1.0, 2.0, 3.5, 4.0)
+    chunk = Chunk("d#7", "a red apple", 5, 16, Span("d", 6, 17, 3, box), "Fruit")
+    given = Passage(chunk, "Reds", "file:x.pdf", "book", "t", "2020-01-01", None, {"a": [1]}, "red")
+    index = store(tmp_path / "index", given)
+    hit = index.search(["apple"], scope=Scope(tenant="t", as_of="2020-01-01"))[0][0]
+    assert hit.chunk == chunk
+    assert (hit.uri, hit.tier, hit.valid_from, hit.valid_to, hit.metadata) == (
+        "file:x.pdf",
+        "book",
+        "2020-01-01",
+        None,
+        {"a": [1]},
+    )
+
+
+def test_a_new_document_is_found_and_a_deleted_one_never_again(animals):
+    other = Index.open(animals.path, FakeEmbedder())
+    animals.upsert([passage("owls", "The owl of the wood hunts by night.")])
+    assert found(other, "owls hunting", 1) == ["owls"]
+    assert animals.delete(["owls", "no such document"]) == 1
+    assert "owls" not in found(other, "owls hunting", 10)
+    assert "owls" not in found(animals, "owls hunting", 10)
+    assert animals.delete([]) == 0
+
+
+def test_a_changed_document_has_no_passage_of_the_old_one_left(tmp_path):
+    index = store(
+        tmp_path / "index",
+        passage("a", "the first part on whales"),
+        passage("a", "the second part on sharks", number=1),
+        passage("b", "another text on whales"),
+    )
+    index.upsert([passage("a", "now it is on birds")])
+    assert len(index) == 2
+    assert found(index, "sharks whales", 1) == ["b"]
+    assert index.documents() == {"a", "b"}
+
+
+def test_many_changes_keep_word_search_exact(tmp_path):
+    index = store(tmp_path / "index", passage("0", "the word0 of the day"))
+    for number in range(1, 30):
+        index.upsert([passage(str(number), f"the word{number} of the day")])
+    index.delete([str(number) for number in range(0, 30, 2)])
+    for number in range(30):
+        hits = index.search([f"word{number}"], 30)[0]
+        first = [hit.chunk.source.document for hit in hits if hit.ranks.get("text") == 1]
+        assert first == ([str(number)] if number % 2 else [])
+
+
+def test_an_empty_store_finds_nothing(tmp_path):
+    assert store(tmp_path / "index").search(["anything", ""]) == [[], []]
+    assert store(tmp_path / "other").search([]) == []
+
+
+def test_two_documents_with_one_id_are_refused_by_name(tmp_path):
+    index = store(tmp_path / "index")
+    twins = [passage("a", "one", uri="one.txt"), passage("a", "two", uri="two.txt")]
+    with pytest.raises(DataError, match=r"the id 'a' \('one.txt', 'two.txt'\)"):
+        index.upsert(twins)
+    assert len(index) == 0
+
+
+def test_a_question_of_ten_thousand_words_is_answered(animals):
+    question = " ".join(f"nothing{number}" for number in range(9999)) + " fish"
+    assert len(animals.search([question, "fish " * 10_000])) == 2
+    assert found(animals, "fish " * 10_000, 1) == ["fish"]
+
+
+def test_tenants_never_see_each_other(tmp_path):
+    index = store(
+        tmp_path / "index",
+        passage("a", "the secret of one", tenant="one"),
+        passage("b", "the secret of two", tenant="two"),
+        passage("c", "no secret at all"),
+    )
+    assert found(index, "secret", scope=Scope(tenant="one")) == ["a"]
+    assert found(index, "secret") == ["c"]
+    assert found(index, "secret", scope=Scope(tenant="' OR ''='")) == []
+
+
+def test_only_what_is_valid_on_the_day_is_found(tmp_path):
+    index = store(
+        tmp_path / "index",
+        passage("old", "the rule of the house", valid_to="2020-06-01"),
+        passage("new", "the rule of the house", valid_from="2020-06-01"),
+        passage("next", "the rule of the house", valid_from="9999-01-01"),
+    )
+    assert found(index, "rule") == ["new"]
+    assert found(index, "rule", scope=Scope(as_of="2020-05-31")) == ["old"]
+    assert found(index, "rule", scope=Scope(as_of="2020-06-01")) == ["new"]
+
+
+def test_tiers_are_those_asked_for(tmp_path):
+    index = store(
+        tmp_path / "index",
+        passage("a", "the law", tier="curated"),
+        passage("b", "the law", tier="general"),
+    )
+    assert found(index, "law", scope=Scope(tiers=("general",))) == ["b"]
+    assert len(found(index, "law")) == 2
+
+
+def test_an_index_opens_only_with_its_own_embedder(animals, tmp_path):
+    with pytest.raises(DataError, match="made with the embedder 'fake'"):
+        Index.open(animals.path, FakeEmbedder(name="another"))
+    with pytest.raises(StorageError, match="there is no index"):
+        Index.open(tmp_path / "nowhere", FakeEmbedder())
+    with pytest.raises(StorageError, match="already"):
+        Index.create(animals.path, FakeEmbedder())
+
+
+def test_the_version_grows_with_each_change(animals):
+    before = animals.version
+    animals.delete(["cats"])
+    assert animals.version > before
+
+
+def test_batches_never_cut_a_document():
+    rows = [passage(str(number // 3), "text", number=number) for number in range(20)]
+    parts = list(batches(rows, 4))
+    assert [row for part in parts for row in part] == rows
+    for first, second in pairwise(parts):
+        assert first[-1].document != second[0].document
+
+
+def test_a_search_is_right_while_another_thread_writes(tmp_path):
+    index = store(tmp_path / "index", passage("fixed", "whales sing"), passage("a", "sharks"))
+    done = threading.Event()
+
+    def write():
+        for number in range(20):
+            index.upsert([passage("a", f"sharks of day {number}"), passage("b", "eels")])
+            index.delete(["b"])
+        done.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while not done.is_set():
+        hits = index.search(["whales and sharks"], 5)[0]
+        assert {hit.chunk.source.document for hit in hits} >= {"fixed", "a"}
+    writer.join()
+    assert index.documents() == {"fixed", "a"}
