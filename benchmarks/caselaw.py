@@ -21,8 +21,8 @@ from pathlib import Path
 
 from benchmarks.caselaw_data import OPINIONS, SEED, write_opinions
 from benchmarks.recording import record
-from metier.dataset.generate.audit import draw, read_verdicts, result
-from metier.dataset.generate.rows import read_generated
+from metier.dataset.generate.kept.audit import draw, read_verdicts, result
+from metier.dataset.generate.kept.rows import read_generated
 from metier.dataset.generate.run import Generated
 from metier.pipeline import Pipeline
 from metier.recipe import read_recipe

@@ -32,21 +32,21 @@ from benchmarks.serve_throughput import load, metier_serve
 from metier.corpus.chunk import Chunking
 from metier.corpus.clean import clean, make_step
 from metier.corpus.in_memory import MemoryCorpus
-from metier.dataset.generate.answer import CONFIG, answer_prompt, read_answer
-from metier.dataset.generate.ask import ask_questions
-from metier.dataset.generate.checker import QuoteChecker
-from metier.dataset.generate.duplicates import Asked
-from metier.dataset.generate.ledger import MemoryLedger
+from metier.dataset.generate.checks.checker import QuoteChecker
+from metier.dataset.generate.checks.duplicates import Asked
+from metier.dataset.generate.checks.reader import SpanReader
+from metier.dataset.generate.checks.verify import Checks, verify
 from metier.dataset.generate.menu import Order, orders
-from metier.dataset.generate.passage import Passage, passages
 from metier.dataset.generate.plan import GenerationPlan
 from metier.dataset.generate.proposal import Proposal
-from metier.dataset.generate.reader import SpanReader
 from metier.dataset.generate.run import Parts, generate
-from metier.dataset.generate.sentences import words
-from metier.dataset.generate.teacher import Teacher
-from metier.dataset.generate.verify import Checks, verify
-from metier.dataset.generate.wording import called
+from metier.dataset.generate.text.passage import Passage, passages
+from metier.dataset.generate.text.sentences import words
+from metier.dataset.generate.text.wording import called
+from metier.dataset.generate.writers.answer import CONFIG, answer_prompt, read_answer
+from metier.dataset.generate.writers.ask import ask_questions
+from metier.dataset.generate.writers.ledger import MemoryLedger
+from metier.dataset.generate.writers.teacher import Teacher
 from metier.models.openai import OpenAIModel
 from metier.models.registry import LocalModels
 from metier.sources import TableSource

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metier.corpus.in_memory import MemoryCorpus
-from metier.dataset.generate.ledger import MemoryLedger, ProjectLedger
 from metier.dataset.generate.plan import GenerationPlan
 from metier.dataset.generate.run import Generated, Parts, generate
+from metier.dataset.generate.writers.ledger import MemoryLedger, ProjectLedger
 from metier.decision.report import as_json, html
 from metier.evaluation.items import items_table
 from metier.pipeline import Pipeline

@@ -47,7 +47,7 @@ def run(
     """Write questions and answers and verify each; goes on where it was stopped."""
     from metier.cli.generate_view import as_text, estimated
     from metier.dataset.generate.estimate import estimate as estimate_of
-    from metier.dataset.generate.rows import read_generated
+    from metier.dataset.generate.kept.rows import read_generated
     from metier.serial import to_json
     from metier.settings import generation_plan
 
@@ -80,7 +80,7 @@ def review(
 ) -> None:
     """Accept, edit or reject rows, here or in a file; a rejected row never trains."""
     from metier.cli.generate_view import reviewed_here
-    from metier.dataset.generate.review import (
+    from metier.dataset.generate.kept.review import (
         REVIEWS,
         keep_reviews,
         read_form,
@@ -115,7 +115,7 @@ def audit(
 ) -> None:
     """Judge a random sample and say how many rows are wrong, with the interval."""
     from metier.cli.generate_view import audited, judged_here
-    from metier.dataset.generate.audit import draw, read_verdicts, result
+    from metier.dataset.generate.kept.audit import draw, read_verdicts, result
     from metier.serial import to_json
 
     with _pipeline(recipe, project) as pipeline:
@@ -141,9 +141,9 @@ def export(
     ] = "trl",
 ) -> None:
     """Write the rows that may train in a form that trainers read."""
-    from metier.dataset.generate.export import export as export_rows
-    from metier.dataset.generate.review import REVIEWS, read_reviews
-    from metier.dataset.generate.rows import reviewed
+    from metier.dataset.generate.kept.export import export as export_rows
+    from metier.dataset.generate.kept.review import REVIEWS, read_reviews
+    from metier.dataset.generate.kept.rows import reviewed
 
     with _pipeline(recipe, project) as pipeline:
         rows, role = _rows(pipeline), pipeline.recipe.task.role
@@ -163,7 +163,7 @@ def affected(
     """List the datasets, adapters and indexes that hold a document."""
     from metier.cli.generate_view import held
     from metier.corpus.table import LanceCorpus
-    from metier.dataset.generate.lineage import holders
+    from metier.dataset.generate.kept.lineage import holders
     from metier.serial import to_json
     from metier.store import Project
 
@@ -180,7 +180,7 @@ def affected(
 
 def _rows(pipeline: Pipeline) -> Any:
     """The accepted rows (``Any``: the type is imported late)."""
-    from metier.dataset.generate.rows import read_generated
+    from metier.dataset.generate.kept.rows import read_generated
 
     return list(read_generated(pipeline.generation).accepted)
 

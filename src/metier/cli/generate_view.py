@@ -8,8 +8,8 @@ from pathlib import Path
 import typer
 
 from metier.cli.console import show
-from metier.dataset.generate.audit import keep_verdict
-from metier.dataset.generate.review import keep_reviews, read_reviews
+from metier.dataset.generate.kept.audit import keep_verdict
+from metier.dataset.generate.kept.review import keep_reviews, read_reviews
 from metier.types import (
     AuditResult,
     AuditVerdict,

@@ -6,11 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from metier import __version__
-from metier.dataset.generate.ledger import ProjectLedger
+from metier.dataset.generate.kept.review import REVIEWS, read_reviews
+from metier.dataset.generate.kept.rows import examples, read_generated, write_generated
 from metier.dataset.generate.plan import GenerationPlan
-from metier.dataset.generate.review import REVIEWS, read_reviews
-from metier.dataset.generate.rows import examples, read_generated, write_generated
 from metier.dataset.generate.run import Parts, generate
+from metier.dataset.generate.writers.ledger import ProjectLedger
 from metier.protocols import Corpus, Models, Progress
 from metier.retrieval.grounding.support import TextChecker
 from metier.store import Project

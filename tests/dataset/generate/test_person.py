@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import metier
-from metier.dataset.generate import audit, review
-from metier.dataset.generate.export import FORMS, export
-from metier.dataset.generate.rows import (
+from metier.dataset.generate.kept import audit, review
+from metier.dataset.generate.kept.export import FORMS, export
+from metier.dataset.generate.kept.rows import (
     examples,
     read_generated,
     read_rows,

@@ -7,10 +7,10 @@ import pytest
 
 import metier
 from metier.corpus.in_memory import MemoryCorpus
-from metier.dataset.generate.checker import Known, QuoteChecker, measure
+from metier.dataset.generate.checks.checker import Known, QuoteChecker, measure
 from metier.dataset.generate.estimate import estimate
+from metier.dataset.generate.kept.rows import examples
 from metier.dataset.generate.plan import GenerationPlan, PatternRule, Prices
-from metier.dataset.generate.rows import examples
 from metier.dataset.generate.run import Parts, generate
 from metier.errors import DataError, EmptyStageError
 from metier.types import ABSTENTION, Document

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from metier.dataset.generate.answer import answer_prompt
-from metier.dataset.generate.ask import CONFIG, asker_prompt
 from metier.dataset.generate.menu import WRITTEN_IN_FULL, Order, orders
-from metier.dataset.generate.passage import passages
 from metier.dataset.generate.plan import SPANS, GenerationPlan
+from metier.dataset.generate.text.passage import passages
+from metier.dataset.generate.writers.answer import answer_prompt
+from metier.dataset.generate.writers.ask import CONFIG, asker_prompt
 from metier.protocols import Corpus, LanguageModel, Models
 from metier.types import Conversation, GenerationEstimate
 

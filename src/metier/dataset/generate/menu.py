@@ -7,9 +7,9 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from metier.dataset.generate.passage import Passage, names
 from metier.dataset.generate.plan import GenerationPlan
-from metier.dataset.generate.sentences import Sentence, one_line
+from metier.dataset.generate.text.passage import Passage, names
+from metier.dataset.generate.text.sentences import Sentence, one_line
 from metier.types import QuestionKind
 
 WRITTEN_IN_FULL: frozenset[QuestionKind] = frozenset({"summary", "rewrite", "entity_pair"})

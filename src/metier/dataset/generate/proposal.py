@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from metier.dataset.generate.passage import Passage
+from metier.dataset.generate.text.passage import Passage
 from metier.types import GeneratedRow, Provenance, QuestionKind, Span, Verdict, content_hash
 
 

@@ -8,13 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from metier.dataset.generate.checker import Known, QuoteChecker, measure
+from metier.dataset.generate.checks.checker import Known, QuoteChecker, measure
+from metier.dataset.generate.checks.duplicates import Asked
+from metier.dataset.generate.checks.reader import ModelReader, Reader, SpanReader
+from metier.dataset.generate.checks.verify import Checks, verify
 from metier.dataset.generate.coverage import coverage
-from metier.dataset.generate.duplicates import Asked
-from metier.dataset.generate.ledger import Ledger, MemoryLedger
 from metier.dataset.generate.menu import Queue, orders
-from metier.dataset.generate.passage import Passage, passages
-from metier.dataset.generate.patterns import GENERATOR, every_fact, unanswerable
 from metier.dataset.generate.plan import (
     FIRST_BATCH,
     GIVE_UP_AFTER,
@@ -22,11 +21,12 @@ from metier.dataset.generate.plan import (
     GenerationPlan,
 )
 from metier.dataset.generate.proposal import Proposal
-from metier.dataset.generate.reader import ModelReader, Reader, SpanReader
-from metier.dataset.generate.sentences import one_line
-from metier.dataset.generate.teacher import Teacher
-from metier.dataset.generate.verify import Checks, verify
-from metier.dataset.generate.writing import Writers, write
+from metier.dataset.generate.text.passage import Passage, passages
+from metier.dataset.generate.text.sentences import one_line
+from metier.dataset.generate.writers.ledger import Ledger, MemoryLedger
+from metier.dataset.generate.writers.patterns import GENERATOR, every_fact, unanswerable
+from metier.dataset.generate.writers.teacher import Teacher
+from metier.dataset.generate.writers.writing import Writers, write
 from metier.errors import EmptyStageError
 from metier.protocols import Corpus, Models, Progress, SupportChecker, silent
 from metier.stats import proportion

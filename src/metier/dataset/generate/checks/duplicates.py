@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from metier.dataset.generate.proposal import Proposal
-from metier.dataset.generate.sentences import words
+from metier.dataset.generate.text.sentences import words
 
 SAME = 0.8
 """Jaccard of the words of two questions on one document from which they are one question. Below

@@ -6,12 +6,12 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from metier.dataset.generate.answer import CONFIG, answer_prompt, read_answer
-from metier.dataset.generate.evidence import locate
-from metier.dataset.generate.passage import Passage, names
+from metier.dataset.generate.checks.evidence import locate
 from metier.dataset.generate.personas import ANSWERER
-from metier.dataset.generate.sentences import Sentence, one_line, token_f1, words
-from metier.dataset.generate.teacher import Teacher
+from metier.dataset.generate.text.passage import Passage, names
+from metier.dataset.generate.text.sentences import Sentence, one_line, token_f1, words
+from metier.dataset.generate.writers.answer import CONFIG, answer_prompt, read_answer
+from metier.dataset.generate.writers.teacher import Teacher
 from metier.protocols import Embedder
 
 if TYPE_CHECKING:

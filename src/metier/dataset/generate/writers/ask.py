@@ -6,11 +6,11 @@ import re
 from collections.abc import Sequence
 
 from metier.dataset.generate.menu import WRITTEN_IN_FULL, Order
-from metier.dataset.generate.passage import Passage
 from metier.dataset.generate.personas import spoken
-from metier.dataset.generate.sentences import one_line, sentences
-from metier.dataset.generate.teacher import Reply, Teacher
-from metier.dataset.generate.wording import called
+from metier.dataset.generate.text.passage import Passage
+from metier.dataset.generate.text.sentences import one_line, sentences
+from metier.dataset.generate.text.wording import called
+from metier.dataset.generate.writers.teacher import Reply, Teacher
 from metier.types import Conversation, GenerateConfig, Message
 
 CONFIG = GenerateConfig(max_new_tokens=64, stop=("\n",))

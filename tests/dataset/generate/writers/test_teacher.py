@@ -11,19 +11,18 @@ import pytest
 
 import metier
 from metier.corpus.in_memory import MemoryCorpus
-from metier.dataset.generate.answer import read_answer
-from metier.dataset.generate.ask import read_question
 from metier.dataset.generate.personas import spoken
 from metier.dataset.generate.plan import GenerationPlan
 from metier.dataset.generate.run import Parts, generate
-from metier.dataset.generate.teacher import Reply
+from metier.dataset.generate.writers.answer import read_answer
+from metier.dataset.generate.writers.ask import read_question
+from metier.dataset.generate.writers.teacher import Reply
 from metier.errors import EndpointError
 from metier.models.fake import FakeEmbedder
 from metier.models.openai import OpenAIModel
 from tests import joined
-
-from .teacher_server import is_answerer, said, teacher
-from .texts import documents
+from tests.dataset.generate.teacher_server import is_answerer, said, teacher
+from tests.dataset.generate.texts import documents
 
 MENU = {"factual": 6}
 
@@ -183,7 +182,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {here!r})
 from metier.corpus.in_memory import MemoryCorpus
-from metier.dataset.generate.ledger import ProjectLedger
+from metier.dataset.generate.writers.ledger import ProjectLedger
 from metier.dataset.generate.run import Parts, generate
 from metier.store import Project
 from tests.dataset.generate.test_teacher import Remote, plan

@@ -8,17 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metier.corpus.in_memory import MemoryCorpus
-from metier.dataset.generate.facts import facts, stands_alone
-from metier.dataset.generate.passage import passages
-from metier.dataset.generate.patterns import every_fact, found_facts, unanswerable
 from metier.dataset.generate.plan import PatternRule
-from metier.dataset.generate.sentences import sentences
-from metier.dataset.generate.verbs import clause
-from metier.dataset.generate.wording import called, question_for
+from metier.dataset.generate.text.facts import facts, stands_alone
+from metier.dataset.generate.text.passage import passages
+from metier.dataset.generate.text.sentences import sentences
+from metier.dataset.generate.text.verbs import clause
+from metier.dataset.generate.text.wording import called, question_for
+from metier.dataset.generate.writers.patterns import every_fact, found_facts, unanswerable
 from metier.errors import DataError
 from metier.types import Document
-
-from .texts import documents
+from tests.dataset.generate.texts import documents
 
 
 def asked(text, subject="the record"):

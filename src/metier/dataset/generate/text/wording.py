@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from metier.dataset.generate.facts import Fact, goes_on
-from metier.dataset.generate.forms import NOUN, SECOND_CLAUSE, SUBORDINATE
-from metier.dataset.generate.verbs import clause, in_mid_sentence
+from metier.dataset.generate.text.facts import Fact, goes_on
+from metier.dataset.generate.text.forms import NOUN, SECOND_CLAUSE, SUBORDINATE
+from metier.dataset.generate.text.verbs import clause, in_mid_sentence
 
 
 def question_for(fact: Fact, subject: str) -> str:

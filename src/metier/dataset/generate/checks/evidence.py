@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from rapidfuzz import fuzz
 
-from metier.dataset.generate.sentences import Sentence
+from metier.dataset.generate.text.sentences import Sentence
 
 LEAST_SIMILARITY = 92.0
 """Of a quote that is not found word for word. OCR and typography cost a few percent; a changed

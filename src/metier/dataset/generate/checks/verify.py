@@ -6,16 +6,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from metier.dataset.generate.answer import is_not_said
-from metier.dataset.generate.duplicates import Asked
-from metier.dataset.generate.evidence import Place, locate, sentence_around
+from metier.dataset.generate.checks.duplicates import Asked
+from metier.dataset.generate.checks.evidence import Place, locate, sentence_around
+from metier.dataset.generate.checks.reader import Reader
 from metier.dataset.generate.menu import WRITTEN_IN_FULL
-from metier.dataset.generate.passage import names
-from metier.dataset.generate.patterns import BY_RULE
 from metier.dataset.generate.plan import GenerationPlan
 from metier.dataset.generate.proposal import Proposal
-from metier.dataset.generate.reader import Reader
-from metier.dataset.generate.sentences import one_line, words
+from metier.dataset.generate.text.passage import names
+from metier.dataset.generate.text.sentences import one_line, words
+from metier.dataset.generate.writers.answer import is_not_said
+from metier.dataset.generate.writers.patterns import BY_RULE
 from metier.protocols import SupportChecker
 from metier.retrieval.grounding.claims import as_claim
 from metier.types import Verdict

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from metier.dataset.generate.answer import Answered, answer_questions
-from metier.dataset.generate.ask import ask_questions
 from metier.dataset.generate.menu import Order
 from metier.dataset.generate.personas import spoken
 from metier.dataset.generate.plan import GenerationPlan
 from metier.dataset.generate.proposal import Proposal
-from metier.dataset.generate.teacher import Reply, Teacher
+from metier.dataset.generate.writers.answer import Answered, answer_questions
+from metier.dataset.generate.writers.ask import ask_questions
+from metier.dataset.generate.writers.teacher import Reply, Teacher
 from metier.types import Verdict, content_hash
 
 

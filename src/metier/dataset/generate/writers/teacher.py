@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from metier.dataset.generate.ledger import Ledger, request_key
+from metier.dataset.generate.writers.ledger import Ledger, request_key
 from metier.errors import EndpointError
 from metier.protocols import LanguageModel
 from metier.types import Completion, Conversation, GenerateConfig, Usage

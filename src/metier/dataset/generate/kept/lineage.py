@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from metier.dataset.generate.rows import ACCEPTED
+from metier.dataset.generate.kept.rows import ACCEPTED
 from metier.store import Project
 from metier.types import Holders, Json
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from string import Template
 
-from metier.dataset.generate.sentences import Sentence, one_line, sentences
+from metier.dataset.generate.text.sentences import Sentence, one_line, sentences
 from metier.errors import DataError
 from metier.origin import to_source
 from metier.protocols import Corpus

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from metier.corpus.clean import clean, make_step
 from metier.corpus.in_memory import MemoryCorpus
-from metier.dataset.generate.evidence import locate
-from metier.dataset.generate.passage import passages
-from metier.dataset.generate.sentences import token_f1, words
+from metier.dataset.generate.checks.evidence import locate
+from metier.dataset.generate.text.passage import passages
+from metier.dataset.generate.text.sentences import token_f1, words
 from metier.types import Document
 
 TEXT = (

@@ -7,11 +7,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from metier.dataset.generate.ask import shown
-from metier.dataset.generate.passage import Passage
 from metier.dataset.generate.personas import spoken
-from metier.dataset.generate.sentences import one_line
-from metier.dataset.generate.teacher import Reply, Teacher
+from metier.dataset.generate.text.passage import Passage
+from metier.dataset.generate.text.sentences import one_line
+from metier.dataset.generate.writers.ask import shown
+from metier.dataset.generate.writers.teacher import Reply, Teacher
 from metier.types import ABSTENTION, Conversation, GenerateConfig, Json, Message
 
 SCHEMA: Mapping[str, Json] = {

@@ -8,12 +8,12 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from string import Template
 
-from metier.dataset.generate.facts import Fact, facts
-from metier.dataset.generate.passage import Passage, names
 from metier.dataset.generate.plan import PatternRule
 from metier.dataset.generate.proposal import Proposal
-from metier.dataset.generate.sentences import one_line
-from metier.dataset.generate.wording import called, question_for
+from metier.dataset.generate.text.facts import Fact, facts
+from metier.dataset.generate.text.passage import Passage, names
+from metier.dataset.generate.text.sentences import one_line
+from metier.dataset.generate.text.wording import called, question_for
 from metier.types import ABSTENTION, QuestionKind
 
 GENERATOR = "pattern"

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from metier.dataset.generate.forms import (
+from metier.dataset.generate.text.forms import (
     BODY,
     BROKEN,
     DOER,
@@ -30,8 +30,8 @@ from metier.dataset.generate.forms import (
     TITLE,
     FactKind,
 )
-from metier.dataset.generate.sentences import Sentence, one_line
-from metier.dataset.generate.verbs import PAST, Clause, clause, first_verb
+from metier.dataset.generate.text.sentences import Sentence, one_line
+from metier.dataset.generate.text.verbs import PAST, Clause, clause, first_verb
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from metier.dataset.generate.sentences import one_line, words
+from metier.dataset.generate.text.sentences import one_line, words
 from metier.protocols import SupportChecker
 from metier.retrieval.grounding.claims import as_claim
 from metier.stats import proportion

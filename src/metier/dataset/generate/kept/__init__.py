@@ -1,0 +1,1 @@
+"""What becomes of accepted rows: reviewed, audited, exported, traced to their documents."""
