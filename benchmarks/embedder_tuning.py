@@ -27,9 +27,9 @@ from benchmarks.recording import kept, record
 from benchmarks.retrieval import BM25, VECTOR, all_candidates, documents, scored
 from benchmarks.retrieval_sets import Asked, Set, medquad, squad
 from metier import serial
-from metier.methods.embedder_tuning import EmbedderTuning, Tuned, tune_embedder
+from metier.methods.tuning.embedder_tuning import EmbedderTuning, Tuned, tune_embedder
+from metier.models.names.resolve import resolve
 from metier.models.registry import LocalModels
-from metier.models.resolve import resolve
 from metier.protocols import TokenEmbedder
 from metier.retrieval.relabel import lessons
 from metier.retrieval.store.index import Index, batches

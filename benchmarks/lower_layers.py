@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from metier.methods.layers import SplitDecoder, lay_out
-from metier.models.labels import label_tree
-from metier.models.local import LocalModel
+from metier.methods.tuning.layers import SplitDecoder, lay_out
+from metier.models.engines.local import LocalModel
+from metier.models.engines.scoring import Item
+from metier.models.engines.transformers import TransformersEngine
+from metier.models.limits.labels import label_tree
+from metier.models.names.resolve import resolve
 from metier.models.registry import LocalModels
-from metier.models.resolve import resolve
-from metier.models.scoring import Item
-from metier.models.transformers import TransformersEngine
 from metier.models.weights import read_json
 from metier.protocols import Embedder, LanguageModel, Reranker
 from metier.types import Conversation, LabelScores, Usage, content_hash

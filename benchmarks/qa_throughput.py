@@ -47,7 +47,7 @@ from metier.dataset.generate.writers.answer import CONFIG, answer_prompt, read_a
 from metier.dataset.generate.writers.ask import ask_questions
 from metier.dataset.generate.writers.ledger import MemoryLedger
 from metier.dataset.generate.writers.teacher import Teacher
-from metier.models.openai import OpenAIModel
+from metier.models.engines.openai import OpenAIModel
 from metier.models.registry import LocalModels
 from metier.sources import TableSource
 from metier.types import Document, Json

@@ -40,7 +40,7 @@ from benchmarks.router_data import Asked, Trade, strangers, trades
 from metier.methods import linear
 from metier.methods.embedding import Embedding
 from metier.methods.prompt import prompt_for
-from metier.methods.requests import general_requests
+from metier.methods.tuning.requests import general_requests
 from metier.models.registry import LocalModels
 from metier.protocols import Embedder, FitContext, Models
 from metier.serving.catalogue.router import Route, Router, fit_router

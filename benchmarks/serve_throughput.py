@@ -24,7 +24,7 @@ from pathlib import Path
 import httpx
 
 from benchmarks.recording import record
-from metier.models.resolve import resolve
+from metier.models.names.resolve import resolve
 from metier.types import Json
 
 NAME = "smollm2-135m-instruct"
@@ -128,7 +128,7 @@ def bare() -> Json:
     ``overhead_median`` is the median of the rounds' ratios. ``cpu_seconds`` are medians for the
     1,024 tokens of a round; ``parsing`` is one round's of the client that the other parts use.
     """
-    from metier.models.continuous import Continuous, Job
+    from metier.models.engines.continuous import Continuous, Job
     from metier.types import GenerateConfig, Message
 
     engine = Continuous(resolve(NAME), name=NAME)

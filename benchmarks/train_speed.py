@@ -61,8 +61,8 @@ def measure_ours(
 ) -> dict[str, float]:
     """The LoRA rung's own loop; ``layers`` None is its default."""
     from metier.methods.lora import Lora, conversation
-    from metier.methods.training import train
-    from metier.methods.workbench import Workbench
+    from metier.methods.tuning.training import train
+    from metier.methods.tuning.workbench import Workbench
     from metier.models.registry import LocalModels
     from metier.protocols import FitContext, silent
     from metier.types import Example, Task
@@ -93,8 +93,8 @@ def measure_trl(options: argparse.Namespace, directory: Path) -> dict[str, float
     from trl import SFTConfig, SFTTrainer
 
     from metier.methods.lora import Lora
-    from metier.methods.workbench import load_base
-    from metier.models.resolve import resolve
+    from metier.methods.tuning.workbench import load_base
+    from metier.models.names.resolve import resolve
 
     base = resolve(options.base)
     rows = [

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from metier.models import registry
-from metier.models.fake import FakeModels
+from metier.models.engines.fake import FakeModels
 from tests import joined
 
 # A slow or busy machine is no failure: no test asserts a time.

@@ -85,7 +85,7 @@ def environment() -> dict[str, str]:
 
 
 def command(*arguments: object, fakes: bool = True) -> list[str]:
-    """``metier ARGUMENTS``; with ``fakes`` its models come from ``metier.models.fake``."""
+    """``metier ARGUMENTS``; with ``fakes`` its models come from ``metier.models.engines.fake``."""
     start = [str(FAKES)] if fakes else ["-m", "metier.cli.main"]
     return [sys.executable, *start, *map(str, arguments)]
 

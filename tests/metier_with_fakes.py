@@ -2,7 +2,7 @@
 
 from metier.cli.main import app
 from metier.models import registry
-from metier.models.fake import FakeModels
+from metier.models.engines.fake import FakeModels
 
 if __name__ == "__main__":
     registry.LocalModels = lambda engine="openvino", keep=4: FakeModels()

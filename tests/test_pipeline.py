@@ -7,7 +7,7 @@ import pytest
 
 from metier.errors import DataError
 from metier.methods.majority import Majority
-from metier.models.fake import FakeModels
+from metier.models.engines.fake import FakeModels
 from metier.pipeline import Pipeline
 from metier.protocols import FitContext
 from metier.recipe import parse_recipe

@@ -14,7 +14,7 @@ from safetensors.numpy import save_file
 
 from metier.errors import UserError
 from metier.models import registry
-from metier.models.fake import FakeEmbedder
+from metier.models.engines.fake import FakeEmbedder
 from metier.sources import tables
 from metier.store import Project
 from tests import joined

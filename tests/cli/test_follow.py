@@ -5,7 +5,7 @@ import json
 import pytest
 
 from metier.corpus.in_memory import MemoryCorpus
-from metier.models.fake import FakeEmbedder
+from metier.models.engines.fake import FakeEmbedder
 from metier.retrieval.store.build import build_index
 from metier.retrieval.store.index import Index
 from metier.types import Document

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from metier.models import registry
-from metier.models.fake import FakeModel, FakeModels
+from metier.models.engines.fake import FakeModel, FakeModels
 from metier.types import Completion, LabelScores, Usage
 from tests import joined
 from tests.cli.console import call, refused
@@ -51,7 +51,10 @@ TUNED = '[[rungs]]\nname = "tuned"\nmethod = "retrieve"\nwritten_questions = 6\n
 
 
 class Reader(FakeModel):
-    """Says which valley the passages name for the town; every fifth town it does not know."""
+    """Says which valley the passages name for the town; every fifth town it does not know.
+
+    Shown a passage alone, it writes the question that the passage answers.
+    """
 
     def generate(self, batch, config):
         return [Completion(self._said(one[-1].content), Usage(1, 1)) for one in batch]
@@ -62,6 +65,8 @@ class Reader(FakeModel):
 
     @staticmethod
     def _said(shown):
+        if shown.endswith("Write the question that this text answers."):
+            return f"In which valley does {shown.split()[0]} lie?"
         town = int(re.findall(r"does Tarn(\d+) lie", shown)[-1])
         there = re.search(rf"Tarn{town} lies in the valley of (\w+)", shown)
         return there[1] if there and town % 5 else "Nowhere"

@@ -84,12 +84,12 @@ def adapter_tensors(workdir):
 
 
 def test_split_decoder_gives_what_the_reference_engine_gives(base):
-    from metier.methods.layers import Activations, SplitDecoder
-    from metier.methods.training import answer_log_likelihoods
-    from metier.methods.workbench import load_base
+    from metier.methods.tuning.layers import Activations, SplitDecoder
+    from metier.methods.tuning.training import answer_log_likelihoods
+    from metier.methods.tuning.workbench import load_base
     from metier.models.chat import ChatTokenizer
-    from metier.models.labels import label_tree
-    from metier.models.scoring import Item
+    from metier.models.engines.scoring import Item
+    from metier.models.limits.labels import label_tree
 
     asked = [conversation(TASK, row.input) for row in rows(5, seed=4)]
     chat = ChatTokenizer(base)
@@ -104,12 +104,12 @@ def test_split_decoder_gives_what_the_reference_engine_gives(base):
 
 
 def test_own_answers_hold_the_model_where_it_is(base):
-    from metier.methods.layers import Activations, SplitDecoder
-    from metier.methods.training import Tuning, add_adapter
-    from metier.methods.workbench import load_base
+    from metier.methods.tuning.layers import Activations, SplitDecoder
+    from metier.methods.tuning.training import Tuning, add_adapter
+    from metier.methods.tuning.workbench import load_base
     from metier.models.chat import ChatTokenizer
-    from metier.models.labels import label_tree
-    from metier.models.scoring import Item
+    from metier.models.engines.scoring import Item
+    from metier.models.limits.labels import label_tree
 
     chat = ChatTokenizer(base)
     items = [
@@ -221,7 +221,7 @@ def test_what_cannot_be_trained_on_is_named(base, tmp_path, changes, named):
 
 
 def test_unfinished_checkpoint_is_not_trusted(tmp_path):
-    from metier.methods.training import _whole_checkpoint
+    from metier.methods.tuning.training import _whole_checkpoint
 
     for step, state in ((3, json.dumps({})), (6, '{"epo')):
         directory = tmp_path / f"checkpoint-{step}"
@@ -237,7 +237,7 @@ def test_unfinished_checkpoint_is_not_trusted(tmp_path):
     seed=st.integers(0, 5),
 )
 def test_sampler_gives_every_row_once_each_epoch(lengths, batch_size, seed):
-    from metier.methods.training import _LengthSampler
+    from metier.methods.tuning.training import _LengthSampler
 
     sampler = _LengthSampler(lengths, batch_size, seed)
     sampler.set_epoch(2)
@@ -248,7 +248,7 @@ def test_sampler_gives_every_row_once_each_epoch(lengths, batch_size, seed):
 
 @given(st.integers(0, 1000), st.floats(0.5, 5.0))
 def test_temperature_undoes_a_scale(seed, scale):
-    from metier.methods.training import fit_temperature
+    from metier.methods.tuning.training import fit_temperature
 
     generator = np.random.default_rng(seed)
     logs = generator.normal(size=(60, 4))

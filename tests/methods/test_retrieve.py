@@ -9,7 +9,7 @@ from metier.errors import DataError, EmptyStageError, ModelFileError
 from metier.methods import candidate as candidates
 from metier.methods.long_context import LongContext
 from metier.methods.retrieve import Retrieve
-from metier.models.fake import FakeModel, FakeModels
+from metier.models.engines.fake import FakeModel, FakeModels
 from metier.protocols import FitContext, Method
 from metier.retrieval.known import Oracle
 from metier.types import (

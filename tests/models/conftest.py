@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from metier.models.fake import FakeModel
+from metier.models.engines.fake import FakeModel
+from metier.models.names.resolve import resolve
 from metier.models.registry import local_model
-from metier.models.resolve import resolve
 from metier.types import Message
 
 NAME = "smollm2-135m-instruct"
@@ -92,7 +92,7 @@ def serve():
 
 @pytest.fixture(scope="session")
 def remote(reference, serve):
-    from metier.models.openai import OpenAIModel
+    from metier.models.engines.openai import OpenAIModel
 
     from .server import app_around
 

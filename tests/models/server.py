@@ -6,8 +6,8 @@ import threading
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from metier.models.labels import label_tree
-from metier.models.scoring import Item, score
+from metier.models.engines.scoring import Item, score
+from metier.models.limits.labels import label_tree
 from metier.types import GenerateConfig, Message
 
 

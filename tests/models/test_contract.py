@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 
 from metier.errors import EndpointError
-from metier.models.openai import OpenAIModel
+from metier.models.engines.openai import OpenAIModel
 from metier.protocols import LanguageModel
 from metier.types import GenerateConfig
 

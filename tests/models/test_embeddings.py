@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from metier.models.embeddings import MOST_WINDOWS, _starts
-from metier.models.fake import FakeEmbedder
+from metier.models.engines.fake import FakeEmbedder
+from metier.models.names.resolve import resolve
 from metier.models.registry import LocalModels
-from metier.models.resolve import resolve
 from metier.protocols import Embedder
 
 pytestmark = pytest.mark.models

@@ -1,6 +1,6 @@
 """Passages and stores for the tests of retrieval."""
 
-from metier.models.fake import FakeEmbedder
+from metier.models.engines.fake import FakeEmbedder
 from metier.retrieval.store.index import Index
 from metier.types import Chunk, Passage, SearchSettings, Span
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from metier.models.fake import FakeModel
+from metier.models.engines.fake import FakeModel
 from metier.retrieval.rerank import RerankedRetriever, YesOrNo
 from tests.retrieval.stores import passage, store
 

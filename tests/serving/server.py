@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import httpx
 import uvicorn
 
-from metier.models.fake import FakeEmbedder, FakeModel
+from metier.models.engines.fake import FakeEmbedder, FakeModel
 from metier.serving.catalogue.entries import Catalogue, Entry
 from metier.serving.engines.batcher import Batcher
 from metier.serving.engines.writers import PlainWriter

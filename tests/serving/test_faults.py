@@ -10,7 +10,7 @@ import httpx
 import openai
 import pytest
 
-from metier.models.fake import FakeModel
+from metier.models.engines.fake import FakeModel
 from metier.serving.catalogue.entries import Entry
 from metier.serving.engines.batcher import Batcher
 from metier.serving.engines.writers import PlainWriter

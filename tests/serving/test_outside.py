@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from metier.models.fake import FakeModel
+from metier.models.engines.fake import FakeModel
 from metier.serving.catalogue.entries import Entry
 from metier.serving.engines.writers import PlainWriter
 from metier.serving.records.book import Book, Served

@@ -6,7 +6,7 @@ import unicodedata
 import httpx
 import pytest
 
-from metier.models.fake import FakeEmbedder, FakeModel
+from metier.models.engines.fake import FakeEmbedder, FakeModel
 from metier.serving.catalogue.entries import Entry
 from metier.serving.engines.writers import PlainWriter
 from metier.serving.gate.access import create_key

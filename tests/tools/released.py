@@ -1,7 +1,7 @@
 """A released specialist that looks things up, with fake models."""
 
 from metier.methods.retrieve import Retrieve
-from metier.models.fake import FakeModels
+from metier.models.engines.fake import FakeModels
 from metier.serial import dump
 from metier.types import Release
 from tests.methods.test_retrieve import context

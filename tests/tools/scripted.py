@@ -1,6 +1,6 @@
 """A model that says what it is told to, one text after the other, and keeps what it was asked."""
 
-from metier.models.fake import FakeEmbedder, FakeModel
+from metier.models.engines.fake import FakeEmbedder, FakeModel
 from metier.retrieval.store.index import Index
 from metier.types import Chunk, Completion, Passage, Span, Usage
 

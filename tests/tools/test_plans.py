@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from metier.cli.main import app
 from metier.errors import DataError
-from metier.models.fake import FakeModel
+from metier.models.engines.fake import FakeModel
 from metier.models.registry import LocalModels
 from metier.retrieval.store.index import Index
 from metier.tools.plans.execute import replaced, run_plan, usage_of

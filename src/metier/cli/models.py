@@ -17,7 +17,7 @@ def list_models(as_json: Annotated[bool, JSON_OPTION] = False) -> None:
     """List the models that have a short name; any local path or hub name works as well."""
     from rich.table import Table
 
-    from metier.models.resolve import known_models
+    from metier.models.names.resolve import known_models
 
     known = known_models()
     if as_json:
@@ -35,7 +35,7 @@ def pull(
     names: Annotated[list[str], typer.Argument(help="Names as in `metier models list`.")],
 ) -> None:
     """Fetch models into the cache, so that later runs need no network."""
-    from metier.models.resolve import pull as pull_model
+    from metier.models.names.resolve import pull as pull_model
 
     with bars() as progress:
         places = [pull_model(name, progress) for name in names]

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from metier import serial
-from metier.models.resolve import resolve
+from metier.models.names.resolve import resolve
 from metier.protocols import Corpus, FitContext, Models, Retriever
 from metier.retrieval.authority.guided import guided
 from metier.retrieval.parents import ParentRetriever
@@ -61,7 +61,7 @@ def _tuned(index: Index, weights: Path, corpus: Corpus, context: FitContext) -> 
 
     What does not find more on held-out documents is thrown away, and the store stays as it is.
     """
-    from metier.methods.embedder_tuning import EmbedderTuning, tune_embedder
+    from metier.methods.tuning.embedder_tuning import EmbedderTuning, tune_embedder
 
     all_passages = list(passages(corpus))
     written = [

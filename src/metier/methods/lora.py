@@ -14,7 +14,7 @@ from metier.methods import candidate as candidates
 from metier.methods.asking import base_of, in_own_words
 from metier.methods.classify import answers, question
 from metier.methods.linear import softmax
-from metier.methods.mixture import DEFAULTS as MIXTURE
+from metier.methods.tuning.mixture import DEFAULTS as MIXTURE
 from metier.protocols import FitContext, LanguageModel, Models
 from metier.types import (
     Answer,
@@ -28,7 +28,7 @@ from metier.types import (
 )
 
 if TYPE_CHECKING:
-    from metier.methods.training import Trial
+    from metier.methods.tuning.training import Trial
 
 ADAPTER = "adapter"
 
@@ -50,7 +50,7 @@ class Lora:
     text once for all epochs and rates. ``learning_rate`` is a number or a list to choose from.
     ``max_tokens`` cuts the input shorter than the task's own limit where it is smaller.
     ``documents``, ``open_book``, ``wrong_passages`` and ``replay`` mix in further rows: see
-    ``metier.methods.mixture``.
+    ``metier.methods.tuning.mixture``.
     """
 
     name = "lora"
@@ -197,8 +197,8 @@ def _keep_adapter(found: Path, kept: Path) -> None:
 
 
 def _run_trials(context: FitContext, directory: Path) -> dict[float, Trial]:
-    from metier.methods.training import finished, train
-    from metier.methods.workbench import Workbench
+    from metier.methods.tuning.training import finished, train
+    from metier.methods.tuning.workbench import Workbench
 
     done = {rate: finished(directory / f"{rate:g}") for rate in _rates(context.settings)}
     trials = {rate: trial for rate, trial in done.items() if trial is not None}

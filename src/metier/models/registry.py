@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from metier.errors import ModelFileError
-from metier.models.resolve import resolve
+from metier.models.names.resolve import resolve
 from metier.models.weights import check_adapter, check_weights, is_cross_encoder
 from metier.protocols import Embedder, LanguageModel, Reranker
 
 if TYPE_CHECKING:
-    from metier.models.local import LocalModel
+    from metier.models.engines.local import LocalModel
 
 Engine = Literal["openvino", "transformers"]
 Key = TypeVar("Key")
@@ -32,18 +32,18 @@ def local_model(
 
     Raises ``ModelFileError`` when the weights are damaged or the adapter is for another base.
     """
-    from metier.models.local import LocalModel
+    from metier.models.engines.local import LocalModel
 
     known_as = name or directory.name
     check_weights(directory)
     if adapter is not None:
         check_adapter(adapter, directory, base_name=known_as)
     if engine == "openvino":
-        from metier.models.openvino import OpenVinoEngine
+        from metier.models.engines.openvino import OpenVinoEngine
 
         fast = OpenVinoEngine(directory, adapter=adapter, precision=precision)
         return LocalModel(known_as, directory, fast)
-    from metier.models.transformers import TransformersEngine
+    from metier.models.engines.transformers import TransformersEngine
 
     reference = TransformersEngine(directory, adapter=adapter, precision=precision)
     return LocalModel(known_as, directory, reference)
@@ -97,7 +97,7 @@ class LocalModels:
 
     def _load(self, name: str, adapter: Path | None) -> LanguageModel:
         if name.startswith("openai:"):
-            from metier.models.openai import OpenAIModel
+            from metier.models.engines.openai import OpenAIModel
 
             if adapter is not None:
                 raise ModelFileError(

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from metier.dataset.generate.plan import GenerationPlan
-from metier.models.fake import FakeModels
+from metier.models.engines.fake import FakeModels
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from metier.corpus.ingest import ingest
 from metier.corpus.table import LanceCorpus
 from metier.errors import DataError
 from metier.methods.retrieve import Retrieve
-from metier.models.fake import FakeModels
+from metier.models.engines.fake import FakeModels
 from metier.retrieval.authority.guided import guide_of
 from metier.sources import TableSource
 from metier.sources.described import Description, described

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from metier.errors import DataError, StorageError
-from metier.models.fake import FakeEmbedder
+from metier.models.engines.fake import FakeEmbedder
 from metier.protocols import Retriever
 from metier.retrieval.store.index import Index, batches
 from metier.types import Box, Chunk, Passage, Scope, Span

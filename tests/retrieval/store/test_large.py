@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metier.models.fake import FakeEmbedder
+from metier.models.engines.fake import FakeEmbedder
 from metier.retrieval.store.encoding import Encoded
 from metier.retrieval.store.index import Index
 from metier.retrieval.store.rows import to_table

@@ -1,6 +1,6 @@
 """What a store learns from its own passages."""
 
-from metier.models.fake import FakeEmbedder
+from metier.models.engines.fake import FakeEmbedder
 from metier.retrieval.store.index import Index
 from tests.retrieval.stores import passage, store
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metier.models.fake import FakeModel
+from metier.models.engines.fake import FakeModel
 from metier.serving.answering.thinking import CONCLUDE, REASON, WEIGH, final, vote
 from metier.serving.engines.reading import Written
 from tests.serving.server import fake_gateway, serving

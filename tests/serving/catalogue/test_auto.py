@@ -9,7 +9,7 @@ import pytest
 
 from metier.errors import DataError
 from metier.models import registry
-from metier.models.fake import FakeEmbedder, FakeModel, FakeModels
+from metier.models.engines.fake import FakeEmbedder, FakeModel, FakeModels
 from metier.serving.catalogue.auto import ENTRY, Auto
 from metier.serving.catalogue.entries import Catalogue, Entry
 from metier.serving.catalogue.router import fit_router

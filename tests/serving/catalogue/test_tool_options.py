@@ -8,7 +8,7 @@ import openai
 import pytest
 
 from metier.errors import DataError, UserError
-from metier.models.fake import FakeModels
+from metier.models.engines.fake import FakeModels
 from metier.serving import start
 from metier.serving.gate.access import create_key
 from metier.serving.start import ServeOptions, open_gateway

@@ -5,7 +5,7 @@ import openai
 import pytest
 
 from metier.errors import DataError
-from metier.models.fake import FakeModel
+from metier.models.engines.fake import FakeModel
 from metier.serving.catalogue.entries import Entry
 from metier.serving.engines.writers import PlainWriter
 from metier.serving.gate.access import Access, create_key, revoke_key

@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from metier.methods.grounded import GroundedAnswerer
 from metier.methods.retrieve import Retrieve
-from metier.models.fake import FakeModel
+from metier.models.engines.fake import FakeModel
 from metier.serving.catalogue.entries import Entry
 from metier.serving.engines.writers import SpecialistWriter
 from metier.serving.gate.traces import ENDPOINTS, Tracing, open_tracing

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metier.errors import DataError
-from metier.models.fake import FakeModel
+from metier.models.engines.fake import FakeModel
 from metier.serial import read
 from metier.serving.gate.access import create_key
 from metier.serving.records.book import Book

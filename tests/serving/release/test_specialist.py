@@ -9,7 +9,7 @@ import pytest
 
 import metier
 from metier.errors import DataError, ModelFileError
-from metier.models.fake import FakeModels
+from metier.models.engines.fake import FakeModels
 from metier.serial import read
 from metier.types import RunReport
 from tests import joined

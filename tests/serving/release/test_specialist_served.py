@@ -3,7 +3,7 @@
 import openai
 import pytest
 
-from metier.models.fake import FakeModels
+from metier.models.engines.fake import FakeModels
 from metier.serial import read
 from metier.serving.catalogue.entries import Makers, open_catalogue
 from metier.serving.engines.batcher import Batcher

@@ -6,7 +6,7 @@ from benchmarks.serve_throughput import write_adapter
 
 from metier.errors import DataError
 from metier.models import registry
-from metier.models.fake import FakeModels
+from metier.models.engines.fake import FakeModels
 from metier.serving.gate.access import create_key
 from metier.serving.start import ServeOptions, open_gateway
 from tests.serving.server import fake_gateway, serving

@@ -9,7 +9,7 @@ import jsonschema
 import openai
 import pytest
 
-from metier.models.fake import FakeModel
+from metier.models.engines.fake import FakeModel
 from metier.serving.catalogue.entries import Entry
 from metier.serving.engines.writers import PlainWriter
 from tests.serving.server import fake_gateway, serving

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from metier.errors import DataError
 from metier.methods.files import read_arrays, write_arrays
-from metier.methods.requests import general_requests
+from metier.methods.tuning.requests import general_requests
 from metier.protocols import Embedder
 from metier.serving.catalogue.entries import Entry
 from metier.serving.catalogue.router import Route, Router, fit_router

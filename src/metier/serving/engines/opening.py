@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from metier.models.resolve import resolve
+from metier.models.names.resolve import resolve
 from metier.protocols import Models
 from metier.serving.engines.batcher import Batcher, Crowd
 from metier.serving.engines.process import ContinuousWriter, EngineProcess

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from metier.errors import EndpointError
-from metier.models.continuous import Counts
+from metier.models.engines.continuous import Counts
 from metier.types import Json
 
 _log = logging.getLogger("metier.serving")

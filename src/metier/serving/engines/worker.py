@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import Literal
 
 from metier.errors import DataError, MetierError
-from metier.models.continuous import Continuous, Counts, Job, PromptTooLongError, TokenScores
+from metier.models.engines.continuous import (
+    Continuous,
+    Counts,
+    Job,
+    PromptTooLongError,
+    TokenScores,
+)
 from metier.types import Conversation, GenerateConfig, Usage
 
 _log = logging.getLogger("metier.serving")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from metier.models.continuous import Counts
+from metier.models.engines.continuous import Counts
 from metier.types import Usage
 
 

@@ -18,8 +18,8 @@ from metier.dataset.generate.writers.answer import read_answer
 from metier.dataset.generate.writers.ask import read_question
 from metier.dataset.generate.writers.teacher import Reply
 from metier.errors import EndpointError
-from metier.models.fake import FakeEmbedder
-from metier.models.openai import OpenAIModel
+from metier.models.engines.fake import FakeEmbedder
+from metier.models.engines.openai import OpenAIModel
 from tests import joined
 from tests.dataset.generate.teacher_server import is_answerer, said, teacher
 from tests.dataset.generate.texts import documents
@@ -185,7 +185,7 @@ from metier.corpus.in_memory import MemoryCorpus
 from metier.dataset.generate.writers.ledger import ProjectLedger
 from metier.dataset.generate.run import Parts, generate
 from metier.store import Project
-from tests.dataset.generate.test_teacher import Remote, plan
+from tests.dataset.generate.writers.test_teacher import Remote, plan
 from tests.dataset.generate.texts import documents
 parts = Parts(Remote({url!r}, concurrency=2), ProjectLedger(Project(Path({project!r}))))
 made = generate(MemoryCorpus(documents()), plan(batch=4), parts)

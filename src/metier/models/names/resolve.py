@@ -11,8 +11,8 @@ import zipfile
 from pathlib import Path
 
 from metier.errors import MissingExtraError, ModelFileError, ModelNotFoundError
-from metier.models.cache import cache_directory, made_once
-from metier.models.catalog import PACKAGED, ModelInfo, PackagedModel
+from metier.models.names.cache import cache_directory, made_once
+from metier.models.names.catalog import PACKAGED, ModelInfo, PackagedModel
 from metier.models.weights import check_gguf, check_weights, file_fingerprint
 from metier.protocols import Progress, silent
 
@@ -166,7 +166,7 @@ def _from_gguf(file: Path) -> Path:
 
 
 def _convert(file: Path, directory: Path) -> None:
-    from metier.models.gguf import convert_gguf
+    from metier.models.names.gguf import convert_gguf
 
     convert_gguf(file, directory)
 

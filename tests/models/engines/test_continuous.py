@@ -5,9 +5,9 @@ import shutil
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from metier.models.blocks import BLOCK, Blocks
-from metier.models.continuous import Continuous, Job, PromptTooLongError
-from metier.models.paged import PagedEngine, Slice
+from metier.models.engines.blocks import BLOCK, Blocks
+from metier.models.engines.continuous import Continuous, Job, PromptTooLongError
+from metier.models.engines.paged import PagedEngine, Slice
 from metier.types import GenerateConfig, Message
 
 NAME = "smollm2-135m-instruct"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from metier.errors import DataError, MissingExtraError
 from metier.models.chat import ChatTokenizer
-from metier.models.closing import Closing
-from metier.models.schemas import check_schema
+from metier.models.limits.closing import Closing
+from metier.models.limits.schemas import check_schema
 from metier.types import Json
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 import pytest
 
-from metier.methods.replay import BLOCK, replayed
-from metier.models.fake import FakeModel
+from metier.methods.tuning.replay import BLOCK, replayed
+from metier.models.engines.fake import FakeModel
 from metier.protocols import silent
 from tests.methods.tiny_model import make_tiny_model
 

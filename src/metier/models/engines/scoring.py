@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from metier.models.labels import LabelTree
+from metier.models.limits.labels import LabelTree
 
 if TYPE_CHECKING:
     import torch

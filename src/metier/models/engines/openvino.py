@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metier.errors import ModelFileError
-from metier.models.openvino_export import OpenVinoGraph, exported
-from metier.models.prefixes import groups, saves
+from metier.models.engines.openvino_export import OpenVinoGraph, exported
+from metier.models.engines.prefixes import groups, saves
+from metier.models.engines.scoring import Pack
 from metier.models.quiet import quiet
-from metier.models.scoring import Pack
 
 if TYPE_CHECKING:
     import torch

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from metier.errors import MissingExtraError
+from metier.models.engines.scoring import Pack
 from metier.models.quiet import quiet
-from metier.models.scoring import Pack
 
 if TYPE_CHECKING:
     import torch

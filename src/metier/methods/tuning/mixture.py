@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from metier.errors import DataError
 from metier.methods.open_book import open_book
-from metier.methods.replay import Row, replayed
+from metier.methods.tuning.replay import Row, replayed
 from metier.protocols import FitContext
 from metier.types import Chunk, Example, Json
 

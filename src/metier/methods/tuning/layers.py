@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from metier.errors import ModelFileError
-from metier.models.scoring import Item
+from metier.models.engines.scoring import Item
 
 CausalModel = Any
 """A causal model of transformers, with or without adapters injected."""

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from metier.methods.layers import Activations, CausalModel, SplitDecoder
-from metier.methods.mixture import mixture
-from metier.methods.training import DevRows, Tuning, add_adapter
+from metier.methods.tuning.layers import Activations, CausalModel, SplitDecoder
+from metier.methods.tuning.mixture import mixture
+from metier.methods.tuning.training import DevRows, Tuning, add_adapter
 from metier.models.chat import ChatTokenizer
-from metier.models.labels import label_tree
+from metier.models.engines.scoring import Item
+from metier.models.limits.labels import label_tree
+from metier.models.names.resolve import resolve
 from metier.models.quiet import quiet
-from metier.models.resolve import resolve
-from metier.models.scoring import Item
 from metier.protocols import FitContext
 from metier.types import Conversation
 

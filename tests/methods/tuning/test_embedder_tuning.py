@@ -56,7 +56,7 @@ def test_without_a_model_sentences_are_cut_out_of_their_passages():
 
 
 def test_questions_that_are_none_are_left_out():
-    from metier.models.fake import FakeModel
+    from metier.models.engines.fake import FakeModel
 
     model = FakeModel({})  # answers with a few plain words
     assert {one.writer for one in written_questions(PASSAGES, count=4, model=model)} == {"sentence"}
@@ -64,9 +64,9 @@ def test_questions_that_are_none_are_left_out():
 
 @pytest.mark.models
 def test_a_tuned_embedder_travels_with_its_store(tmp_path):
-    from metier.methods.embedder_tuning import EmbedderTuning, tune_embedder
+    from metier.methods.tuning.embedder_tuning import EmbedderTuning, tune_embedder
+    from metier.models.names.resolve import resolve
     from metier.models.registry import LocalModels
-    from metier.models.resolve import resolve
     from metier.recipe.tables import EMBEDDED_EMBEDDER
 
     models = LocalModels()

@@ -5,11 +5,10 @@ import json
 import pytest
 
 from metier.errors import EndpointError, UserError
-from metier.models.openai import OpenAIModel
+from metier.models.engines.openai import OpenAIModel
 from metier.types import GenerateConfig
-
-from .conftest import ask
-from .server import reply, scripted
+from tests.models.conftest import ask
+from tests.models.server import reply, scripted
 
 USAGE = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
 GOOD = (200, reply("Paris", usage=USAGE), {})

@@ -8,8 +8,8 @@ import threading
 import pytest
 
 from metier.errors import ModelFileError, ModelNotFoundError, StorageError
-from metier.models.cache import cache_directory, made_once
-from metier.models.resolve import known_models, pull, resolve
+from metier.models.names.cache import cache_directory, made_once
+from metier.models.names.resolve import known_models, pull, resolve
 
 
 @pytest.fixture
@@ -115,7 +115,8 @@ def test_a_failure_half_way_leaves_nothing(cache):
 
 def test_resolving_loads_no_engine():
     code = (
-        "import sys; import metier.models.resolve, metier.models.registry, metier.models.fake; "
+        "import sys; import metier.models.names.resolve, metier.models.registry; "
+        "import metier.models.engines.fake; "
         "assert not {'torch', 'transformers', 'openvino', 'openai'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env=dict(os.environ))

@@ -8,8 +8,8 @@ from benchmarks.constrained import UNSUPPORTED, forms
 
 from metier.errors import DataError
 from metier.models.chat import ChatTokenizer
-from metier.models.constraints import Choices, GrammarCompiler
-from metier.models.schemas import check_schema
+from metier.models.limits.constraints import Choices, GrammarCompiler
+from metier.models.limits.schemas import check_schema
 from metier.models.weights import read_json
 
 

@@ -23,7 +23,7 @@ from transformers.utils import logging
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
-from metier.methods.layers import Activations, CausalModel
+from metier.methods.tuning.layers import Activations, CausalModel
 from metier.protocols import Progress
 from metier.types import Json
 

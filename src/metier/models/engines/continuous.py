@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metier.errors import DataError
-from metier.models.blocks import BLOCK, Blocks
 from metier.models.chat import ChatTokenizer
-from metier.models.constraints import Choices, GrammarCompiler
-from metier.models.decoding import Constraint, Row, append, open_rows, ready_text
-from metier.models.paged import PagedEngine, Slice
+from metier.models.engines.blocks import BLOCK, Blocks
+from metier.models.engines.decoding import Constraint, Row, append, open_rows, ready_text
+from metier.models.engines.paged import PagedEngine, Slice
+from metier.models.limits.constraints import Choices, GrammarCompiler
 from metier.models.weights import read_json
 from metier.types import Conversation, GenerateConfig, Json, Usage
 

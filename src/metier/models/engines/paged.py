@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metier.models.adapters import Floats, LoraFile
-from metier.models.openvino import compile_settings, products
-from metier.models.openvino_export import OpenVinoGraph, exported
+from metier.models.engines.adapters import Floats, LoraFile
+from metier.models.engines.openvino import compile_settings, products
+from metier.models.engines.openvino_export import OpenVinoGraph, exported
 from metier.models.weights import check_adapter
 
 if TYPE_CHECKING:

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from metier.models.chat import ChatTokenizer
-from metier.models.constraints import Choices, GrammarCompiler
-from metier.models.decoding import (
+from metier.models.engines.decoding import (
     Constraint,
     Stepper,
     completion,
@@ -16,8 +15,9 @@ from metier.models.decoding import (
     open_rows,
     ready_text,
 )
-from metier.models.labels import label_tree
-from metier.models.scoring import Item, TreeEngine, score
+from metier.models.engines.scoring import Item, TreeEngine, score
+from metier.models.limits.constraints import Choices, GrammarCompiler
+from metier.models.limits.labels import label_tree
 from metier.models.weights import read_json
 from metier.types import Completion, Conversation, GenerateConfig, LabelScores, Usage
 

@@ -1,0 +1,1 @@
+"""What multiplies the matrices and writes: PyTorch, OpenVINO, other people's servers."""
