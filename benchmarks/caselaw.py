@@ -4,6 +4,7 @@
 them in ``build/caselaw`` (resumable: nothing is asked twice), and shows 20 random accepted pairs
 and 20 random rejects with their reasons. Every rung of the recipe is an arm, asked the questions
 on held-out opinions and recorded under its own name; ``--pairs-only`` leaves the arms out.
+``minutes`` is the whole of it in a fresh folder, downloads left out.
 
 ``caselaw_audit.jsonl`` holds one reader's verdicts on the 100 rows drawn by seed; the reader was a
 language model, shown question, answer and evidence. Wording that is broken or does not stand alone
@@ -47,6 +48,7 @@ def main() -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     write_opinions(options.data, options.folder / "opinions.csv", count=options.opinions)
     recipe = shutil.copy(EXAMPLE, options.folder / "metier.toml")
+    fresh = not (options.folder / ".metier").exists()
     store = Project(options.folder / ".metier")
     with store.run("caselaw", {"recipe": recipe.read_text(encoding="utf-8")}):
         pipeline = Pipeline(
@@ -59,7 +61,7 @@ def main() -> None:
         if not options.pairs_only:
             figures |= _arms(pipeline)
             notes |= _verdict(pipeline)
-            spent += _seconds(pipeline)
+            spent = time.monotonic() - began if fresh else spent + _seconds(pipeline)
     audited = result(draw(generated.accepted, seed=SEED), read_verdicts(options.audit))
     figures["audit_error"] = round(audited.error.value, 4) if audited else None
     figures["minutes"] = round(spent / 60, 2)
@@ -82,7 +84,7 @@ def _figures(generated: Generated) -> dict[str, Json]:
 
 
 def _arms(pipeline: Pipeline) -> dict[str, Json]:
-    """Each rung's accuracy on the held-out questions, with its interval."""
+    """Each rung's exact matches on the held-out questions, with its interval."""
     figures: dict[str, Json] = {}
     for card in pipeline.scorecards:
         found = card.metrics[pipeline.metric]
@@ -103,6 +105,10 @@ def _verdict(pipeline: Pipeline) -> dict[str, Json]:
         "reasons": list(pipeline.decision.reasons),
         "left_out": pipeline.left_out,
         "kept": {f"{one.rung} {one.suite}": str(one.ratio) for one in pipeline.retention},
+        "metrics": {
+            card.rung: {name: str(found) for name, found in card.metrics.items()}
+            for card in pipeline.scorecards
+        },
         "kinds": {
             card.rung: {kind: str(share) for kind, share in card.kinds.items()}
             for card in pipeline.scorecards
@@ -111,7 +117,7 @@ def _verdict(pipeline: Pipeline) -> dict[str, Json]:
 
 
 def _seconds(pipeline: Pipeline) -> float:
-    """Of building and asking the arms, as they were when each was done."""
+    """Of building and asking the arms, as they were when each was done in earlier runs."""
     trained = sum(built.candidate.train_seconds for built in pipeline.candidates.values())
     return trained + sum(card.seconds for card in pipeline.scorecards)
 
