@@ -144,7 +144,7 @@ class Ladder:
     def _fitted(self, cleaning: str, draw: int, rung: str) -> tuple[Candidate, Path]:
         train, dev, _ = self._drawn(cleaning, draw)
         if rung == "zero_shot":
-            train = dev = ()
+            train = ()
 
         def build(directory: Path) -> None:
             members = {name: self._fitted(cleaning, draw, name) for name in MEMBERS.get(rung, ())}
@@ -182,12 +182,11 @@ class Ladder:
 
     def _inputs(self, cleaning: str, draw: int, rung: str) -> Json:
         limits = self.limits
-        drawn = None if rung == "zero_shot" else draw
         reads = limits.tokens if rung in WITH_MODEL else None
         members = [self._settings(name) for name in MEMBERS.get(rung, ())]
         return {
             "metier": __version__,
-            "cell": [cleaning, drawn, limits.groups, limits.rows, reads],
+            "cell": [cleaning, draw, limits.groups, limits.rows, reads],
             "rung": [rung, self._settings(rung), members],
         }
 

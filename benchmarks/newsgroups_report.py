@@ -71,7 +71,7 @@ def _table(ladder: Ladder, cleaning: str) -> Table:
     table: dict[str, dict[int, Measured]] = {}
     for rung in RUNGS:
         table[rung] = {}
-        for draw in range(1 if rung == "zero_shot" else DRAWS):
+        for draw in range(DRAWS):
             found = ladder.standing(cleaning, draw, rung)
             if found is not None:
                 table[rung][draw] = found

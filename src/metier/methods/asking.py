@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from metier.errors import DataError, ModelFileError
 from metier.methods.classify import question
+from metier.methods.label_prior import check_calibrate
 from metier.methods.linear import softmax
 from metier.protocols import FitContext, LanguageModel
 from metier.types import (
@@ -18,7 +19,6 @@ from metier.types import (
     Completion,
     Conversation,
     GenerateConfig,
-    Json,
     LabelScores,
 )
 
@@ -28,13 +28,6 @@ if TYPE_CHECKING:
 
 Layout = Callable[[Sequence[str]], Sequence[Conversation]]
 """From texts to what the model is shown for each."""
-
-CONTENT_FREE = ("N/A", "[MASK]", "")
-"""The texts without content of Zhao et al. 2021."""
-
-CALIBRATIONS = ("none", "contextual", "batch")
-
-_BATCH_TEXTS = 64  # an assumption: not tuned
 
 
 class ModelAnswerer:
@@ -62,6 +55,13 @@ class ModelAnswerer:
             [self._model.truncate(text, self._task.max_input_tokens) for text in texts]
         )
 
+    def log_likelihoods(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Shape (texts, labels), natural logs, the prior still in them."""
+        import numpy as np
+
+        scored = self._model.score_labels(self.prompts(texts), self._task.labels)
+        return np.array([scores.log_likelihoods for scores in scored], dtype=np.float64)
+
     def label_probabilities(self, scored: Sequence[LabelScores]) -> NDArray[np.float64]:
         """Shape (texts, labels): softmax over the labels, over the prior where there is one."""
         import numpy as np
@@ -70,11 +70,6 @@ class ModelAnswerer:
         if self._prior is not None:
             logits -= np.log(np.array(self._prior))
         return softmax(logits)
-
-    def mean_probabilities(self, texts: Sequence[str]) -> list[float]:
-        """The labels' mean probabilities over texts that should favour no label."""
-        scored = self._model.score_labels(self.prompts(texts), self._task.labels)
-        return [float(share) for share in self.label_probabilities(scored).mean(axis=0)]
 
     def _choose(self, prompts: Sequence[Conversation]) -> list[Answer]:
         labels = self._task.labels
@@ -136,29 +131,9 @@ def _named(text: str, labels: Sequence[str]) -> list[str]:
 
 def check_settings(rung: str, context: FitContext) -> None:
     """Raise ``DataError`` for settings or a task that no prompt can be made of."""
-    calibrate = context.settings["calibrate"]
-    if calibrate not in CALIBRATIONS:
-        raise DataError(
-            f"rung {rung!r}: calibrate = {calibrate!r} is none of {', '.join(CALIBRATIONS)}"
-        )
+    check_calibrate(rung, context)
     if context.task.kind == "classification" and not context.task.labels:
         raise DataError(f"rung {rung!r}: the task has no labels to choose from; list them")
-    scores_labels = context.task.kind == "classification" and context.settings["constrained"]
-    if calibrate != "none" and not scores_labels:
-        raise DataError(
-            f"rung {rung!r}: calibrate = {calibrate!r} needs a classification with "
-            'constrained = true; set calibrate = "none"'
-        )
-
-
-def measured_prior(answerer: ModelAnswerer, context: FitContext) -> Json:
-    """The prior that ``settings["calibrate"]`` asks for, as a list per label, or None."""
-    if context.settings["calibrate"] == "none":
-        return None
-    if context.settings["calibrate"] == "contextual":
-        return answerer.mean_probabilities(CONTENT_FREE)
-    rows = context.dev or context.train
-    return answerer.mean_probabilities([row.input for row in rows[:_BATCH_TEXTS]])
 
 
 def base_of(candidate: Candidate) -> str:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from metier.errors import DataError, ModelFileError
 from metier.methods import candidate as candidates
-from metier.methods.asking import ModelAnswerer, base_of, check_settings, measured_prior
+from metier.methods.asking import ModelAnswerer, base_of, check_settings
 from metier.methods.files import MEND, read_arrays, read_json, write_arrays, write_json
+from metier.methods.label_prior import label_prior
 from metier.methods.prompt import prompt_for
 from metier.protocols import Embedder, FitContext, Models
 from metier.types import Candidate, Conversation, Example, Json
@@ -59,7 +60,7 @@ class FewShot:
         "label_list": True,
         "role": True,
         "constrained": True,
-        "calibrate": "none",
+        "calibrate": "on_dev",
     }
 
     def fit(self, rung: str, context: FitContext) -> Candidate:
@@ -88,8 +89,10 @@ class FewShot:
             train_examples=tuple(row.id for row in pool),
             seed=context.seed,
         )
-        prior = measured_prior(self.load(fitted, context.workdir, context.models), context)
-        fitted = candidates.timed(fitted, started, settings={**fitted.settings, "prior": prior})
+        answerer = self.load(fitted, context.workdir, context.models)
+        prior, trials = label_prior(answerer, context)
+        settled = {**fitted.settings, "prior": prior}
+        fitted = candidates.timed(fitted, started, settings=settled, trials=trials)
         candidates.save(fitted, context.workdir)
         return fitted
 

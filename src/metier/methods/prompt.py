@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from metier.methods import candidate as candidates
-from metier.methods.asking import ModelAnswerer, base_of, check_settings, measured_prior
+from metier.methods.asking import ModelAnswerer, base_of, check_settings
+from metier.methods.label_prior import label_prior
 from metier.protocols import FitContext, Models
 from metier.types import Candidate, Conversation, Json, Message, Task
 
@@ -46,9 +47,9 @@ class Prompt:
 
     ``label_list`` and ``role`` put those into the prompt. ``constrained`` answers with the most
     likely label; without it the model writes freely and may miss the enum. ``calibrate`` divides
-    by the labels' mean probabilities for texts that should favour none, which takes out the
-    model's liking for certain labels: ``contextual`` asks about texts without content (Zhao et
-    al. 2021), ``batch`` about the dev texts, whose labels it does not read (Zhou et al. 2024).
+    by the labels' prior, which takes out the model's liking for certain labels: ``contextual``
+    asks about texts without content, ``batch`` about dev texts, ``none`` leaves it in, and
+    ``on_dev`` takes what is right most often on dev (see ``label_prior``).
     """
 
     name = "prompt"
@@ -56,7 +57,7 @@ class Prompt:
         "label_list": True,
         "role": True,
         "constrained": True,
-        "calibrate": "none",
+        "calibrate": "on_dev",
     }
 
     def fit(self, rung: str, context: FitContext) -> Candidate:
@@ -71,8 +72,10 @@ class Prompt:
             base=context.base,
             seed=context.seed,
         )
-        prior = measured_prior(self.load(fitted, context.workdir, context.models), context)
-        fitted = candidates.timed(fitted, started, settings={**fitted.settings, "prior": prior})
+        answerer = self.load(fitted, context.workdir, context.models)
+        prior, trials = label_prior(answerer, context)
+        settled = {**fitted.settings, "prior": prior}
+        fitted = candidates.timed(fitted, started, settings=settled, trials=trials)
         candidates.save(fitted, context.workdir)
         return fitted
 
