@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -33,6 +35,13 @@ def test_the_version_and_the_verbs_are_told(project):
     for verb in ("new", "ingest", "fit", "evaluate", "decide", "run", "report", "ask", "runs"):
         assert verb in call("--help").out
         assert call(verb, "--help").code == 0
+
+
+def test_it_runs_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "metier", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == __version__
 
 
 def test_ask_answers_as_measured(project):

@@ -35,14 +35,7 @@ from metier.pipeline.data import Rows, corpus_step, found_leak
 from metier.pipeline.generation import generated_examples, generation_inputs, generation_step
 from metier.protocols import Answerer, Corpus, FitContext, Models, Progress, silent
 from metier.recipe import Recipe, RungSettings
-from metier.settings import (
-    check_settings,
-    generation_plan,
-    rate,
-    rung_settings,
-    suites,
-    terms,
-)
+from metier.settings import check_settings, generation_plan, rate, rung_settings, suites, terms
 from metier.store import Project, step_key, write_text
 from metier.types import (
     CurvePoint,
