@@ -178,7 +178,7 @@ class FitContext:
     fitted: Mapping[str, tuple[Candidate, Path]] = field(default_factory=dict)
     """Rungs built earlier in this run, for methods that combine them: those with a setting
     ``members``, which names them or, when empty, means all, or with a setting ``adapter``, which
-    names one."""
+    names one. Rungs of the same method are there too: what would come out the same is copied."""
     corpus: Corpus | None = None
     """The documents, without those that the test items were made from."""
     score: Callable[[Example, Answer], float] = same_text

@@ -103,6 +103,47 @@ def test_retrieve_shows_the_passage_and_names_it(tmp_path):
     assert answerer.answer([]) == []
 
 
+class Counting(FakeModels):
+    """Counts the texts that were embedded."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedded = 0
+
+    def embedder(self, name, *, adapter=None):
+        made = super().embedder(name, adapter=adapter)
+        embed = made.embed
+
+        def counted(texts):
+            self.embedded += len(texts)
+            return embed(texts)
+
+        made.embed = counted
+        return made
+
+
+def test_a_second_rung_takes_the_store_of_the_first(tmp_path):
+    models = Counting()
+    first = fitted(Retrieve(), tmp_path / "first", models=models, settings={"k": 1})
+    before = models.embedded
+    above = {"first": (first, tmp_path / "first")}
+    second = fitted(Retrieve(), tmp_path / "second", models=models, fitted=above)
+    shutil.rmtree(tmp_path / "first")
+    assert 0 < before == models.embedded
+    answerer = Retrieve().load(second, tmp_path / "second", models)
+    [answer] = answerer.answer(asked("What is the king of Belmar called?"))
+    assert "Ostrin" in answer.prompt[-1].content
+
+
+def test_a_store_under_another_embedder_is_made_anew(tmp_path):
+    models = Counting()
+    first = fitted(Retrieve(), tmp_path / "first", models=models)
+    before = models.embedded
+    above = {"first": (first, tmp_path / "first")}
+    fitted(Retrieve(), tmp_path / "second", models=models, fitted=above, embedder="another")
+    assert models.embedded > before
+
+
 def test_a_copied_candidate_answers_elsewhere(tmp_path):
     candidate = fitted(Retrieve(), tmp_path / "here", settings={"shots": 2})
     shutil.copytree(tmp_path / "here", tmp_path / "there")

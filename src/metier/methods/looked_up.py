@@ -14,7 +14,7 @@ from metier.retrieval.authority.guided import guided
 from metier.retrieval.parents import ParentRetriever
 from metier.retrieval.relabel import lessons
 from metier.retrieval.rerank import RerankedRetriever, YesOrNo
-from metier.retrieval.store.build import ADAPTER, build_index, open_index
+from metier.retrieval.store.build import ADAPTER, build_index, copy_index, open_index
 from metier.retrieval.store.index import Index
 from metier.retrieval.store.passages import passages
 from metier.retrieval.written import Written, written_questions
@@ -33,8 +33,16 @@ DEFAULTS: dict[str, Json] = {
 
 
 def build_store(corpus: Corpus, context: FitContext) -> tuple[Json, ...]:
-    """The corpus as a store in the rung's folder; what tuning its embedder came to, if asked."""
+    """The corpus as a store in the rung's folder; what tuning its embedder came to, if asked.
+
+    Where a rung above this one has made the same store, it is copied.
+    """
     count = int(context.settings["written_questions"])
+    made = _made_already(context)
+    if made is not None:
+        candidate, directory = made
+        copy_index(directory / INDEX, context.workdir / INDEX)
+        return candidate.trials[:1] if count else ()
     weights = resolve(context.embedder) if count else None  # before any work: they may be missing
     embedder = context.models.embedder(context.embedder)
     folder = context.workdir / INDEX
@@ -54,6 +62,17 @@ def open_store(candidate: Candidate, directory: Path, models: Models) -> Retriev
         store = RerankedRetriever(store, reranker, depth=int(settings["rerank_depth"]))
     wide = int(settings.get("parent_characters", 0))
     return ParentRetriever(store, index, characters=wide) if wide else store
+
+
+def _made_already(context: FitContext) -> tuple[Candidate, Path] | None:
+    """A rung above with a store of the same corpus, made under the same settings and seed."""
+    wanted = (context.settings["written_questions"], context.embedder, context.seed)
+    for candidate, directory in context.fitted.values():
+        settings = candidate.settings
+        theirs = (settings.get("written_questions"), settings.get("embedder"), candidate.seed)
+        if INDEX in candidate.files and theirs == wanted:
+            return candidate, directory
+    return None
 
 
 def _tuned(index: Index, weights: Path, corpus: Corpus, context: FitContext) -> Json:

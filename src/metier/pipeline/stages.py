@@ -203,10 +203,14 @@ class Pipeline:
     def _fit(self, rung: RungSettings, dataset: Dataset, fitted: dict[str, Built]) -> Built:
         recipe = self.recipe
         settings = rung_settings(rung)
-        seen = fitted if "members" in settings else {}
-        if settings.get("adapter") in fitted:
-            seen = {settings["adapter"]: fitted[settings["adapter"]]}
-        members = settings.get("members") or list(seen)
+        members = [settings["adapter"]] if settings.get("adapter") else []
+        if "members" in settings:
+            members = settings["members"] or list(fitted)
+        seen = {
+            name: one
+            for name, one in fitted.items()
+            if name in members or "members" in settings or one.candidate.method == rung.method
+        }
         inputs = {
             "metier": __version__,
             "dataset": [self._dataset_step.name, dataset.version],

@@ -30,8 +30,7 @@ def build_index(
     Raises ``EmptyStageError`` for a corpus without a passage, and ``DataError`` for two documents
     of one id.
     """
-    aside = path.with_name(f"{path.name}.part")
-    shutil.rmtree(aside, ignore_errors=True)
+    aside = _aside(path)
     index = Index.create(aside, embedder, settings=settings)
     done = 0
     for batch in batches(passages(corpus)):
@@ -41,9 +40,15 @@ def build_index(
         raise EmptyStageError("index", {"documents without text": len(corpus)})
     index.settle()
     index.learn_weights(seed=seed)
-    shutil.rmtree(path, ignore_errors=True)
-    os.replace(aside, path)
+    _in_place(aside, path)
     return Index.open(path, embedder)
+
+
+def copy_index(source: Path, path: Path) -> None:
+    """A store as it stands, with what its embedder was tuned with, in place of what stood there."""
+    aside = _aside(path)
+    shutil.copytree(source, aside)
+    _in_place(aside, path)
 
 
 def open_index(path: Path, models: Models) -> Index:
@@ -53,3 +58,15 @@ def open_index(path: Path, models: Models) -> Index:
     if not adapter.is_dir():
         return Index.open(path, models.embedder(name))
     return Index.open(path, models.embedder(name.rpartition("+")[0], adapter=adapter))
+
+
+def _aside(path: Path) -> Path:
+    """Where to make what will stand at ``path``; empty of what a killed run left."""
+    aside = path.with_name(f"{path.name}.part")
+    shutil.rmtree(aside, ignore_errors=True)
+    return aside
+
+
+def _in_place(aside: Path, path: Path) -> None:
+    shutil.rmtree(path, ignore_errors=True)
+    os.replace(aside, path)
