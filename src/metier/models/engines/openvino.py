@@ -24,6 +24,9 @@ Precision = Literal["auto", "float32"]
 Request = Any
 """An ``openvino.InferRequest``."""
 
+_HIDDEN = np.finfo(np.float32).min
+"""Added to a score that a token must not see; not infinite, as a row of those has no softmax."""
+
 
 class OpenVinoEngine:
     """Steps and trees on one compiled graph that keeps its keys and values inside."""
@@ -133,7 +136,7 @@ class OpenVinoEngine:
             {
                 "input_ids": ids,
                 "position_ids": positions.astype(np.int64),
-                "visible": visible[:, None],
+                "mask": np.where(visible, np.float32(0), _HIDDEN)[:, None],
                 "beam_idx": rows.astype(np.int32),
                 "keep": np.array([-keep], dtype=np.int64),
             }
@@ -196,17 +199,21 @@ def products(graph: OpenVinoGraph, layers: Iterable[str]) -> Iterator[tuple[str,
 
 
 def _open_mask(graph: OpenVinoGraph) -> None:
-    """Let callers say what each token sees, instead of all that came before it."""
+    """Let callers say what each token sees, instead of all that came before it.
+
+    The mask is added to the scores: OpenVINO converts one of truth values element by element,
+    which takes most of the time of reading a long prompt.
+    """
     import openvino
 
     opset: Any = importlib.import_module("openvino.opset13")
-    visible = opset.parameter(openvino.PartialShape([-1, 1, -1, -1]), dtype=openvino.Type.boolean)
-    visible.output(0).get_tensor().set_names({"visible"})
+    mask = opset.parameter(openvino.PartialShape([-1, 1, -1, -1]), dtype=openvino.Type.f32)
+    mask.output(0).get_tensor().set_names({"mask"})
     for node in graph.get_ops():
         if node.get_type_name() == "ScaledDotProductAttention":
-            node.input(3).replace_source_output(visible.output(0))
+            node.input(3).replace_source_output(mask.output(0))
     graph.remove_parameter(graph.input("attention_mask").get_node())
-    graph.add_parameters([visible])
+    graph.add_parameters([mask])
     graph.validate_nodes_and_infer_types()
 
 
