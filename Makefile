@@ -33,8 +33,9 @@ check: $(READY)  ## Lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+# One thread for each of two workers: threads of two engines wait for each other on busy cores.
 test: setup check  ## Everything that CI runs
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 docs: $(READY)   ## Write the reference from the code
 	$(BIN)/python -m docs.reference

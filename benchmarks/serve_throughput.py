@@ -16,7 +16,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -119,6 +119,30 @@ def ours() -> Json:
         return under_loads(url, NAME)
 
 
+def bare_engine() -> Callable[[Sequence[str]], float]:
+    """What writes the answers to some texts, and tells the tokens per second."""
+    from metier.models.engines.continuous import Continuous, Job
+    from metier.models.engines.opening import Opener
+    from metier.models.engines.paged import PagedEngine
+    from metier.types import GenerateConfig, Message
+
+    paged = PagedEngine(resolve(NAME))
+    opener = Opener(resolve(NAME), window=paged.window)
+    engine = Continuous(paged, opener.chat)
+
+    def run(texts: Sequence[str]) -> float:
+        started = time.perf_counter()
+        asked = [(Message("user", text),) for text in texts]
+        jobs = [Job(opener.row(one, GenerateConfig(TOKENS))) for one in asked]
+        for job in jobs:
+            engine.add(job)
+        while engine.jobs:
+            engine.step()
+        return sum(len(job.row.tokens) for job in jobs) / (time.perf_counter() - started)
+
+    return run
+
+
 def bare() -> Json:
     """The engine without the gateway, and the gateway, in turns at 32 clients.
 
@@ -128,21 +152,7 @@ def bare() -> Json:
     ``overhead_median`` is the median of the rounds' ratios. ``cpu_seconds`` are medians for the
     1,024 tokens of a round; ``parsing`` is one round's of the client that the other parts use.
     """
-    from metier.models.engines.continuous import Continuous, Job
-    from metier.types import GenerateConfig, Message
-
-    engine = Continuous(resolve(NAME), name=NAME)
-
-    def run(texts: Sequence[str]) -> float:
-        asked = [(Message("user", text),) for text in texts]
-        jobs = [Job(one, GenerateConfig(TOKENS), lambda job: None) for one in asked]
-        started = time.perf_counter()
-        for job in jobs:
-            engine.add(job)
-        while engine.jobs:
-            engine.step()
-        return sum(len(job.row.tokens) for job in jobs) / (time.perf_counter() - started)
-
+    run = bare_engine()
     run(prompts(8, 100))
     rows: list[dict[str, float]] = []
     with metier_serve() as url:

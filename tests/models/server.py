@@ -6,7 +6,7 @@ import threading
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from metier.models.engines.scoring import Item, score
+from metier.models.engines.scoring import Item
 from metier.models.limits.labels import label_tree
 from metier.types import GenerateConfig, Message
 
@@ -59,7 +59,7 @@ def prompt_logs(model, conversation):
     before = 0.0
     for end in range(1, len(answer) + 1):
         tree = label_tree([answer[:end]])
-        total = score(model._engine, [Item(prompt, tree)])[0][0][0]
+        total = model._engine.score([Item(prompt, tree)])[0].logs[0]
         token = {"logprob": total - before, "decoded_token": chat.text([answer[end - 1]])}
         entries.append({str(answer[end - 1]): token})
         before = total

@@ -62,7 +62,7 @@ def test_a_shared_beginning_changes_no_score(request, engine):
     alone = [model.score_labels([conversation], labels)[0] for conversation in batch]
     for one, other in zip(together, alone, strict=True):
         assert one.log_likelihoods == pytest.approx(other.log_likelihoods, abs=0.01)
-    assert together[1].usage.cached_tokens > 50
+    assert sum(one.usage.cached_tokens for one in together) > 100  # all but the first one read
 
 
 def test_label_scores_equal_a_plain_forward_pass(reference):

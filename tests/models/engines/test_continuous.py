@@ -6,7 +6,9 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from metier.models.engines.blocks import BLOCK, Blocks
-from metier.models.engines.continuous import Continuous, Job, PromptTooLongError
+from metier.models.engines.continuous import Continuous, Job
+from metier.models.engines.decoding import usage
+from metier.models.engines.opening import Opener, PromptTooLongError
 from metier.models.engines.paged import PagedEngine, Slice
 from metier.types import GenerateConfig, Message
 
@@ -19,8 +21,18 @@ ASKED = [
 
 
 @pytest.fixture(scope="module")
-def engine(directory):
-    return Continuous(directory, name=NAME, cache_tokens=4096)
+def paged(directory):
+    return PagedEngine(directory, tokens=4096)
+
+
+@pytest.fixture(scope="module")
+def opener(directory, paged):
+    return Opener(directory, name=NAME, window=paged.window)
+
+
+@pytest.fixture(scope="module")
+def engine(paged, opener):
+    return Continuous(paged, opener.chat)
 
 
 def ended(engine, *jobs):
@@ -31,14 +43,18 @@ def ended(engine, *jobs):
     return [engine.text(job) for job in jobs]
 
 
-def job(asked, **options):
-    tokens = options.pop("tokens", 12)
-    config = GenerateConfig(max_new_tokens=tokens, **options.pop("config", {}))
-    return Job(asked, config, lambda job: None, **options)
+@pytest.fixture(scope="module")
+def job(opener):
+    def opened(asked, **options):
+        tokens = options.pop("tokens", 12)
+        config = GenerateConfig(max_new_tokens=tokens, **options.pop("config", {}))
+        return Job(opener.row(asked, config), **options)
+
+    return opened
 
 
 @pytest.mark.models
-def test_jobs_that_come_later_get_and_change_nothing(engine, openvino):
+def test_jobs_that_come_later_get_and_change_nothing(engine, job, openvino):
     alone = openvino.generate(ASKED, GenerateConfig(12))
     first, second, third = (job(asked) for asked in ASKED)
     engine.add(first)
@@ -47,12 +63,14 @@ def test_jobs_that_come_later_get_and_change_nothing(engine, openvino):
     engine.step()
     ended(engine, third)
     assert [engine.text(one) for one in (first, second, third)] == [one.text for one in alone]
-    assert first.usage.completion_tokens == alone[0].usage.completion_tokens
+    assert usage(first.row).completion_tokens == alone[0].usage.completion_tokens
 
 
 @pytest.mark.models
-def test_an_adapter_changes_its_own_answers_alone(engine, adapter, openvino, tuned_openvino):
-    engine.engine.register(adapter, base_name=NAME)
+def test_an_adapter_changes_its_own_answers_alone(
+    engine, job, paged, adapter, openvino, tuned_openvino
+):
+    paged.register(adapter, base_name=NAME)
     base, tuned = job(ASKED[0]), job(ASKED[0], adapter=adapter)
     texts = ended(engine, base, tuned)
     assert texts[0] == openvino.generate(ASKED[:1], GenerateConfig(12))[0].text
@@ -61,37 +79,37 @@ def test_an_adapter_changes_its_own_answers_alone(engine, adapter, openvino, tun
 
 
 @pytest.mark.models
-def test_a_beginning_is_read_once_for_each_space(engine):
+def test_a_beginning_is_read_once_for_each_space(engine, job):
     long = (Message("user", "Summarise. " + "The sea is deep and the land is wide. " * 30),)
     first, again, other = job(long, tokens=4), job(long, tokens=4), job(long, tokens=4, space="b")
     texts = [ended(engine, one)[0] for one in (first, again, other)]
     assert texts[0] == texts[1] == texts[2]
-    assert first.cached == other.cached == 0
-    assert again.cached == (len(again.row.prompt) - 1) // BLOCK * BLOCK > 200
+    assert first.row.cached == other.row.cached == 0
+    assert again.row.cached == (len(again.row.prompt) - 1) // BLOCK * BLOCK > 200
 
 
 @pytest.mark.models
-def test_drafts_that_come_together_read_their_prompt_once(engine):
+def test_drafts_that_come_together_read_their_prompt_once(engine, job):
     asked = (Message("user", "Explain. " + "A tall tree stands in the wind. " * 20),)
     drafts = [job(asked, tokens=3, config={"temperature": 0.9, "seed": k}) for k in range(4)]
     stranger = job(ASKED[2], tokens=3)
     ended(engine, *drafts, stranger)
     length = len(drafts[0].row.prompt)
-    assert [draft.cached for draft in drafts] == [0, *[(length - 1) // BLOCK * BLOCK] * 3]
+    assert [draft.row.cached for draft in drafts] == [0, *[(length - 1) // BLOCK * BLOCK] * 3]
     assert len(stranger.row.tokens) == 3
 
 
 @pytest.mark.models
-def test_cancelled_jobs_leave_and_give_their_blocks_back(engine):
-    free = engine._blocks.available
+def test_cancelled_jobs_leave_and_give_their_blocks_back(engine, job, paged):
+    free = paged.blocks.available
     stopped = job(ASKED[1], tokens=1000, cancelled=lambda: len(stopped.row.tokens) >= 3)
     ended(engine, stopped)
     assert len(stopped.row.tokens) == 3
-    assert engine._blocks.available == free
+    assert paged.blocks.available == free
 
 
 @pytest.mark.models
-def test_log_probabilities_and_bound_answers_go_side_by_side(engine):
+def test_log_probabilities_and_bound_answers_go_side_by_side(engine, job):
     scored = job(ASKED[0], tokens=3, top_scores=2)
     bound = job(ASKED[2], tokens=30, config={"choices": ("red or blue", "red or green")})
     texts = ended(engine, scored, bound)
@@ -103,9 +121,9 @@ def test_log_probabilities_and_bound_answers_go_side_by_side(engine):
 
 
 @pytest.mark.models
-def test_a_prompt_beyond_the_window_is_refused(engine):
+def test_a_prompt_beyond_the_window_is_refused(job):
     with pytest.raises(PromptTooLongError, match="reads 4,095 at most"):
-        engine.add(job((Message("user", "word " * 5000),)))
+        job((Message("user", "word " * 5000),))
 
 
 def test_blocks_are_shared_forgotten_and_never_lost():
@@ -128,7 +146,7 @@ def test_blocks_are_shared_forgotten_and_never_lost():
 
 @pytest.mark.models
 def test_an_adapter_that_gave_its_place_away_comes_back_the_same(directory, adapter, tmp_path):
-    engine = PagedEngine(directory, blocks=2, adapters_at_once=2)
+    engine = PagedEngine(directory, tokens=64, adapters_at_once=2)
     adapters = [tmp_path / name for name in "abc"]
     for strength, folder in enumerate(adapters, start=1):
         shutil.copytree(adapter, folder)

@@ -11,6 +11,8 @@ import httpx
 import openai
 import pytest
 
+from metier.models.engines.paged import PagedEngine
+from metier.models.names.resolve import resolve
 from metier.serving.engines import process, worker
 from metier.serving.engines.process import EngineProcess
 from metier.serving.gate.access import create_key
@@ -105,45 +107,28 @@ def test_what_another_tenant_asked_is_not_known(embedded):
     assert cached(keys[0]) > 100
 
 
-class FailsOnce:
-    """An engine whose first pass fails, as when memory runs out."""
-
-    window = 100
-    counts = None
-
-    def __init__(self, *words, **options):
-        self.jobs, self.passes = [], 0
-
-    def add(self, job):
-        self.jobs.append(job)
-
-    def reset(self):
-        self.jobs = []
-
-    def text(self, job):
-        return "done"
-
-    def step(self):
-        self.passes += 1
-        if self.passes == 1:
-            raise RuntimeError("no memory")
-        for job in self.jobs:
-            job.row = type("Row", (), {"finish": "stop", "prompt": [1], "tokens": [2]})
-            job.told(job)
-        self.jobs = []
-
-
+@pytest.mark.models
 def test_an_error_in_a_pass_fails_its_orders_alone(monkeypatch):
-    monkeypatch.setattr(worker, "Continuous", FailsOnce)
+    failing = [True]
+    forward = PagedEngine.forward
+
+    def fails_once(self, slices):
+        if failing and failing.pop():
+            raise RuntimeError("out of memory")
+        return forward(self, slices)
+
+    monkeypatch.setattr(PagedEngine, "forward", fails_once)
     ours, theirs = Pipe()
-    thread = threading.Thread(target=worker.serve, args=(theirs, worker.Opening("", "x", 1)))
+    opening = worker.Opening(resolve("smollm2-135m-instruct"), "x", 1024)
+    thread = threading.Thread(target=worker.serve, args=(theirs, opening))
     thread.start()
-    assert ours.recv() == worker.Opened(100)
-    ours.send(worker.Order(7, "a", GenerateConfig()))
+    assert ours.recv() == worker.Opened(1024)
+    ours.send(worker.Order(7, "a", GenerateConfig(1)))
     failed = ours.recv()
     assert failed.number == 7 and isinstance(failed.error, worker.EngineError)
     assert ours.recv().news == ()
-    ours.send(worker.Order(8, "a", GenerateConfig()))
-    assert ours.recv().news == (worker.News(8, "done", (), Usage(1, 1), "stop"),)
+    ours.send(worker.Order(8, "a", GenerateConfig(1)))
+    [news] = ours.recv().news
+    assert (news.number, news.usage, news.finish) == (8, Usage(1, 1), "length")
     ours.close()
     thread.join()

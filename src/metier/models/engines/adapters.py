@@ -1,10 +1,12 @@
-"""A LoRA adapter's matrices, read from PEFT's layout."""
+"""LoRA adapters: read from PEFT's layout, and side by side in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +58,96 @@ class LoraFile:
             )
             for module in self.ends
         }
+
+
+class Bank:
+    """The adapters' matrices side by side; the least recently used gives its place away.
+
+    Only those that have a place are in memory. The others are read again when they are wanted.
+    """
+
+    def __init__(self, places: int) -> None:
+        self._places = places
+        self._rank = 0
+        self._adapters: dict[Path, LoraFile] = {}
+        self._loaded: OrderedDict[Path, int] = OrderedDict()
+        self._changed: set[Path] = set()
+        """Those to read again, since their folder was registered a second time."""
+        self._matrices: dict[str, tuple[Floats, Floats]] = {}
+
+    @property
+    def width(self) -> int:
+        """Ranks of all places together."""
+        return self._places * self._rank
+
+    def register(self, adapter: Path) -> bool:
+        """Make room for an adapter; whether that changed the shapes or the layers."""
+        found = self._adapters[adapter] = LoraFile.of(adapter)
+        self._changed.add(adapter)
+        if found.rank <= self._rank and found.ends.keys() <= self._matrices.keys():
+            return False
+        self._rank = max(self._rank, found.rank)
+        ends = {
+            module: (high.shape[0], low.shape[1]) for module, (low, high) in self._matrices.items()
+        } | dict(found.ends)
+        self._matrices = {
+            module: (
+                np.zeros((self.width, into), np.float32),
+                np.zeros((out, self.width), np.float32),
+            )
+            for module, (out, into) in ends.items()
+        }
+        self._loaded.clear()
+        return True
+
+    def modules(self) -> list[str]:
+        """Layers that some adapter changes."""
+        return sorted(self._matrices)
+
+    def shapes(self, module: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Of both matrices of a layer."""
+        low, high = self._matrices[module]
+        return low.shape, high.shape
+
+    def tensors(self) -> dict[str, Any]:
+        """The inputs, which share memory with the matrices here."""
+        import openvino
+
+        return {
+            f"lora.{module}.{part}": openvino.Tensor(matrix, shared_memory=True)
+            for module, matrices in self._matrices.items()
+            for part, matrix in zip("ab", matrices, strict=True)
+        }
+
+    def mask(self, adapters: Sequence[Path | None]) -> Floats:
+        """Shape (sequences, width): 1 where a sequence's own adapter stands."""
+        wanted = dict.fromkeys(adapter for adapter in adapters if adapter is not None)
+        for adapter in wanted:
+            self._load(adapter, keep=wanted)
+        rows = np.zeros((len(adapters), self.width), np.float32)
+        for row, own in enumerate(adapters):
+            if own is not None:
+                start = self._loaded[own] * self._rank
+                rows[row, start : start + self._rank] = 1
+        return rows
+
+    def _load(self, adapter: Path, *, keep: dict[Path, None]) -> None:
+        if adapter not in self._loaded or adapter in self._changed:
+            read = self._adapters[adapter].matrices()
+            place = self._loaded.get(adapter, len(self._loaded))
+            if place == self._places:
+                oldest = next(name for name in self._loaded if name not in keep)
+                place = self._loaded.pop(oldest)
+            columns = slice(place * self._rank, (place + 1) * self._rank)
+            for module, (lows, highs) in self._matrices.items():
+                lows[columns], highs[:, columns] = 0, 0
+                if module in read:
+                    low, high = read[module]
+                    lows[columns][: len(low)] = low
+                    highs[:, columns][:, : high.shape[1]] = high
+            self._loaded[adapter] = place
+            self._changed.discard(adapter)
+        self._loaded.move_to_end(adapter)
 
 
 _START, _LOW, _HIGH = "base_model.model.", ".lora_A.weight", ".lora_B.weight"

@@ -86,6 +86,16 @@ class Blocks:
         return block
 
 
+def alike(first: Sequence[int], second: Sequence[int]) -> int:
+    """Whole blocks that two prompts begin with alike, but for the second's last token."""
+    most = min(len(first), len(second) - 1) // BLOCK
+    for block in range(most):
+        part = slice(block * BLOCK, (block + 1) * BLOCK)
+        if first[part] != second[part]:
+            return block
+    return most
+
+
 def _keys(space: str, tokens: Sequence[int]) -> list[bytes]:
     keys = []
     digest = hashlib.sha256(space.encode()).digest()

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metier.errors import DataError
 from metier.models.chat import ChatTokenizer
-from metier.models.engines.blocks import BLOCK, Blocks
-from metier.models.engines.decoding import Constraint, Row, append, open_rows, ready_text
+from metier.models.engines.blocks import BLOCK, alike
+from metier.models.engines.decoding import Row, append, ready_text
 from metier.models.engines.paged import PagedEngine, Slice
-from metier.models.limits.constraints import Choices, GrammarCompiler
-from metier.models.weights import read_json
-from metier.types import Conversation, GenerateConfig, Json, Usage
 
 if TYPE_CHECKING:
     import torch
@@ -43,26 +40,17 @@ class TokenScores:
 class Job:
     """One answer on its way through the engine."""
 
-    prompt: Conversation | str
-    config: GenerateConfig
-    told: Callable[[Job], None]
+    row: Row
+    told: Callable[[Job], None] = lambda job: None
     """Called after every token and at the end, in the engine's thread."""
     space: str = ""
     """Prefixes are shared within a space only."""
     adapter: Path | None = None
     top_scores: int | None = None
     cancelled: Callable[[], bool] = lambda: False
-    row: Row = field(init=False)
     scores: list[TokenScores] = field(default_factory=list)
-    cached: int = 0
-    """Tokens of the prompt that were known already."""
     blocks: list[int] = field(default_factory=list)
     read: int = 0
-
-    @property
-    def usage(self) -> Usage:
-        """So far."""
-        return Usage(len(self.row.prompt), len(self.row.tokens), self.cached)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,24 +64,12 @@ class Counts:
     waiting: int = 0
 
 
-class PromptTooLongError(Exception):
-    """A prompt leaves no room for an answer."""
-
-
 class Continuous:
     """The answers under way on one base model; used by one thread."""
 
-    def __init__(self, directory: Path, *, name: str = "", cache_tokens: int = 32768) -> None:
-        """``cache_tokens`` of keys and values are kept, for work under way and for prefixes."""
-        count = -(-cache_tokens // BLOCK)
-        self.engine = PagedEngine(directory, blocks=count, adapters_at_once=MOST_ADAPTERS)
-        self.name = name or directory.name
-        config: Mapping[str, Json] = read_json(directory / "config.json")
-        self.window = min(int(config["max_position_embeddings"]), cache_tokens)
-        self._chat = ChatTokenizer(directory)
-        self._vocabulary = int(config["vocab_size"])
-        self._grammars: GrammarCompiler | None = None
-        self._blocks = Blocks(count)
+    def __init__(self, engine: PagedEngine, chat: ChatTokenizer) -> None:
+        self._engine = engine
+        self._chat = chat
         self._waiting: deque[Job] = deque()
         self._running: list[Job] = []
         self._read = self._written = 0
@@ -109,19 +85,7 @@ class Continuous:
         return [*self._running, *self._waiting]
 
     def add(self, job: Job) -> None:
-        """Queue a job; ``PromptTooLongError``, or ``DataError`` for a schema of no use."""
-        if isinstance(job.prompt, str):
-            prompt = self._chat.tokens(job.prompt)
-        else:
-            prompt = self._chat.prompt(job.prompt)
-        if len(prompt) >= self.window:
-            raise PromptTooLongError(
-                f"the prompt has {len(prompt):,} tokens; {self.name} reads {self.window - 1:,} at "
-                "most, with room for an answer"
-            )
-        room = min(job.config.max_new_tokens, self.window - len(prompt))
-        config = replace(job.config, max_new_tokens=room)
-        job.row = open_rows([prompt], config, [self._constraint(config)])[0]
+        """Queue a job."""
         self._waiting.append(job)
 
     def text(self, job: Job) -> str:
@@ -136,24 +100,27 @@ class Continuous:
         planned = self._plan()
         if not planned:
             return
-        logits = iter(self.engine.forward([part for _, part in planned]))
+        logits = iter(self._engine.forward([part for _, part in planned]))
         written = []
         for job, part in planned:
             job.read += len(part.tokens)
             self._read += len(part.tokens) if not job.row.tokens else 0
-            if part.last:
+            if part.wanted:
                 self._write(job, next(logits))
                 written.append(job)
         for job in written:
             job.told(job)
         self._leave([job for job in written if job.row.finish is not None])
 
-    def reset(self) -> list[Job]:
-        """Forget everything after an error; the jobs that were lost."""
-        lost = self.jobs
+    def reset(self) -> None:
+        """Forget everything after an error."""
         self._running, self._waiting = [], deque()
-        self._blocks = Blocks(self._blocks.count)
-        return lost
+        self._engine.forget()
+
+    def close(self) -> None:
+        """Leave the answers under way as they are."""
+        self._leave(list(self._running))
+        self._waiting.clear()
 
     def _join(self) -> None:
         """Let jobs in, the oldest first, as far as blocks for their longest answers last."""
@@ -168,13 +135,15 @@ class Continuous:
             if len(adapters) > MOST_ADAPTERS:
                 break
             longest = len(job.row.prompt) + job.row.config.max_new_tokens
-            known = self._blocks.reuse(_space(job), job.row.prompt)
-            fresh = self._blocks.take(-(-longest // BLOCK) - len(known))
+            known = self._engine.blocks.reuse(_space(job), job.row.prompt)
+            fresh = self._engine.blocks.take(-(-longest // BLOCK) - len(known))
             if fresh is None:
-                self._blocks.release(known)
+                self._engine.blocks.release(known)
+                if not self._running:
+                    raise DataError(f"no room for the keys and values of {longest:,} tokens")
                 break
             job.blocks = [*known, *fresh]
-            job.read = job.cached = len(known) * BLOCK
+            job.read = job.row.cached = len(known) * BLOCK
             self._running.append(self._waiting.popleft())
         self._waiting.extendleft(reversed(later))
 
@@ -188,8 +157,8 @@ class Continuous:
             for one in self._running
             if not one.row.tokens and _space(one) == _space(job)
         ]
-        alike = max((_alike(prompt, job.row.prompt) for prompt in reading), default=0)
-        return alike > 0 and alike > self._blocks.known(_space(job), job.row.prompt)
+        same = max((alike(prompt, job.row.prompt) for prompt in reading), default=0)
+        return same > 0 and same > self._engine.blocks.known(_space(job), job.row.prompt)
 
     def _plan(self) -> list[tuple[Job, Slice]]:
         """Next tokens first; what is left of the step's room goes to prompts, in order."""
@@ -201,8 +170,8 @@ class Continuous:
             if part:
                 room -= len(part)
                 used = job.blocks[: -(-(job.read + len(part)) // BLOCK)]
-                last = len(part) == len(pending)
-                planned.append((job, Slice(part, job.read, used, job.adapter, last)))
+                wanted = 1 if len(part) == len(pending) else 0
+                planned.append((job, Slice(part, job.read, used, job.adapter, wanted)))
         return planned
 
     def _write(self, job: Job, logits: torch.Tensor) -> None:
@@ -210,7 +179,7 @@ class Continuous:
         logs = logits.log_softmax(-1) if job.top_scores is not None else None
         append(job.row, logits, self._chat)
         if len(job.row.tokens) == 1:
-            self._blocks.remember(_space(job), job.row.prompt, job.blocks)
+            self._engine.blocks.remember(_space(job), job.row.prompt, job.blocks)
         if logs is not None:
             job.scores.append(self._scored(job.row.tokens[-1], logs, job.top_scores or 0))
 
@@ -228,34 +197,9 @@ class Continuous:
     def _leave(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
             tokens = [*job.row.prompt, *job.row.tokens][: job.read]
-            self._blocks.remember(_space(job), tokens, job.blocks)
-            self._blocks.release(job.blocks)
+            self._engine.blocks.remember(_space(job), tokens, job.blocks)
+            self._engine.blocks.release(job.blocks)
             self._running.remove(job)
-
-    def _constraint(self, config: GenerateConfig) -> Constraint | None:
-        if config.choices:
-            answers = [self._chat.answer(choice) for choice in config.choices]
-            longest = max(map(len, answers)) - 1
-            if longest > config.max_new_tokens:
-                raise DataError(
-                    f"a choice has {longest} tokens, and {config.max_new_tokens} are allowed"
-                )
-            return Choices(answers)
-        if config.json_schema is None:
-            return None
-        if self._grammars is None:
-            self._grammars = GrammarCompiler(self._chat, self._vocabulary)
-        return self._grammars.schema(config.json_schema, room=config.max_new_tokens)
-
-
-def _alike(first: Sequence[int], second: Sequence[int]) -> int:
-    """Whole blocks that two prompts begin with alike, but for the second's last token."""
-    most = min(len(first), len(second) - 1) // BLOCK
-    for block in range(most):
-        part = slice(block * BLOCK, (block + 1) * BLOCK)
-        if first[part] != second[part]:
-            return block
-    return most
 
 
 def _space(job: Job) -> str:

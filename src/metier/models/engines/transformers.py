@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from metier.errors import MissingExtraError
-from metier.models.engines.scoring import Pack
+from metier.models.chat import ChatTokenizer
+from metier.models.engines.decoding import Row, decode
+from metier.models.engines.scoring import Item, Scored
+from metier.models.engines.trees import Pack, score_trees
 from metier.models.quiet import quiet
 
 if TYPE_CHECKING:
@@ -46,6 +49,18 @@ class TransformersEngine:
     def model(self) -> TorchModel:
         """The torch model, for those who run it in parts."""
         return self._model
+
+    @property
+    def room(self) -> None:
+        """Nobody counts the tokens that prompt and answer may have together."""
+
+    def grow(self, rows: Sequence[Row], chat: ChatTokenizer) -> Iterator[None]:
+        """Grow all rows to their end; yields after every token."""
+        return decode(self, rows, chat)
+
+    def score(self, items: Sequence[Item]) -> list[Scored]:
+        """Log probabilities of every item's answers."""
+        return score_trees(self, items)
 
     def start(self, prompts: Sequence[Sequence[int]]) -> torch.Tensor:
         """Read left-padded prompts."""

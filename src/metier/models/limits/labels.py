@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LabelTree:
     """Distinct prefixes of token sequences; node 0 is the root, the end of the prompt.
 
@@ -26,6 +27,15 @@ class LabelTree:
         for parent in self.parents:
             depths.append(depths[parent] + 1)
         return tuple(depths[1:])
+
+    @cached_property
+    def followers(self) -> Mapping[int, Sequence[int]]:
+        """The tokens that some sequence has after each node."""
+        found: dict[int, dict[int, None]] = {}
+        for path in self.steps:
+            for node, token in path:
+                found.setdefault(node, {})[token] = None
+        return {node: list(tokens) for node, tokens in found.items()}
 
     def ancestors(self) -> list[list[int]]:
         """For every node but the root: itself and the nodes above it, the root left out."""

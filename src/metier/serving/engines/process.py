@@ -12,7 +12,8 @@ from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
 from queue import SimpleQueue
 
-from metier.models.engines.continuous import Counts, PromptTooLongError
+from metier.models.engines.continuous import Counts
+from metier.models.engines.opening import PromptTooLongError
 from metier.serving.engines.worker import (
     Cancel,
     EngineError,

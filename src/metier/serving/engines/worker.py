@@ -16,9 +16,11 @@ from metier.models.engines.continuous import (
     Continuous,
     Counts,
     Job,
-    PromptTooLongError,
     TokenScores,
 )
+from metier.models.engines.decoding import usage
+from metier.models.engines.opening import Opener, PromptTooLongError
+from metier.models.engines.paged import PagedEngine
 from metier.types import Conversation, GenerateConfig, Usage
 
 _log = logging.getLogger("metier.serving")
@@ -113,21 +115,22 @@ def serve(pipe: Connection, opening: Opening) -> None:
     """Take orders until the pipe's other end closes, which is how the server's death is told."""
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         try:
-            engine = Continuous(
-                opening.directory, name=opening.name, cache_tokens=opening.cache_tokens
-            )
+            worker = _Worker(opening, pipe)
         except Exception as error:
             pipe.send(Outcome(0, _sendable(error)))
             return
-        pipe.send(Opened(engine.window))
-        _Worker(engine, pipe).run()
+        pipe.send(Opened(worker.window))
+        worker.run()
 
 
 class _Worker:
     """The loop: orders are read between two passes, or waited for when there is nothing to do."""
 
-    def __init__(self, engine: Continuous, pipe: Connection) -> None:
-        self._engine = engine
+    def __init__(self, opening: Opening, pipe: Connection) -> None:
+        self._paged = PagedEngine(opening.directory, tokens=opening.cache_tokens)
+        self.window = self._paged.window
+        self._opener = Opener(opening.directory, name=opening.name, window=self.window)
+        self._engine = Continuous(self._paged, self._opener.chat)
         self._pipe = pipe
         self._wanted: set[int] = set()
         """Orders that are neither finished nor cancelled."""
@@ -160,8 +163,7 @@ class _Worker:
 
     def _add(self, order: Order) -> None:
         job = Job(
-            order.prompt,
-            order.config,
+            self._opener.row(order.prompt, order.config),
             told=_Teller(self._engine, order, self._tell),
             space=order.space,
             adapter=order.adapter,
@@ -172,7 +174,7 @@ class _Worker:
         self._wanted.add(order.number)
 
     def _register(self, wanted: Register) -> None:
-        self._engine.engine.register(wanted.adapter, base_name=self._engine.name)
+        self._paged.register(wanted.adapter, base_name=self._opener.name)
         self._pipe.send(Outcome(wanted.number))
 
     def _tell(self, news: News) -> None:
@@ -198,7 +200,7 @@ class _Teller:
         scores = tuple(job.scores[self._scores :])
         if len(text) > self._sent or scores or job.row.finish is not None:
             new = text[self._sent :]
-            self._tell(News(self._order.number, new, scores, job.usage, job.row.finish))
+            self._tell(News(self._order.number, new, scores, usage(job.row), job.row.finish))
             self._sent, self._scores = len(text), len(job.scores)
 
 
