@@ -1,4 +1,4 @@
-"""Fits the LoRA rung and kills itself with SIGKILL at a given report of progress."""
+"""Fits the LoRA rung and kills itself with SIGKILL at a given training step."""
 
 import os
 import signal
@@ -11,12 +11,12 @@ from tests.methods.test_lora import context, settings
 
 def main() -> None:
     base, workdir, last = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-    reports = 0
+    steps = 0
 
     def progress(done: int, total: int | None, what: str) -> None:
-        nonlocal reports
-        reports += 1
-        if reports == last:
+        nonlocal steps
+        steps += "learning rate" in what
+        if steps == last:
             os.kill(os.getpid(), signal.SIGKILL)
 
     Lora().fit("lora", context(base, workdir, settings(), progress=progress))

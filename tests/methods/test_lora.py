@@ -5,10 +5,12 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,14 +64,19 @@ def base(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def fitted(base, tmp_path_factory):
-    """A whole fit, with every report of its progress."""
+    """A whole fit, with the number of its training steps."""
     workdir = tmp_path_factory.mktemp("whole")
+    candidate, steps = fit_counted(base, workdir)
+    return candidate, workdir, steps
+
+
+def fit_counted(base, workdir):
     reports = []
     candidate = Lora().fit(
         "lora",
         context(base, workdir, settings(), progress=lambda *report: reports.append(report)),
     )
-    return candidate, workdir, reports
+    return candidate, sum("learning rate" in what for _, _, what in reports)
 
 
 def without_times(trials):
@@ -101,6 +108,38 @@ def test_split_decoder_gives_what_the_reference_engine_gives(base):
         LocalModels("transformers").language_model(str(base)).score_labels(asked, TASK.labels)
     )
     assert np.allclose(found, [scores.log_likelihoods for scores in reference], atol=1e-4)
+
+
+def test_a_beginning_that_rows_share_is_computed_once_and_changes_nothing(base):
+    from metier.methods.tuning import layers
+    from metier.methods.tuning.training import Tuning, add_adapter
+    from metier.methods.tuning.workbench import load_base
+    from metier.models.engines.scoring import Item
+    from metier.models.limits.labels import label_tree
+
+    one, several = label_tree([[7, 8, 2]]), label_tree([[7, 2], [7, 9, 2], [5, 2]])
+    shared = [3 + place % 40 for place in range(30)]
+    items = [Item([*shared, 50 + n, *range(n)], tree) for n, tree in ((4, one), (9, several))]
+    model = load_base(base)
+    decoder = layers.SplitDecoder(model, 1)
+    batch = decoder.lay_out(items)
+    assert batch.shared == 30
+    decoder.check(batch)
+    adapted = add_adapter(model, Tuning(4, 8, 0.0, ("q_proj", "v_proj"), 1, 1, 1, 1e-3, 0, 0, 0))
+    for name, weight in adapted.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=0.1)
+
+    def pulls(laid_out):
+        adapted.zero_grad()
+        steps = decoder.above(laid_out, decoder.below(laid_out))
+        steps.sum().backward()
+        gradients = [one.grad for one in adapted.parameters() if one.grad is not None]
+        return [steps.detach(), *gradients]
+
+    apart = replace(batch, shared=0)
+    for once, each in zip(pulls(batch), pulls(apart), strict=True):
+        assert torch.allclose(once, each, atol=1e-4)
 
 
 def test_own_answers_hold_the_model_where_it_is(base):
@@ -170,8 +209,8 @@ def test_workdir_ends_with_the_candidate_alone(fitted):
 def test_kill_in_the_second_trial_costs_no_finished_epoch_and_changes_nothing(
     base, fitted, tmp_path
 ):
-    whole, whole_workdir, whole_reports = fitted
-    steps = len(whole_reports) // 2  # of one trial
+    whole, whole_workdir, all_steps = fitted
+    steps = all_steps // 2  # of one trial
     killed_at = steps + steps // 5 + 2  # in the second epoch of the second trial
     run = subprocess.run(
         [sys.executable, "-m", "tests.methods.lora_killed", base, tmp_path, str(killed_at)],
@@ -182,12 +221,8 @@ def test_kill_in_the_second_trial_costs_no_finished_epoch_and_changes_nothing(
     )
     assert run.returncode == -signal.SIGKILL, run.stderr
     assert run.stdout == ""
-    reports = []
-    again = Lora().fit(
-        "lora",
-        context(base, tmp_path, settings(), progress=lambda *report: reports.append(report)),
-    )
-    assert len(reports) == 4 * steps // 5
+    again, left = fit_counted(base, tmp_path)
+    assert left == 4 * steps // 5
     assert without_times(again.trials) == without_times(whole.trials)
     expected = adapter_tensors(whole_workdir)
     found = adapter_tensors(tmp_path)

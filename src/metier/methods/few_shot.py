@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metier.errors import DataError, ModelFileError
-from metier.methods import candidate as candidates
 from metier.methods.asking import ModelAnswerer, base_of, check_settings
 from metier.methods.files import MEND, read_arrays, read_json, write_arrays, write_json
-from metier.methods.label_prior import label_prior
+from metier.methods.label_prior import kept_with_prior
 from metier.methods.prompt import prompt_for
 from metier.protocols import Embedder, FitContext, Models
 from metier.types import Candidate, Conversation, Example, Json
@@ -90,11 +89,7 @@ class FewShot:
             seed=context.seed,
         )
         answerer = self.load(fitted, context.workdir, context.models)
-        prior, trials = label_prior(answerer, context)
-        settled = {**fitted.settings, "prior": prior}
-        fitted = candidates.timed(fitted, started, settings=settled, trials=trials)
-        candidates.save(fitted, context.workdir)
-        return fitted
+        return kept_with_prior(fitted, answerer, context, started=started)
 
     def load(self, candidate: Candidate, directory: Path, models: Models) -> ModelAnswerer:
         """Return the base model behind the shots."""

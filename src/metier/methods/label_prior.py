@@ -6,9 +6,10 @@ import random
 from typing import TYPE_CHECKING
 
 from metier.errors import DataError
+from metier.methods import candidate as candidates
 from metier.methods.linear import softmax
 from metier.protocols import FitContext
-from metier.types import Example, Json
+from metier.types import Candidate, Example, Json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +38,17 @@ def check_calibrate(rung: str, context: FitContext) -> None:
             f"rung {rung!r}: calibrate = {way!r} needs a classification with "
             'constrained = true; set calibrate = "none"'
         )
+
+
+def kept_with_prior(
+    fitted: Candidate, answerer: ModelAnswerer, context: FitContext, *, started: float
+) -> Candidate:
+    """Write a candidate into its folder, with the prior that its answerer is to divide by."""
+    prior, trials = label_prior(answerer, context)
+    settings = {**fitted.settings, "prior": prior}
+    fitted = candidates.timed(fitted, started, settings=settings, trials=trials)
+    candidates.save(fitted, context.workdir)
+    return fitted
 
 
 def label_prior(

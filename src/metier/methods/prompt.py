@@ -6,9 +6,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from metier.methods import candidate as candidates
 from metier.methods.asking import ModelAnswerer, base_of, check_settings
-from metier.methods.label_prior import label_prior
+from metier.methods.label_prior import kept_with_prior
 from metier.protocols import FitContext, Models
 from metier.types import Candidate, Conversation, Json, Message, Task
 
@@ -73,11 +72,7 @@ class Prompt:
             seed=context.seed,
         )
         answerer = self.load(fitted, context.workdir, context.models)
-        prior, trials = label_prior(answerer, context)
-        settled = {**fitted.settings, "prior": prior}
-        fitted = candidates.timed(fitted, started, settings=settled, trials=trials)
-        candidates.save(fitted, context.workdir)
-        return fitted
+        return kept_with_prior(fitted, answerer, context, started=started)
 
     def load(self, candidate: Candidate, directory: Path, models: Models) -> ModelAnswerer:
         """Return the base model behind the prompt."""

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
+from transformers import DynamicCache
 
 from metier.errors import ModelFileError
-from metier.models.engines.scoring import Item
+from metier.models.engines.scoring import Item, common_beginning
+from metier.protocols import Progress, silent
 
 CausalModel = Any
 """A causal model of transformers, with or without adapters injected."""
 
 TOKENS_PER_PASS = 4096
+_LEAST_SAVED = 0.2
+"""Share of a batch's columns from which on it pays to compute a common beginning once."""
+_TELLING = 8
+"""First tokens of a prompt that tell whether others begin as it does: its template and role."""
 CACHE_BYTES = 4_000_000_000
 """Activations of more tokens than fit here are computed again for every batch."""
 
@@ -30,8 +36,8 @@ class Batch:
     positions: torch.Tensor
     """(rows, columns)"""
     mask: torch.Tensor | None
-    """(rows, 1, columns, columns), True where a token may look; None when plainly causal: padding
-    stands at the end, where no token looks at it."""
+    """(rows or 1, 1, columns, columns), True where a token may look; None when plainly causal:
+    padding stands at the end, where no token looks at it."""
     rows: torch.Tensor
     """(steps,) of the answers' tokens: the row that predicts each."""
     columns: torch.Tensor
@@ -40,17 +46,21 @@ class Batch:
     """(steps,): the token itself."""
     paths: torch.Tensor
     """(steps,): the answer that it belongs to, counted over the whole batch."""
+    shared: int = 0
+    """Columns at the beginning that are the same in all rows and are computed once."""
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""
-        mask = None if self.mask is None else self.mask.to(device)
-        parts = (self.rows, self.columns, self.targets, self.paths)
-        moved = [part.to(device) for part in parts]
-        return Batch(self.ids.to(device), self.positions.to(device), mask, *moved)
+        parts = {
+            name: part.to(device)
+            for name in ("ids", "positions", "mask", "rows", "columns", "targets", "paths")
+            if (part := getattr(self, name)) is not None
+        }
+        return replace(self, **parts)
 
 
 def lay_out(items: Sequence[Item]) -> Batch:
-    """Put items side by side; an item with one answer needs no mask of its own."""
+    """Put items side by side; only answers' trees and common beginnings need a mask."""
     lengths = [len(item.prompt) + len(item.tree.tokens) for item in items]
     width = max(lengths)
     ids = np.zeros((len(items), width), dtype=np.int64)
@@ -60,13 +70,33 @@ def lay_out(items: Sequence[Item]) -> Batch:
         positions[row, len(item.prompt) : lengths[row]] = (
             len(item.prompt) - 1 + np.array(item.tree.depths, dtype=np.int64)
         )
+    shared = _shared([item.prompt for item in items], width)
     branched = any(len(item.tree.steps) > 1 for item in items)
-    mask = torch.from_numpy(_visible(items, width)) if branched else None
+    visible = _visible(items, width) if branched else np.tri(width, dtype=np.bool_)[None, None]
+    mask = torch.from_numpy(visible) if branched or shared else None
     steps = np.array(list(_steps(items)), dtype=np.int64).reshape(-1, 4)
     rows, columns, targets, paths = torch.from_numpy(steps).unbind(1)
     return Batch(
-        torch.from_numpy(ids), torch.from_numpy(positions), mask, rows, columns, targets, paths
+        torch.from_numpy(ids),
+        torch.from_numpy(positions),
+        mask,
+        rows,
+        columns,
+        targets,
+        paths,
+        shared,
     )
+
+
+def _shared(prompts: Sequence[Sequence[int]], width: int) -> int:
+    """Tokens that all prompts begin with, where it pays to compute them once.
+
+    The rest then attends with a mask, which costs twice as much as plainly causal attention; that
+    is little where rows are short.
+    """
+    shared = common_beginning(prompts)
+    saved = shared * (len(prompts) - 1)
+    return shared if saved >= _LEAST_SAVED * len(prompts) * width else 0
 
 
 def _visible(items: Sequence[Item], width: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -131,7 +161,7 @@ class SplitDecoder:
     def check(self, batch: Batch) -> None:
         """Raise ``ModelFileError`` unless both parts together give what the whole decoder gives."""
         with torch.no_grad():
-            whole = self._run(batch, input_ids=batch.ids)
+            whole = self._run(replace(batch, shared=0), input_ids=batch.ids)
             below = self.below(batch)
             with self._only(self._layers[self._cut :], self._norm):
                 parts = self._run(batch, inputs_embeds=below)
@@ -143,13 +173,39 @@ class SplitDecoder:
             )
 
     def _run(self, batch: Batch, **inputs: torch.Tensor) -> torch.Tensor:
-        mask = batch.mask
+        """What a part of the decoder makes of its inputs, shape (rows, columns, width).
+
+        A beginning that all rows share is one row of its own, whose keys and values the others
+        attend to. That is exact, gradients included (Prefix Grouper, Liu et al. 2025).
+        """
+        mask, shared = batch.mask, batch.shared
         if mask is not None:
             dtype = self._model.dtype
-            mask = torch.where(mask, 0.0, torch.finfo(dtype).min).to(dtype)
-        output = self._decoder(
-            **inputs, attention_mask=mask, position_ids=batch.positions, use_cache=False
+            mask = torch.where(mask[:, :, shared:], 0.0, torch.finfo(dtype).min).to(dtype)
+        if not shared:
+            return self._passed(inputs, attention_mask=mask, position_ids=batch.positions)
+        known = DynamicCache()
+        begin = self._passed(
+            {name: whole[:1, :shared] for name, whole in inputs.items()},
+            position_ids=batch.positions[:1, :shared],
+            past_key_values=known,
         )
+        rows = len(batch.ids)
+        for layer in known.layers:
+            if layer.get_seq_length():  # those of the other part are empty
+                layer.keys = layer.keys.expand(rows, -1, -1, -1)
+                layer.values = layer.values.expand(rows, -1, -1, -1)
+        rest = self._passed(
+            {name: whole[:, shared:] for name, whole in inputs.items()},
+            attention_mask=mask,
+            position_ids=batch.positions[:, shared:],
+            past_key_values=known,
+        )
+        return torch.cat([begin.expand(rows, -1, -1), rest], dim=1)
+
+    def _passed(self, inputs: Mapping[str, torch.Tensor], **how: Any) -> torch.Tensor:
+        known = how.get("past_key_values")
+        output = self._decoder(**inputs, **how, use_cache=known is not None)
         hidden: torch.Tensor = output.last_hidden_state
         return hidden
 
@@ -170,14 +226,20 @@ class Activations:
     """
 
     def __init__(
-        self, decoder: SplitDecoder, items: Sequence[Item], *, width: int, own: int = 0
+        self,
+        decoder: SplitDecoder,
+        items: Sequence[Item],
+        *,
+        width: int,
+        own: int = 0,
+        progress: Progress = silent,
     ) -> None:
         self.items = tuple(items)
         self.decoder = decoder
         self.lengths = [len(item.prompt) + len(item.tree.tokens) for item in items]
         self._kept: list[torch.Tensor] | None = None
         if sum(self.lengths) * width * 4 <= CACHE_BYTES:
-            self._kept = self._compute()
+            self._kept = self._compute(progress)
         self._untuned = self._hidden(range(len(self.items) - own, len(self.items)))
 
     def __len__(self) -> int:
@@ -198,31 +260,41 @@ class Activations:
         the untuned model had there, which tells more than the one token that was drawn (knowledge
         distillation, Hinton et al. 2015).
         """
+        alike: dict[tuple[int, ...], list[int]] = {}
+        for place in places:
+            alike.setdefault(self._beginning(place), []).append(place)
+        return torch.cat([loss for group in alike.values() for loss in self._losses(group)]).mean()
+
+    def _losses(self, places: Sequence[int]) -> Iterator[torch.Tensor]:
         batch, activations = self.batch(places)
         logits = self.decoder.logits(self.decoder.hidden(batch, activations))
         own = [row for row, place in enumerate(places) if place in self._untuned]
         drawn = torch.isin(batch.rows, torch.tensor(own, device=batch.rows.device))
-        losses = [_cross_entropies(logits[~drawn], batch.targets[~drawn])]
+        yield _cross_entropies(logits[~drawn], batch.targets[~drawn])
         if own:
             untuned = torch.cat([self._untuned[places[row]] for row in own])
             with torch.no_grad():
                 aims = self.decoder.logits(untuned).softmax(dim=-1)
-            losses.append(_cross_entropies(logits[drawn], aims))
-        return torch.cat(losses).mean()
+            yield _cross_entropies(logits[drawn], aims)
 
     def passes(self) -> Iterator[list[int]]:
-        """Places of all items in groups of similar length that make one pass each."""
+        """Places of all items in groups that make one pass each, alike in beginning and length."""
         return self._passes(range(len(self.items)))
 
     def _passes(self, every: Sequence[int]) -> Iterator[list[int]]:
         group: list[int] = []
-        for place in sorted(every, key=lambda place: -self.lengths[place]):
-            if group and (len(group) + 1) * self.lengths[group[0]] > TOKENS_PER_PASS:
+        for place in sorted(every, key=lambda one: (self._beginning(one), -self.lengths[one])):
+            full = group and (len(group) + 1) * self.lengths[group[0]] > TOKENS_PER_PASS
+            if full or (group and self._beginning(group[0]) != self._beginning(place)):
                 yield group
                 group = []
             group.append(place)
         if group:
             yield group
+
+    def _beginning(self, place: int) -> tuple[int, ...]:
+        """By which items are put together; replayed requests begin unlike the task's rows."""
+        return tuple(self.items[place].prompt[:_TELLING])
 
     def _hidden(self, every: Sequence[int]) -> dict[int, torch.Tensor]:
         """What the output layer reads now at the steps of each of these items."""
@@ -235,14 +307,17 @@ class Activations:
             found |= {place: hidden[rows == row] for row, place in enumerate(places)}
         return found
 
-    def _compute(self) -> list[torch.Tensor]:
+    def _compute(self, progress: Progress) -> list[torch.Tensor]:
         kept = [torch.empty(0)] * len(self.items)
+        done = 0
         for places in self.passes():
             found = self.decoder.below(
                 self.decoder.lay_out([self.items[place] for place in places])
             )
             for row, place in enumerate(places):
                 kept[place] = found[row, : self.lengths[place]].clone()
+            done += sum(self.lengths[place] for place in places)
+            progress(done, sum(self.lengths), "tokens read by the frozen layers")
         return kept
 
 

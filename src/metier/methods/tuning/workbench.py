@@ -40,14 +40,17 @@ class Workbench:
         items += [self._laid_out(row.prompt, (row.answer,)) for row in others]
         decoder.check(decoder.lay_out(items[:2]))
         width: int = self._model.config.hidden_size
-        self.rows = Activations(decoder, items, width=width, own=len(others))
+        self.rows = Activations(
+            decoder, items, width=width, own=len(others), progress=context.progress
+        )
         self.dev: DevRows | None = None
         if context.dev:
             labels = context.task.labels if context.task.kind == "classification" else ()
             dev_items = [self._item(row.input, labels or (row.target,)) for row in context.dev]
             truth = [labels.index(row.target) if labels else 0 for row in context.dev]
             self.dev = DevRows(
-                Activations(decoder, dev_items, width=width), np.array(truth, dtype=np.int64)
+                Activations(decoder, dev_items, width=width, progress=context.progress),
+                np.array(truth, dtype=np.int64),
             )
 
     @contextlib.contextmanager

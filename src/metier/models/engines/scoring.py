@@ -27,3 +27,14 @@ class Scored:
     """Natural-log likelihood of every answer."""
     cached: int = 0
     """Tokens of the prompt that were known already."""
+
+
+def common_beginning(prompts: Sequence[Sequence[int]]) -> int:
+    """Tokens that all prompts begin with; at least one token of each is left over."""
+    # The longest prefix of a set is that of its smallest and its greatest member.
+    low, high = min(map(tuple, prompts), default=()), max(map(tuple, prompts), default=())
+    shortest = min(map(len, prompts), default=0)
+    same = 0
+    while same < shortest - 1 and low[same] == high[same]:
+        same += 1
+    return same

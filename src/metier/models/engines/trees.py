@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from metier.models.engines.scoring import LOGITS_PER_PASS, Item, Scored
+from metier.models.engines.scoring import LOGITS_PER_PASS, Item, Scored, common_beginning
 from metier.models.limits.labels import LabelTree
 
 if TYPE_CHECKING:
@@ -59,7 +59,9 @@ def score_trees(engine: TreeEngine, items: Sequence[Item]) -> list[Scored]:
     the position it would have alone (tree attention, as in SpecInfer, Miao et al. 2024). A
     beginning that all prompts share (instruction, examples) is read once for all.
     """
-    prefix = _shared_prefix([item.prompt for item in items])
+    prefix = common_beginning([item.prompt for item in items])
+    if len(items) < 2 or prefix < SHARED_PREFIX_PAYS:
+        prefix = 0
     engine.read_prefix(items[0].prompt[:prefix] if items else [])
     scored = [Scored(())] * len(items)
     for rows in _passes(items, prefix):
@@ -67,18 +69,6 @@ def score_trees(engine: TreeEngine, items: Sequence[Item]) -> list[Scored]:
         for row, row_logits in zip(rows, logits, strict=True):
             scored[row] = Scored(_sums(row_logits, items[row].tree), prefix if row else 0)
     return scored
-
-
-def _shared_prefix(prompts: Sequence[Sequence[int]]) -> int:
-    if len(prompts) < 2:
-        return 0
-    # The longest prefix of a set is that of its smallest and its greatest member.
-    low, high = min(map(tuple, prompts)), max(map(tuple, prompts))
-    shortest = min(map(len, prompts))
-    same = 0
-    while same < shortest - 1 and low[same] == high[same]:
-        same += 1
-    return same if same >= SHARED_PREFIX_PAYS else 0
 
 
 def _passes(items: Sequence[Item], prefix: int) -> Iterator[list[int]]:
