@@ -53,6 +53,22 @@ FIGURES: Mapping[str, tuple[Figure, ...]] = {
         Figure("a plain loop's, a minute", "loop.accepted_per_minute", "{:.1f}"),
         Figure("requests alone: times a plain loop's", "ratio.loop.requests", "{:.1f}"),
     ),
+    "caselaw": (
+        Figure("60 raw court opinions: accepted questions", "pairs.accepted", "{:,.0f}", True),
+        Figure("60 raw court opinions: rejected questions", "pairs.rejected", "{:,.0f}"),
+        Figure(
+            "60 raw court opinions: facts found that have a question", "coverage.facts", "{:.1%}"
+        ),
+        Figure("60 raw court opinions: chunks that have a question", "coverage", "{:.1%}"),
+        Figure("60 raw court opinions: wrong among 100 audited", "audit_error", "{:.1%}", True),
+        Figure("held-out opinions: base without documents, exact", "closed-book", "{:.1%}"),
+        Figure("held-out opinions: retrieval, exact", "retrieve", "{:.1%}", True),
+        Figure("held-out opinions: tuned, exact", "tuned", "{:.1%}", True),
+        Figure("held-out opinions: tuned and retrieval, exact", "tuned-retrieve", "{:.1%}", True),
+        Figure(
+            "60 raw court opinions: from documents to verdict, minutes", "minutes", "{:.0f}", True
+        ),
+    ),
     "facts": (
         *(
             Figure(f"300 facts tuned into weights: {what}", f"tuned.{key}", "{:.1%}", True)
