@@ -160,6 +160,15 @@ def test_tfidf_learns_without_dev_rows_by_cross_validation(workshop):
     assert right > len(answers) / 2
 
 
+def test_a_blend_counts_what_its_members_took(workshop):
+    slow = {
+        name: (dataclasses.replace(member, train_seconds=1000.0), directory)
+        for name, (member, directory) in workshop.members(workshop.place / "slow").items()
+    }
+    blend, _ = workshop.fit("blend", {}, fitted=slow)
+    assert 2000 < blend.train_seconds < 2060
+
+
 def test_one_label_is_not_enough_to_tell_apart(workshop):
     rows = [row for row in workshop.rows.train if row.target == "email"]
     with pytest.raises(DataError, match="same label"):

@@ -135,6 +135,19 @@ def test_a_second_rung_takes_the_store_of_the_first(tmp_path):
     assert "Ostrin" in answer.prompt[-1].content
 
 
+def test_what_a_rung_took_over_counts_as_its_training(tmp_path):
+    first = fitted(Retrieve(), tmp_path / "first")
+    store = first.settings["store_seconds"]
+    assert 0 < store <= first.train_seconds
+    (tmp_path / "tuned" / "adapter").mkdir(parents=True)
+    (tmp_path / "tuned" / "adapter" / "adapter_config.json").write_text("{}")
+    tuned = candidates.Candidate("lora", "lora", TASK, {}, base="fake", train_seconds=1000.0)
+    above = {"first": (first, tmp_path / "first"), "lora": (tuned, tmp_path / "tuned")}
+    both = fitted(Retrieve(), tmp_path / "both", settings={"adapter": "lora"}, fitted=above)
+    assert both.settings["store_seconds"] == store
+    assert 1000 + store < both.train_seconds < 1000 + store + 60
+
+
 def test_a_store_under_another_embedder_is_made_anew(tmp_path):
     models = Counting()
     first = fitted(Retrieve(), tmp_path / "first", models=models)

@@ -66,7 +66,8 @@ class Blend:
             train_examples=tuple(sorted(learnt)),
             seed=context.seed,
         )
-        candidate = candidates.timed(candidate, started)
+        trained = sum(member.train_seconds for member, _ in members)
+        candidate = candidates.timed(candidate, started, taken_over=trained)
         candidates.save(candidate, context.workdir)
         return candidate
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from metier import serial
@@ -32,22 +33,37 @@ DEFAULTS: dict[str, Json] = {
 """The settings of a rung that are about its store; see ``Retrieve``."""
 
 
-def build_store(corpus: Corpus, context: FitContext) -> tuple[Json, ...]:
-    """The corpus as a store in the rung's folder; what tuning its embedder came to, if asked.
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What making a store came to."""
+
+    seconds: float
+    """Of making it, also where it was copied."""
+    taken_over: float = 0.0
+    """Those of them that another rung spent."""
+    tuning: tuple[Json, ...] = ()
+    """What tuning its embedder came to, if asked."""
+
+
+def build_store(corpus: Corpus, context: FitContext) -> Built:
+    """The corpus as a store in the rung's folder.
 
     Where a rung above this one has made the same store, it is copied.
     """
+    started = time.perf_counter()
     count = int(context.settings["written_questions"])
     made = _made_already(context)
     if made is not None:
         candidate, directory = made
         copy_index(directory / INDEX, context.workdir / INDEX)
-        return candidate.trials[:1] if count else ()
+        seconds = float(candidate.settings.get("store_seconds", 0.0))
+        return Built(seconds, seconds, candidate.trials[:1] if count else ())
     weights = resolve(context.embedder) if count else None  # before any work: they may be missing
     embedder = context.models.embedder(context.embedder)
     folder = context.workdir / INDEX
     index = build_index(folder, corpus, embedder, seed=context.seed, progress=context.progress)
-    return () if weights is None else (_tuned(index, weights, corpus, context),)
+    tuning = () if weights is None else (_tuned(index, weights, corpus, context),)
+    return Built(time.perf_counter() - started, tuning=tuning)
 
 
 def open_store(candidate: Candidate, directory: Path, models: Models) -> Retriever:

@@ -84,7 +84,7 @@ class Retrieve:
         started = time.perf_counter()
         corpus = corpus_of(rung, context)
         _check(rung, context)
-        tuning = build_store(corpus, context)
+        store = build_store(corpus, context)
         rows = balanced(context.train, context.settings["shots"], seed=context.seed)
         columns = context.settings["name_columns"]
         write_text(context.workdir / GUIDE, serial.dump(guide_of(corpus, columns)))
@@ -100,17 +100,23 @@ class Retrieve:
             rung=rung,
             method=self.name,
             task=context.task,
-            settings={**context.settings, "embedder": context.embedder},
+            settings={
+                **context.settings,
+                "embedder": context.embedder,
+                "store_seconds": store.seconds,
+            },
             base=context.base,
             files=(*files, *_copied_adapter(context)),
             train_examples=tuple(row.id for row in rows),
-            trials=tuning,
+            trials=store.tuning,
             seed=context.seed,
         )
         if on_dev.asks_dev(fitted.settings):
             reader = self.load(fitted, context.workdir, context.models)
             fitted = on_dev.set_on_dev(fitted, reader, context)
-        fitted = candidates.timed(fitted, started)
+        adapter = context.settings["adapter"]
+        trained = context.fitted[adapter][0].train_seconds if adapter else 0.0
+        fitted = candidates.timed(fitted, started, taken_over=trained + store.taken_over)
         candidates.save(fitted, context.workdir)
         return fitted
 

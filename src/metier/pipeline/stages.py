@@ -362,11 +362,11 @@ class Pipeline:
                 shown = [rows[i] for i in built.candidate.train_examples]
                 against = f"examples shown by {name}"
                 found += tuple(self._overlaps(self.dataset.test, shown, against=against))
-            if built.candidate.method == "retrieve":
-                found += self._overlaps_with_index
+        if any(built.candidate.method == "retrieve" for built in self.candidates.values()):
+            found += self._overlaps_with_index
         return found
 
-    @cached_property
+    @property
     def _overlaps_with_index(self) -> tuple[Overlap, ...]:
         """Test items that stand in what can be looked up, where they stand there word for word.
 

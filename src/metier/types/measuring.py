@@ -26,6 +26,7 @@ class Candidate:
     train_examples: tuple[str, ...] = ()
     """Ids of the examples it learnt from or shows, for the overlap check."""
     train_seconds: float = 0.0
+    """Of making it alone: what it took over from other rungs counts as well."""
     trials: tuple[Mapping[str, Json], ...] = ()
     """What was tried on the dev split and how it scored there; the chosen one first."""
     seed: int = 0

@@ -166,6 +166,11 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600}{_THIN}h" + (f" {minutes}{_THIN}min" if minutes else "")
 
 
+def training(seconds: float | None) -> str:
+    """Show how long a rung took to build; what only keeps its settings took none."""
+    return MISSING if seconds is not None and seconds < 1e-3 else duration(seconds)
+
+
 def duration_span(estimate: Estimate | None) -> str:
     """Show the interval of a length of time; one figure when both ends read alike."""
     if estimate is None:

@@ -142,7 +142,7 @@ def _costs(view: View) -> Table:
             fmt.money(price.value if price else None),
             fmt.duration(seconds.value if seconds else None),
             *(fmt.number(one.value if one else None) for one in tokens),
-            fmt.duration(rung.candidate.train_seconds if rung.candidate else None),
+            fmt.training(rung.candidate.train_seconds if rung.candidate else None),
             fmt.percent(f1.value if f1 else None),
         )
     return table
