@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.generate_csv import write_csv
-from benchmarks.recording import record
+from benchmarks.recording import peak_memory_gb, record
 from metier.protocols import Source
 from metier.sources import TableSource
 from metier.types import Json
@@ -137,8 +136,7 @@ def _measure(run: Callable[[], Measured]) -> Measured:
     return {
         "seconds": time.perf_counter() - wall,
         "processor_seconds": time.process_time() - processor,
-        # Linux counts kilobytes.
-        "peak_memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9,
+        "peak_memory_gb": peak_memory_gb(),
         **found,
     }
 

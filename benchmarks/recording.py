@@ -41,6 +41,16 @@ def kept(name: str) -> tuple[dict[str, Json], dict[str, Json]]:
     return last["figures"], last["notes"]
 
 
+def peak_memory_gb() -> float:
+    """The most memory that this process has held, files that it maps included.
+
+    Not ``ru_maxrss``, which a process inherits from the one that started it.
+    """
+    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    kilobytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(kilobytes) * 1024 / 1e9
+
+
 def _versions() -> dict[str, str]:
     found = {}
     for part in PARTS:

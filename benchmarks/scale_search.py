@@ -24,7 +24,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -38,7 +37,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchmarks import scale_data
-from benchmarks.recording import kept, record
+from benchmarks.recording import kept, peak_memory_gb, record
 from benchmarks.scale_data import DIMENSIONS, K, generate, lines, questions_in_words, tokens
 from metier.retrieval.store.encoding import Encoded
 from metier.retrieval.store.index import TABLE, Index
@@ -109,7 +108,7 @@ def _searched(options: argparse.Namespace) -> dict[str, float]:
         figures |= _while_serving(options.work)
     else:
         figures["recall_at_10"] = hits / (K * count)
-    figures["memory_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    figures["memory_gb"] = peak_memory_gb()
     return {key: round(value, 4) for key, value in figures.items()}
 
 
@@ -163,7 +162,7 @@ def build_metier(work: Path) -> dict[str, float]:
     keep_indexed(table)
     parts = {"write_seconds": written, "build_seconds": time.perf_counter() - started}
     return {key: round(value, 1) for key, value in parts.items()} | {
-        "build_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2),
+        "build_gb": round(peak_memory_gb(), 2),
         "disk_gb": round(_size(folder) / 1e9, 2),
     }
 
