@@ -39,8 +39,8 @@ class Built:
 
     seconds: float
     """Of making it, also where it was copied."""
-    taken_over: float = 0.0
-    """Those of them that another rung spent."""
+    copied: bool = False
+    """Whether another rung spent them."""
     tuning: tuple[Json, ...] = ()
     """What tuning its embedder came to, if asked."""
 
@@ -57,7 +57,7 @@ def build_store(corpus: Corpus, context: FitContext) -> Built:
         candidate, directory = made
         copy_index(directory / INDEX, context.workdir / INDEX)
         seconds = float(candidate.settings.get("store_seconds", 0.0))
-        return Built(seconds, seconds, candidate.trials[:1] if count else ())
+        return Built(seconds, copied=True, tuning=candidate.trials[:1] if count else ())
     weights = resolve(context.embedder) if count else None  # before any work: they may be missing
     embedder = context.models.embedder(context.embedder)
     folder = context.workdir / INDEX

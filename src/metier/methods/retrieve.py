@@ -115,8 +115,10 @@ class Retrieve:
             reader = self.load(fitted, context.workdir, context.models)
             fitted = on_dev.set_on_dev(fitted, reader, context)
         adapter = context.settings["adapter"]
-        trained = context.fitted[adapter][0].train_seconds if adapter else 0.0
-        fitted = candidates.timed(fitted, started, taken_over=trained + store.taken_over)
+        taken_over = context.fitted[adapter][0].train_seconds if adapter else 0.0
+        if store.copied:
+            taken_over += store.seconds
+        fitted = candidates.timed(fitted, started, taken_over=taken_over)
         candidates.save(fitted, context.workdir)
         return fitted
 

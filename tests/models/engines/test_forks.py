@@ -60,3 +60,12 @@ def test_an_answer_that_nobody_reads_on_gives_its_room_back(openvino):
     assert blocks.available < free
     stream.close()
     assert blocks.available == free
+
+
+def test_nothing_of_a_call_is_known_to_the_next_which_another_tenant_may_make(openvino):
+    asked = (Message("user", "Summarise. " + "The sea is deep and the land is wide. " * 20),)
+    together = openvino.generate([asked, asked], GenerateConfig(2))
+    assert sorted(done.usage.cached_tokens > 100 for done in together) == [False, True]
+    assert openvino.generate([asked], GenerateConfig(2))[0].usage.cached_tokens == 0
+    assert openvino.score_labels([asked], ("red", "blue"))[0].usage.cached_tokens == 0
+    assert openvino.score_labels([asked], ("red", "blue"))[0].usage.cached_tokens == 0

@@ -80,6 +80,11 @@ class Blocks:
                 else:
                     self._free.append(block)
 
+    def forget(self) -> None:
+        """Know nothing any more of what nobody uses now."""
+        while self._idle:
+            self._free.append(self._evict())
+
     def _evict(self) -> int:
         block, _ = self._idle.popitem(last=False)
         del self._by_key[self._keys.pop(block)]

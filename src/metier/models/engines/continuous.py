@@ -21,7 +21,6 @@ MOST_ROWS = 64
 TOKENS_PER_STEP = 512
 """Prompts are read in parts of this size together with the others' next tokens, so that a long
 prompt never holds up those who are being answered (Sarathi-Serve, Agrawal et al. 2024)."""
-MOST_ADAPTERS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,7 @@ class Continuous:
     def reset(self) -> None:
         """Forget everything after an error."""
         self._running, self._waiting = [], deque()
-        self._engine.forget()
+        self._engine.reset()
 
     def close(self) -> None:
         """Leave the answers under way as they are."""
@@ -132,7 +131,7 @@ class Continuous:
                 later.append(self._waiting.popleft())
                 continue
             adapters |= {job.adapter} - {None}
-            if len(adapters) > MOST_ADAPTERS:
+            if len(adapters) > self._engine.adapters_at_once:
                 break
             longest = len(job.row.prompt) + job.row.config.max_new_tokens
             known = self._engine.blocks.reuse(_space(job), job.row.prompt)

@@ -58,8 +58,8 @@ def score_forks(engine: PagedEngine, items: Sequence[Item]) -> list[Scored]:
     """A prompt is read once whatever the number of items and answers.
 
     What its last block holds is copied for every answer, which writes into the rest of the block;
-    the full blocks are shared. So are the beginnings of prompts that were read before, by
-    whatever call. Raises ``PromptTooLongError`` for what has no room at all.
+    the full blocks are shared. So are the beginnings of prompts, where the engine knows them.
+    Raises ``PromptTooLongError`` for what has no room at all.
     """
     same: dict[tuple[int, ...], list[int]] = {}
     for row, item in enumerate(items):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from metier.models.chat import ChatTokenizer
@@ -15,7 +15,11 @@ from metier.models.engines.scoring import Item, Scored
 
 
 class OpenVinoEngine:
-    """One model, its adapter merged: any that PEFT can merge, and no work for it at each token."""
+    """One model, its adapter merged: any that PEFT can merge, and no work for it at each token.
+
+    What prompts begin with is read once within a call. Nothing stays known after it: the next call
+    may be another tenant's, to whom usage and time would tell what was asked before.
+    """
 
     def __init__(
         self, directory: Path, *, adapter: Path | None = None, precision: Precision = "auto"
@@ -30,7 +34,7 @@ class OpenVinoEngine:
 
     def grow(self, rows: Sequence[Row], chat: ChatTokenizer) -> Iterator[None]:
         """Grow all rows to their end; yields after every pass."""
-        with closing(Continuous(self._paged, chat)) as batch:
+        with self._forgetting(), closing(Continuous(self._paged, chat)) as batch:
             for row in sorted(rows, key=lambda row: row.prompt):  # what begins alike, together
                 batch.add(Job(row))
             while batch.jobs:
@@ -39,4 +43,12 @@ class OpenVinoEngine:
 
     def score(self, items: Sequence[Item]) -> list[Scored]:
         """Log probabilities of every item's answers."""
-        return score_forks(self._paged, items)
+        with self._forgetting():
+            return score_forks(self._paged, items)
+
+    @contextmanager
+    def _forgetting(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            self._paged.blocks.forget()

@@ -71,6 +71,7 @@ class PagedEngine:
         import openvino
 
         self._core: Any = openvino.Core()
+        self.adapters_at_once = adapters_at_once
         self._bank = Bank(adapters_at_once)
         self._caches: dict[str, Any] = {}
         self._plain = self._compile([])
@@ -84,8 +85,8 @@ class PagedEngine:
         self._adapted: Any = None
         self.blocks = Blocks(blocks)
 
-    def forget(self) -> None:
-        """All that was read."""
+    def reset(self) -> None:
+        """Forget all that was read, also what is in use."""
         self.blocks = Blocks(self.blocks.count)
 
     def copy(self, blocks: Sequence[tuple[int, int]]) -> None:

@@ -94,7 +94,10 @@ class SpecialistWriter:
         self.directory = specialist.directory
 
     def start(self, ask: Ask) -> Writing:
-        """Batch with the other questions to this specialist; its settings are its own."""
+        """Batch with the tenant's other questions to this specialist; its settings are its own.
+
+        Not with those of other tenants: prompts of a batch share what they begin with.
+        """
         if ask.config.choices or ask.config.json_schema is not None:
             raise Refusal(
                 400,
@@ -102,9 +105,8 @@ class SpecialistWriter:
                 "enum, response_format or tools",
             )
         writing = Writing()
-        future = self._batcher.submit(
-            id(self._specialist), _conversation(ask.prompt), self._specialist.answer
-        )
+        group = id(self._specialist), ask.tenant
+        future = self._batcher.submit(group, _conversation(ask.prompt), self._specialist.answer)
         future.add_done_callback(lambda done: _tell_answer(writing, done))
         return writing
 
