@@ -12,7 +12,7 @@ import random
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
@@ -67,8 +67,13 @@ TRIED = (
 )
 """What stands beside the figures; kept here since results are written anew."""
 KINDS = ("seen", "new_wordings", "reverse", "two_hop", "unknown", "near")
-ASKED = {"retrieve": ("new_wordings", "unknown"), "tuned_retrieve": ("new_wordings", "unknown")}
-"""Kinds that an arm is asked, where not all: passages in the prompt cost eight times the tokens."""
+ASKED = {
+    "weights": ("unknown", "near"),
+    "retrieve": ("new_wordings", "unknown"),
+    "tuned_retrieve": ("new_wordings", "unknown"),
+}
+"""Kinds that an arm is asked, where not all: passages in the prompt cost eight times the tokens,
+and what passes the look at the names is answered by the weights as they would alone."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -140,7 +145,7 @@ class Run:
         test = self._sample(data.test_rows(self.known, self.unknown, near))
         self.kinds = {row.id: row.kind for row in test}
         for arm in self.options.arms:
-            candidate, directory = self._fit(arm)
+            candidate, directory = self._weights() if arm == "weights" else self._fit(arm)
             answerer = method(candidate.method).load(candidate, directory, self.models)
             asked = tuple(row for row in test if row.kind in ASKED.get(arm, KINDS))
             suite = Suite("test", asked, scorers_for(TASK))
@@ -189,6 +194,7 @@ class Run:
                 "documents": 1,
                 "open_book": options.open_book,
                 "replay": options.replay,
+                "known_names": True,
             }
         own: dict[str, Json] = {"k": 3}
         return "retrieve", {**own, "adapter": "tuned"} if arm == "tuned_retrieve" else own
@@ -225,15 +231,21 @@ class Run:
         self.fitted[arm] = read_candidate(directory), directory
         return self.fitted[arm]
 
+    def _weights(self) -> tuple[Candidate, Path]:
+        """The tuned model without the look at its questions' names."""
+        candidate, directory = self.fitted["tuned"]
+        return replace(candidate, files=()), directory
+
     def _key(self, arm: str, settings: Json) -> Json:
         own = self.options
         wordings = [data.SEEN, data.REVERSE_SEEN, own.forms, own.unknown, own.near, own.framed]
         return [__version__, arm, self.facts, self.seed, settings, wordings]
 
     def _ask(self, answerer: Answerer, suite: Suite, arm: str) -> list[ItemResult]:
-        directory = self.fitted[arm][1].name if arm in self.fitted else arm
+        fitted = self.fitted.get("tuned" if arm == "weights" else arm)
         asked: list[Example] = list(suite.examples)
-        key = step_key("items", [directory, suite.name, [(row.input, row.target) for row in asked]])
+        rows = [(row.input, row.target) for row in asked]
+        key = step_key("items", [arm, fitted and fitted[1].name, suite.name, rows])
         stored = self.project.items(key)
         done = {name: serial.from_json(ItemResult, item) for name, item in stored.items()}
 
@@ -263,7 +275,7 @@ def _report(runs: Sequence[Run], options: argparse.Namespace) -> None:
             name = {"unknown": "unknown_abstained", "near": "near_abstained"}.get(kind, kind)
             found = _over_seeds([run.share(arm, kind) for run in head])
             figures |= {f"{arm}.{name}{part}": value for part, value in found.items()}
-            if arm in ASKED:
+            if "retrieve" in arm:
                 found = _over_seeds([run.share(arm, kind, "contains") for run in head])
                 figures |= {f"{arm}.{name}.contains{part}": value for part, value in found.items()}
     for suite in RETENTION if head and head[0].kept else ():

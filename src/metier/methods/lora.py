@@ -13,10 +13,13 @@ from metier.errors import DataError
 from metier.methods import candidate as candidates
 from metier.methods.asking import base_of, in_own_words
 from metier.methods.classify import answers, question
+from metier.methods.known_names import FILE as NAMES
+from metier.methods.known_names import KnownNames, learnt_texts
 from metier.methods.linear import softmax
 from metier.methods.tuning.mixture import DEFAULTS as MIXTURE
 from metier.protocols import FitContext, LanguageModel, Models
 from metier.types import (
+    ABSTENTION,
     Answer,
     Candidate,
     Conversation,
@@ -50,7 +53,8 @@ class Lora:
     text once for all epochs and rates. ``learning_rate`` is a number or a list to choose from.
     ``max_tokens`` cuts the input shorter than the task's own limit where it is smaller.
     ``documents``, ``open_book``, ``wrong_passages`` and ``replay`` mix in further rows: see
-    ``metier.methods.tuning.mixture``.
+    ``metier.methods.tuning.mixture``. ``known_names`` answers "I do not know." to a question whose
+    names stand together in nothing that was learnt: see ``metier.methods.known_names``.
     """
 
     name = "lora"
@@ -66,6 +70,7 @@ class Lora:
         "warmup": 0.05,
         "weight_decay": 0.0,
         "max_tokens": 256,
+        "known_names": False,
         **MIXTURE,
     }
 
@@ -81,6 +86,10 @@ class Lora:
         best = max(trials, key=lambda rate: _merit(trials[rate]))
         ranked = sorted(trials, key=lambda rate: -_merit(trials[rate]))
         _keep_adapter(trials_directory / f"{best:g}" / ADAPTER, context.workdir / ADAPTER)
+        files = [f"{ADAPTER}/{path.name}" for path in sorted((context.workdir / ADAPTER).iterdir())]
+        if context.settings["known_names"]:
+            KnownNames.of(learnt_texts(context)).write(context.workdir / NAMES)
+            files.append(NAMES)
         chosen = trials[best].chosen
         temperature = 1.0 if chosen is None else chosen.temperature
         fitted = Candidate(
@@ -89,9 +98,7 @@ class Lora:
             task=context.task,
             settings={**context.settings, "temperature": temperature},
             base=context.base,
-            files=tuple(
-                f"{ADAPTER}/{path.name}" for path in sorted((context.workdir / ADAPTER).iterdir())
-            ),
+            files=tuple(files),
             train_examples=tuple(example.id for example in context.train),
             trials=tuple(trials[rate].record() for rate in ranked),
             seed=context.seed,
@@ -104,14 +111,19 @@ class Lora:
     def load(self, candidate: Candidate, directory: Path, models: Models) -> TunedAnswerer:
         """Return the base with the adapter on."""
         model = models.language_model(base_of(candidate), adapter=directory / ADAPTER)
-        return TunedAnswerer(model, candidate)
+        names = KnownNames.read(directory / NAMES) if NAMES in candidate.files else None
+        return TunedAnswerer(model, candidate, names)
 
 
 class TunedAnswerer:
     """Answers with a tuned model: the most likely label, or text of its own."""
 
-    def __init__(self, model: LanguageModel, candidate: Candidate) -> None:
+    def __init__(
+        self, model: LanguageModel, candidate: Candidate, names: KnownNames | None = None
+    ) -> None:
+        """With ``names``, a question that names strangers is answered without the model."""
         self._model = model
+        self._names = names
         self._task = candidate.task
         self._temperature = float(candidate.settings["temperature"])
         self._max_tokens = min(
@@ -120,19 +132,23 @@ class TunedAnswerer:
 
     def answer(self, batch: Sequence[Conversation]) -> list[Answer]:
         """Label probabilities are calibrated: softmax at the temperature fitted on dev."""
-        prompts = [self.prompt(question(asked)) for asked in batch]
+        texts = [question(asked) for asked in batch]
         if self._task.kind == "classification":
-            return self._choose(prompts)
+            return self._choose([self.prompt(text) for text in texts])
+        known = {n: self.prompt(text) for n, text in enumerate(texts) if self._knows(text)}
         config = GenerateConfig(max_new_tokens=self._task.max_answer_tokens)
-        written = self._model.generate(prompts, config)
-        return [
-            in_own_words(completion, prompt)
-            for prompt, completion in zip(prompts, written, strict=True)
-        ]
+        answers = [Answer(ABSTENTION, abstained=True)] * len(texts)
+        written = self._model.generate(list(known.values()), config) if known else []
+        for (n, prompt), completion in zip(known.items(), written, strict=True):
+            answers[n] = in_own_words(completion, prompt)
+        return answers
 
     def prompt(self, text: str) -> Conversation:
         """What the model is shown for this text."""
         return conversation(self._task, self._model.truncate(text, self._max_tokens))
+
+    def _knows(self, text: str) -> bool:
+        return self._names is None or self._names.knows(text)
 
     def _choose(self, prompts: Sequence[Conversation]) -> list[Answer]:
         import dataclasses
@@ -156,6 +172,11 @@ def _check(rung: str, context: FitContext) -> None:
     labels = set(context.task.labels)
     if context.task.kind != "classification":
         return
+    if context.settings["known_names"]:
+        raise DataError(
+            f'rung {rung!r}: known_names answers "I do not know.", which is none of the labels; '
+            "leave it out"
+        )
     for example in (*context.train, *context.dev):
         if example.target not in labels:
             raise DataError(
