@@ -28,9 +28,10 @@ from pathlib import Path
 from benchmarks import timeline_data as data
 from benchmarks.recording import record
 from benchmarks.remembering import RememberingModels
-from benchmarks.timeline_answers import ModelReader, holds_all, read_field, right
+from benchmarks.timeline_answers import ASKS, ModelReader, holds_all, right
 from benchmarks.timeline_questions import Question, questions
 from metier import serial
+from metier.methods.fields import Fields
 from metier.models.registry import LocalModels
 from metier.protocols import Embedder, Retriever
 from metier.recipe.tables import EMBEDDED_EMBEDDER, EMBEDDED_MODEL
@@ -43,6 +44,7 @@ from metier.store import Project
 from metier.types import Alias, Hit, Json, Passage, Scope, content_hash
 
 K = 5
+FIELDS = Fields(ASKS)
 SPELLINGS: Mapping[str, Callable[[str], str]] = {
     "as_written": str,
     "small_letters": str.lower,
@@ -193,7 +195,7 @@ def _retrieval(
             "day_alone": _is_right(day, one),
             "neither": _is_right(index.search([one.text], K)[0], one),
             "answer": right(_told(linked, one, hits[:1], reader), one.answer),
-            "by_field": read_field(one.text, hits[:1]) is not None,
+            "by_field": FIELDS.read(one.text, hits[:1]) is not None,
             "oracle": right(_told(linked, one, oracle, reader), one.answer),
         }
 
@@ -237,7 +239,7 @@ def _distractors(
             return {
                 "linked": _is_right(hits, one),
                 "unlinked": _is_right(among.search([one.text], K, scope=day)[0], one),
-                "answer": right(read_field(one.text, hits[:1]), one.answer),
+                "answer": right(FIELDS.read(one.text, hits[:1]), one.answer),
             }
 
         looked = work.each(f"among-{many}", asked, look)
@@ -280,7 +282,7 @@ def _told(
     about = [hit for hit in hits if hit.metadata["entity"] in named]
     if not about:
         return None
-    read = read_field(one.text, about)
+    read = FIELDS.read(one.text, about)
     return read if read is not None else reader.read([(one.text, about[0].chunk.text)])[0]
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 
 from metier.protocols import LanguageModel
 from metier.retrieval.authority.aliases import folded
 from metier.store import Project
-from metier.types import GenerateConfig, Hit, Json, Message, content_hash
+from metier.types import GenerateConfig, Json, Message, content_hash
 
 ASKS = {
     "platforms": r"platforms?",
@@ -18,22 +17,10 @@ ASKS = {
     "also_called": r"alias(?:es)?|synonyms?|other names|also called",
     "name": r"called|names?",
 }
-"""Words that ask for a field; the first that is found counts, so the broadest stands last."""
+"""Words that ask for a field, as a recipe's `fields` has them."""
 INSTRUCTION = (
     "Answer the question from the passage alone. Give only the name or the list, nothing else."
 )
-
-
-def read_field(question: str, hits: Sequence[Hit]) -> str | None:
-    """What the first hit has in the field that the question asks for; None when it has none."""
-    field = next(
-        (name for name, words in ASKS.items() if re.search(rf"\b(?:{words})\b", question, re.I)),
-        None,
-    )
-    value = hits[0].metadata.get(field) if field is not None and hits else None
-    if not value:
-        return None
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def right(answer: str | None, gold: Json) -> bool:
