@@ -24,10 +24,11 @@ def ask(
     ] = None,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
-    """Put questions to the released specialist; what an answer rests on stands in footnotes."""
+    """Put questions to the released specialist; what an answer rests on stands in footnotes,
+    and what no passage supports is marked."""
     from metier.cli.project import specialist_folder
     from metier.errors import DataError
-    from metier.retrieval.grounding.render import to_markdown
+    from metier.retrieval.grounding.render import answer_in_markdown
     from metier.serving.release.specialist import load
 
     asked = texts or [line.rstrip("\n") for line in sys.stdin if line.strip()]
@@ -39,8 +40,7 @@ def ask(
         return
     for answer in answers:
         sure = max(answer.probabilities.values()) if answer.probabilities else None
-        shown = answer.grounding if answer.cited else None
-        text = to_markdown(answer.text, shown) if shown else answer.text
+        text = answer_in_markdown(answer)
         show_text(text if sure is None else f"{text}  ({sure:.0%} sure)")
 
 

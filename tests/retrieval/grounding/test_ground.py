@@ -12,9 +12,17 @@ from metier.origin import quoted_span
 from metier.retrieval.grounding.gemini import as_gemini
 from metier.retrieval.grounding.ground import ground
 from metier.retrieval.grounding.links import safe_link
-from metier.retrieval.grounding.render import to_html, to_markdown
+from metier.retrieval.grounding.render import answer_in_markdown, to_html, to_markdown
 from metier.retrieval.grounding.support import TextChecker
-from metier.types import Document, GroundSettings, Hit, Region
+from metier.types import (
+    ABSTENTION,
+    Answer,
+    Document,
+    Grounding,
+    GroundSettings,
+    Hit,
+    Region,
+)
 
 SOURCE = (
     "The  river Aar is 288 km\n\n\n\nlong.   It was surveyed in 1873 by Ida Lunt – who found "
@@ -117,6 +125,47 @@ def test_gemini_counts_bytes():
     assert support["groundingChunkIndices"] == [0]
     assert len(support["confidenceScores"]) == 1
     assert shown["groundingChunks"][0]["retrievedContext"]["uri"].endswith("#page=3")
+
+
+def test_gemini_lists_what_nothing_supports_beside_the_supports():
+    text, grounding = grounded("", "Größe ist Käse am Mond. It was surveyed in 1873 by Ida Lunt.")
+    shown = json.loads(json.dumps(as_gemini(text, grounding)))
+    assert len(shown["groundingSupports"]) == 1
+    (unsupported,) = shown["unsupportedSegments"]
+    segment = unsupported["segment"]
+    part = text.encode()[segment["startIndex"] : segment["endIndex"]].decode()
+    assert part == segment["text"] == "Größe ist Käse am Mond."
+    assert 0 <= unsupported["confidence"] < 0.5
+
+
+def test_an_answer_for_which_nothing_was_found_says_so():
+    text, grounding = ground("Who rules Belmar?", "Zebulon", hits=[])
+    said = "Nothing was found in the documents for this question."
+    assert to_markdown(text, grounding) == f"Zebulon (no source found)\n\n{said}"
+    assert f'<p class="note">{said}</p>' in to_html(text, grounding)
+    shown = as_gemini(text, grounding)
+    assert (shown["groundingChunks"], len(shown["unsupportedSegments"])) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "shown"),
+    [
+        (
+            Answer("Zebulon", grounding=grounded("Who surveyed it?", "Zebulon").grounding),
+            "Zebulon (no source found)",
+        ),
+        (Answer("comp_graphics", grounding=grounded("q", "").grounding), "comp_graphics"),
+        (
+            Answer("a_b", grounding=Grounding(("q",))),
+            "a\\_b\n\nNothing was found in the documents for this question.",
+        ),
+        (Answer("a_b", grounding=Grounding(("q",)), probabilities={"a_b": 1.0}), "a_b"),
+        (Answer(ABSTENTION, grounding=Grounding(("q",)), abstained=True), ABSTENTION),
+        (Answer("a_b"), "a_b"),
+    ],
+)
+def test_an_answer_is_marked_where_it_was_checked(answer, shown):
+    assert answer_in_markdown(answer) == shown
 
 
 HOSTILE = '<script>alert(1)</script> ![x](http://evil/?q) **b** "quoted"'

@@ -10,14 +10,20 @@ def as_gemini(text: str, grounding: Grounding) -> dict[str, Json]:
     """The answer's grounding as JSON with Gemini's names.
 
     Offsets are bytes of the answer in UTF-8, from the inclusive start to the exclusive end, as
-    Gemini's reference defines them (``Segment``). Segments that nothing supports are left out: in
-    that shape a segment without a chunk has no meaning.
+    Gemini's reference defines them (``Segment``). Segments that were checked and that nothing
+    supports stand beside its supports, as ``unsupportedSegments``: in that shape a segment without
+    a chunk has no meaning. No chunk at all says that nothing was found.
     """
     return {
         "webSearchQueries": list(grounding.queries),
         "groundingChunks": [_chunk(chunk) for chunk in grounding.chunks],
         "groundingSupports": [
             _support(text, support) for support in grounding.supports if support.chunks
+        ],
+        "unsupportedSegments": [
+            {"segment": _segment(text, support), "confidence": support.confidence}
+            for support in grounding.supports
+            if support.verdict == "unsupported"
         ],
     }
 
@@ -37,14 +43,18 @@ def _chunk(chunk: GroundingChunk) -> Json:
 
 def _support(text: str, support: Support) -> Json:
     return {
-        "segment": {
-            "partIndex": 0,
-            "startIndex": _bytes(text[: support.start]),
-            "endIndex": _bytes(text[: support.end]),
-            "text": text[support.start : support.end],
-        },
+        "segment": _segment(text, support),
         "groundingChunkIndices": list(support.chunks),
         "confidenceScores": [support.confidence] * len(support.chunks),
+    }
+
+
+def _segment(text: str, support: Support) -> Json:
+    return {
+        "partIndex": 0,
+        "startIndex": _bytes(text[: support.start]),
+        "endIndex": _bytes(text[: support.end]),
+        "text": text[support.start : support.end],
     }
 
 
