@@ -1,6 +1,7 @@
 """Citations come from the texts alone, and lead to exact places in the source."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -22,6 +23,7 @@ from metier.types import (
     GroundSettings,
     Hit,
     Region,
+    Span,
 )
 
 SOURCE = (
@@ -136,6 +138,50 @@ def test_gemini_lists_what_nothing_supports_beside_the_supports():
     part = text.encode()[segment["startIndex"] : segment["endIndex"]].decode()
     assert part == segment["text"] == "Größe ist Käse am Mond."
     assert 0 <= unsupported["confidence"] < 0.5
+
+
+TURNED = "The river Aar is 288 km long. Ida Lunt surveyed the river in 1873."
+"""Its second sentence stands on the next page."""
+
+
+def test_gemini_leads_to_the_quoted_page_with_its_words_box_and_tier():
+    cut = TURNED.index("Ida")
+    regions = (
+        Region(0, cut, 1, (10, 20, 200, 40)),
+        Region(cut, len(TURNED), 2, (10, 700, 90, 715)),
+    )
+    uri = "https://example.org/aar.pdf"
+    (piece,) = chunk(clean(Document("d", TURNED, title="The Aar", uri=uri, regions=regions), []))
+    found = [Hit(piece, 1.0, uri=uri, tier="statute")]
+    text, grounding = ground("Who surveyed the river Aar in 1873?", "Ida Lunt", hits=found)
+    shown = json.loads(json.dumps(as_gemini(text, grounding)))
+    (cited,) = shown["groundingChunks"]
+    assert cited["retrievedContext"]["uri"] == f"{uri}#page=2"
+    assert cited["retrievedContext"]["tier"] == "statute"
+    assert cited["retrievedContext"]["ragChunk"]["pageSpan"] == {"firstPage": 1, "lastPage": 2}
+    (support,) = shown["groundingSupports"]
+    assert support["groundingChunkIndices"] == [0]
+    assert support["quotes"] == [
+        {
+            "text": "Ida Lunt surveyed the river in 1873.",
+            "document": "d",
+            "startIndex": cut,
+            "endIndex": len(TURNED),
+            "uri": f"{uri}#page=2",
+            "page": 2,
+            "box": [10, 700, 90, 715],
+        }
+    ]
+
+
+def test_gemini_says_no_page_box_or_tier_where_there_is_none():
+    found = [
+        Hit(replace(hits(SOURCE)[0].chunk, regions=(), source=Span("d0", 0, len(SOURCE))), 1.0)
+    ]
+    shown = as_gemini(*ground("How many rapids are there?", "14", hits=found))
+    assert not {"tier", "ragChunk"} & set(shown["groundingChunks"][0]["retrievedContext"])
+    (quote,) = shown["groundingSupports"][0]["quotes"]
+    assert not {"page", "box"} & set(quote)
 
 
 def test_an_answer_for_which_nothing_was_found_says_so():
