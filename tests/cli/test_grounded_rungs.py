@@ -146,6 +146,11 @@ def test_what_no_passage_supports_is_marked_for_whoever_asks(towns):
     (told,) = json.loads(call("ask", ".", question, "--json").out)
     (unsupported,) = told["groundingMetadata"]["unsupportedSegments"]
     assert unsupported["segment"]["text"] == "Nowhere"
+    done = call("ask", ".", question, "In which valley does Tarn8 lie?", "--html", "page.html")
+    assert done.code == 0
+    page = (towns / "page.html").read_text("utf-8")
+    assert '<mark class="unsupported" title="no source found">Nowhere</mark>' in page
+    assert 'href="#answer-2-1"' in page and 'id="answer-2-1"' in page
     asked = AskTool(load(towns / ".metier/specialist", models=Models(FakeModels())))
     assert asked.call(ToolCall({"question": question})).text == "Nowhere (no source found)"
 

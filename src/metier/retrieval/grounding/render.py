@@ -21,12 +21,24 @@ def answer_in_markdown(answer: Answer) -> str:
 
     A label claims nothing, nor does an abstention; an answer for which nothing was found says so.
     """
+    grounding = _to_show(answer)
+    return answer.text if grounding is None else to_markdown(answer.text, grounding)
+
+
+def answer_in_html(answer: Answer, *, prefix: str = "source") -> str:
+    """The same in HTML; ``prefix`` as in ``to_html``."""
+    grounding = _to_show(answer)
+    if grounding is None:
+        return f'<p class="answer">{html.escape(answer.text)}</p>'
+    return to_html(answer.text, grounding, prefix=prefix)
+
+
+def _to_show(answer: Answer) -> Grounding | None:
+    """What of the grounding a person has to see; None where the text says it all."""
     grounding = answer.grounding
     if grounding is None or answer.abstained or answer.probabilities is not None:
-        return answer.text
-    if not grounding.supports and not _note(grounding):
-        return answer.text
-    return to_markdown(answer.text, grounding)
+        return None
+    return grounding if grounding.supports or _note(grounding) else None
 
 
 def to_markdown(text: str, grounding: Grounding) -> str:
