@@ -193,6 +193,12 @@ def test_an_answer_for_which_nothing_was_found_says_so():
     assert (shown["groundingChunks"], len(shown["unsupportedSegments"])) == ([], 1)
 
 
+def test_gemini_tells_how_likely_the_documents_were_needed():
+    told = {"googleSearchDynamicRetrievalScore": 0.04}
+    assert as_gemini("4", Grounding(need=0.04))["retrievalMetadata"] == told
+    assert "retrievalMetadata" not in as_gemini("4", Grounding())
+
+
 @pytest.mark.parametrize(
     ("answer", "shown"),
     [
@@ -208,6 +214,10 @@ def test_an_answer_for_which_nothing_was_found_says_so():
         (Answer("a_b", grounding=Grounding(("q",)), probabilities={"a_b": 1.0}), "a_b"),
         (Answer(ABSTENTION, grounding=Grounding(("q",)), abstained=True), ABSTENTION),
         (Answer("a_b"), "a_b"),
+        (
+            Answer("4", grounding=Grounding(need=0.04)),
+            "4\n\nAnswered without the documents: needing them is 4 % likely.",
+        ),
     ],
 )
 def test_an_answer_is_marked_where_it_was_checked(answer, shown):

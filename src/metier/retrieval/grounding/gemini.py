@@ -18,7 +18,7 @@ def as_gemini(text: str, grounding: Grounding) -> dict[str, Json]:
     one for each of its chunks, lead to the words that say it; a chunk has its ``tier``.
     """
     quoted = _quoted_pages(grounding)
-    return {
+    shown: dict[str, Json] = {
         "webSearchQueries": list(grounding.queries),
         "groundingChunks": [
             _chunk(chunk, quoted.get(place, [])) for place, chunk in enumerate(grounding.chunks)
@@ -34,6 +34,9 @@ def as_gemini(text: str, grounding: Grounding) -> dict[str, Json]:
             if support.verdict == "unsupported"
         ],
     }
+    if grounding.need is not None:
+        shown["retrievalMetadata"] = {"googleSearchDynamicRetrievalScore": grounding.need}
+    return shown
 
 
 def _quoted_pages(grounding: Grounding) -> dict[int, list[int]]:

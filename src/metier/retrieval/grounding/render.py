@@ -89,6 +89,9 @@ def to_html(text: str, grounding: Grounding, *, prefix: str = "source") -> str:
 
 def _note(grounding: Grounding) -> str:
     """What is to be said of the search itself; "" where it found something."""
+    if grounding.need is not None and not grounding.looked_up:
+        likely = f"{100 * grounding.need:.0f} % likely"
+        return f"Answered without the documents: needing them is {likely}."
     return "" if grounding.chunks else NOTHING_FOUND
 
 
