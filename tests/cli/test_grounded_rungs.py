@@ -7,7 +7,9 @@ import pytest
 
 from metier.models import registry
 from metier.models.engines.fake import FakeModel, FakeModels
-from metier.types import Completion, LabelScores, Usage
+from metier.serving.release.ask_tool import AskTool
+from metier.serving.release.specialist import load
+from metier.types import Completion, LabelScores, ToolCall, Usage
 from tests import joined
 from tests.cli.console import call, refused
 
@@ -134,6 +136,23 @@ def test_a_rung_with_all_settings_goes_from_recipe_to_a_cited_answer(towns):
     assert support["confidence"] > 0.5
     (silent,) = json.loads(call("ask", ".", "In which valley does Tarn10 lie?", "--json").out)
     assert silent["abstained"]  # what it says is in no passage, and it knows that
+
+
+def test_what_no_passage_supports_is_marked_for_whoever_asks(towns):
+    (towns / "metier.toml").write_text(RECIPE + '\n[[rungs]]\nmethod = "retrieve"\nk = 2\n')
+    assert call("run", "--json").code == 0
+    question = "In which valley does Tarn10 lie?"
+    assert call("ask", ".", question).out == "Nowhere (no source found)\n"
+    (told,) = json.loads(call("ask", ".", question, "--json").out)
+    (unsupported,) = told["groundingMetadata"]["unsupportedSegments"]
+    assert unsupported["segment"]["text"] == "Nowhere"
+    done = call("ask", ".", question, "In which valley does Tarn8 lie?", "--html", "page.html")
+    assert done.code == 0
+    page = (towns / "page.html").read_text("utf-8")
+    assert '<mark class="unsupported" title="no source found">Nowhere</mark>' in page
+    assert 'href="#answer-2-1"' in page and 'id="answer-2-1"' in page
+    asked = AskTool(load(towns / ".metier/specialist", models=Models(FakeModels())))
+    assert asked.call(ToolCall({"question": question})).text == "Nowhere (no source found)"
 
 
 @pytest.mark.models

@@ -351,3 +351,66 @@ def test_too_few_dev_questions_to_calibrate_are_counted(tmp_path):
     with pytest.raises(DataError, match=r"rung 'rung': 1 claims, .* leave calibrate out"):
         settings = {"calibrate": True}
         fitted(Retrieve(), tmp_path, models=Reader({KING: "Ostrin"}), dev=dev, settings=settings)
+
+
+# --- whether to look a question up -------------------------------------------------------------
+
+
+class Learned(FakeModels):
+    """Its model knows sums by itself, and kings from the passages alone."""
+
+    def language_model(self, name, *, adapter=None):
+        class Answering(FakeModel):
+            def generate(self, batch, config):
+                return [Completion(self._said(one[-1].content), Usage(1, 1)) for one in batch]
+
+            def _said(self, shown):
+                if "king" not in shown.rpartition("\n\n")[2]:
+                    return "4"
+                return "Ostrin" if "Ostrin" in shown else "Zebulon"
+
+        return Answering(name=name)
+
+
+SUM = "What comes of two and two, {n}?"
+KINGS = "What is the king of the island of Belmar called, {n}?"
+
+
+def of_two_kinds(count):
+    kings = [Example(f"k{n}", KINGS.format(n=n), "Ostrin") for n in range(count)]
+    return [*kings, *(Example(f"s{n}", SUM.format(n=n), "4") for n in range(count))]
+
+
+def test_a_question_that_needs_no_documents_is_asked_without_and_says_so(tmp_path):
+    settings = {"dynamic_threshold": 0.3}
+    dev = of_two_kinds(30)
+    candidate = fitted(Retrieve(), tmp_path, models=Learned(), dev=dev, settings=settings)
+    assert candidate.trials[-1] == {"need_fitted_on": 60, "needed": 30}
+    reader = Retrieve().load(candidates.read(tmp_path), tmp_path, Learned())
+    king, sums = reader.answer(asked(KINGS.format(n=99), SUM.format(n=99)))
+    assert king.cited and king.grounding.need > 0.8 and king.grounding.looked_up
+    assert (sums.text, sums.grounding.chunks, sums.grounding.queries) == ("4", (), ())
+    assert sums.grounding.need < 0.2 and not sums.grounding.looked_up
+    assert TEXTS["king"] not in sums.prompt[-1].content
+
+
+def test_without_a_threshold_everything_is_looked_up(tmp_path):
+    candidate = fitted(Retrieve(), tmp_path, models=Learned())
+    [answer] = Retrieve().load(candidate, tmp_path, Learned()).answer(asked(SUM))
+    assert answer.grounding.chunks and answer.grounding.need is None
+
+
+@pytest.mark.parametrize(
+    ("dev", "settings", "said"),
+    [
+        ((), {}, "dynamic_threshold needs dev questions"),
+        (of_two_kinds(4), {}, "8 questions, 4 of which needed the documents"),
+        (of_two_kinds(40)[:40], {}, "40 questions, 40 of which needed the documents"),
+        (of_two_kinds(30), {"dynamic_threshold": 1.5}, "dynamic_threshold = 1.5"),
+        (of_two_kinds(30), {"most_error": 0.1}, "leave one of them out"),
+    ],
+)
+def test_a_need_that_dev_questions_cannot_teach_is_refused(tmp_path, dev, settings, said):
+    settings = {"dynamic_threshold": 0.3, **settings}
+    with pytest.raises(DataError, match=f"rung 'rung': .*{said}"):
+        fitted(Retrieve(), tmp_path, models=Learned(), dev=dev, settings=settings)

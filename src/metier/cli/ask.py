@@ -23,25 +23,42 @@ def ask(
         list[str] | None, typer.Argument(help="What to ask; lines of standard input when absent.")
     ] = None,
     as_json: Annotated[bool, JSON_OPTION] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(help="Write the answers, with what they rest on, to this one HTML page."),
+    ] = None,
+    documents: Annotated[
+        Path,
+        typer.Option(help="The source's folder; quoted pages of PDFs in it are shown on the page."),
+    ] = Path(),
 ) -> None:
-    """Put questions to the released specialist; what an answer rests on stands in footnotes."""
+    """Put questions to the released specialist; what an answer rests on stands in footnotes,
+    and what no passage supports is marked."""
     from metier.cli.project import specialist_folder
     from metier.errors import DataError
-    from metier.retrieval.grounding.render import to_markdown
+    from metier.retrieval.grounding.render import answer_in_markdown
     from metier.serving.release.specialist import load
 
     asked = texts or [line.rstrip("\n") for line in sys.stdin if line.strip()]
     if not asked:
         raise DataError("nothing to ask: give a text, or lines on standard input")
     answers = load(specialist_folder(specialist)).ask_all(asked)
+    if html is not None:
+        _write_page(html, list(zip(asked, answers, strict=True)), documents)
     if as_json:
         show_json([_told(*one) for one in zip(asked, answers, strict=True)])
         return
     for answer in answers:
         sure = max(answer.probabilities.values()) if answer.probabilities else None
-        shown = answer.grounding if answer.cited else None
-        text = to_markdown(answer.text, shown) if shown else answer.text
+        text = answer_in_markdown(answer)
         show_text(text if sure is None else f"{text}  ({sure:.0%} sure)")
+
+
+def _write_page(file: Path, asked: list[tuple[str, Answer]], documents: Path) -> None:
+    from metier.retrieval.grounding.page import answers_page
+    from metier.store import write_text
+
+    write_text(file, answers_page(asked, documents=documents))
 
 
 def _told(text: str, answer: Answer) -> dict[str, Json]:

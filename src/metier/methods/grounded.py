@@ -11,7 +11,9 @@ from metier.methods.lora import conversation
 from metier.methods.open_book import open_book
 from metier.methods.prompt import prompt_for
 from metier.protocols import LanguageModel, Retriever
+from metier.retrieval.grounding.abstain import Confidence
 from metier.retrieval.grounding.ground import ground
+from metier.retrieval.grounding.need import Need
 from metier.tracing import span
 from metier.types import (
     ABSTENTION,
@@ -20,6 +22,7 @@ from metier.types import (
     Candidate,
     Chunk,
     Conversation,
+    Grounding,
     GroundSettings,
     Hit,
 )
@@ -29,8 +32,8 @@ class GroundedAnswerer:
     """Finds passages, shows them before the question, and answers with one model.
 
     The candidate's settings ``k``, ``passage_tokens``, ``label_list``, ``role``, ``constrained``,
-    ``adapter``, ``unsupported``, ``calibration`` and ``least_confidence`` say how; ``shots`` are
-    solved examples to show before the passages.
+    ``adapter``, ``unsupported``, ``calibration``, ``least_confidence``, ``need`` and
+    ``dynamic_threshold`` say how; ``shots`` are solved examples to show before the passages.
     """
 
     def __init__(
@@ -49,27 +52,60 @@ class GroundedAnswerer:
             policy=candidate.settings["unsupported"],
             calibration=Calibration(**calibration) if calibration else None,
         )
+        need = candidate.settings.get("need")
+        self._threshold = float(candidate.settings.get("dynamic_threshold", 0.0))
+        self._need = Need(Confidence(**need), self._threshold) if need else None
 
     def reading(self, retriever: Retriever) -> GroundedAnswerer:
         """The same reader over another store; over an ``Oracle``, only its own errors are left."""
         return GroundedAnswerer(self._model, self._candidate, retriever, self._shots)
 
     def answer(self, batch: Sequence[Conversation]) -> list[Answer]:
-        """Answers with their passages in ``grounding``; one that finds none answers without."""
+        """Answers with their passages in ``grounding``; one that finds none answers without.
+
+        So does one whose question hardly needs any; what the model says by itself is not checked.
+        """
         if not batch:
             return []
         questions = [question(one) for one in batch]
+        found = self.find(batch)
+        needs = self._needs(questions, found)
+        alone = [need is not None and need < self._threshold for need in needs]
+        shown = [[] if one else hits for one, hits in zip(alone, found, strict=True)]
+        answers = self._read(batch, shown)
+        for place, answer in enumerate(answers):
+            if not alone[place]:
+                answer = self._checked(answer, questions[place], found[place])
+            answers[place] = _with_need(answer, needs[place])
+        return answers
+
+    def find(self, batch: Sequence[Conversation]) -> Sequence[Sequence[Hit]]:
+        """What the store has on each question."""
         with span("retrieval", {"gen_ai.operation.name": "retrieval", "questions": len(batch)}):
-            found = self._retriever.search(questions, int(self._candidate.settings["k"]))
+            questions = [question(one) for one in batch]
+            return self._retriever.search(questions, int(self._candidate.settings["k"]))
+
+    def answer_alone(self, batch: Sequence[Conversation]) -> list[Answer]:
+        """What the model answers without any passage, unchecked."""
+        return self._read(batch, [[] for _ in batch])
+
+    def _read(self, batch: Sequence[Conversation], found: Sequence[Sequence[Hit]]) -> list[Answer]:
         shown = [[self._cut(hit.chunk) for hit in hits] for hits in found]
 
         def lay_out(texts: Sequence[str]) -> list[Conversation]:
             return [self._prompt(*one) for one in zip(shown, texts, strict=True)]
 
-        answers = ModelAnswerer(self._model, self._candidate, lay_out).answer(batch)
+        return ModelAnswerer(self._model, self._candidate, lay_out).answer(batch)
+
+    def _needs(
+        self, questions: Sequence[str], found: Sequence[Sequence[Hit]]
+    ) -> list[float | None]:
+        """How probably each question needs its passages; None where everything is looked up."""
+        if self._need is None:
+            return [None for _ in questions]
         return [
-            self._checked(answer, asked, hits)
-            for answer, asked, hits in zip(answers, questions, found, strict=True)
+            self._need.probability(asked, hits)
+            for asked, hits in zip(questions, found, strict=True)
         ]
 
     def _checked(self, answer: Answer, asked: str, hits: Sequence[Hit]) -> Answer:
@@ -104,6 +140,13 @@ class GroundedAnswerer:
             role=bool(settings["role"]),
             shots=self._shots,
         )
+
+
+def _with_need(answer: Answer, need: float | None) -> Answer:
+    if need is None:
+        return answer
+    grounding = dataclasses.replace(answer.grounding or Grounding(), need=need)
+    return dataclasses.replace(answer, grounding=grounding)
 
 
 def confidence(answer: Answer) -> float:

@@ -1,8 +1,8 @@
-"""What a reader's own dev questions set: how its confidence is shown, and when it keeps silent."""
+"""What dev questions set of a reader: how sure it says it is, when it is silent or looks up."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 
 from metier.errors import DataError
@@ -10,23 +10,42 @@ from metier.methods.grounded import GroundedAnswerer, confidence
 from metier.protocols import FitContext
 from metier.retrieval.grounding.abstain import Promise, set_threshold
 from metier.retrieval.grounding.calibrate import calibrated, fit_calibration
-from metier.types import Calibration, Candidate, Json, Message
+from metier.retrieval.grounding.need import Need, fit_need
+from metier.types import Answer, Calibration, Candidate, Hit, Json, Message
 
-DEFAULTS: Mapping[str, Json] = {"calibrate": False, "most_error": 0.0}
+DEFAULTS: Mapping[str, Json] = {
+    "calibrate": False,
+    "most_error": 0.0,
+    "dynamic_threshold": 0.0,
+}
 """The settings of a rung that dev questions are asked for; see ``Retrieve``."""
 
 
 def asks_dev(settings: Mapping[str, Json]) -> bool:
     """Whether any of these settings is on."""
-    return bool(settings["calibrate"]) or settings["most_error"] > 0
+    return any(settings[name] for name in DEFAULTS)
 
 
 def check(rung: str, context: FitContext) -> None:
-    """``DataError`` where the settings ask for dev questions that are not there."""
-    if not asks_dev(context.settings):
-        return
-    if not context.dev or context.task.kind == "classification":
-        asked = "most_error" if context.settings["most_error"] > 0 else "calibrate"
+    """``DataError`` where the settings ask for what cannot be set, or for absent dev questions."""
+    settings = context.settings
+    threshold = settings["dynamic_threshold"]
+    if not 0 <= threshold <= 1:
+        raise DataError(
+            f"rung {rung!r}: dynamic_threshold = {threshold}; use 0 (look everything up) to 1"
+        )
+    if threshold and settings["most_error"] > 0:
+        raise DataError(
+            f"rung {rung!r}: most_error keeps silent where no passage supports an answer, and "
+            "dynamic_threshold answers without passages; leave one of them out"
+        )
+    if threshold and not context.dev:
+        raise DataError(
+            f"rung {rung!r}: dynamic_threshold needs dev questions to learn from which questions "
+            "need the documents (dev in [split]); leave dynamic_threshold out"
+        )
+    asked = next((name for name in ("most_error", "calibrate") if settings[name]), None)
+    if asked and (not context.dev or context.task.kind == "classification"):
         raise DataError(
             f"rung {rung!r}: {asked} needs written answers and dev questions to set it on; "
             f"leave {asked} out"
@@ -34,11 +53,10 @@ def check(rung: str, context: FitContext) -> None:
 
 
 def set_on_dev(fitted: Candidate, reader: GroundedAnswerer, context: FitContext) -> Candidate:
-    """With the calibration and the least confidence that the dev questions ask for."""
-    given = reader.answer([(Message("user", row.input),) for row in context.dev])
-    right = [
-        context.score(row, answer) >= 1 for row, answer in zip(context.dev, given, strict=True)
-    ]
+    """With the calibration, the least confidence and the need that the dev questions ask for."""
+    asked = [(Message("user", row.input),) for row in context.dev]
+    given = reader.answer(asked)
+    right = _right(context, given)
     sure = [confidence(answer) for answer in given]
     settings, trials = dict(fitted.settings), list(fitted.trials)
     if settings["calibrate"]:
@@ -56,7 +74,28 @@ def set_on_dev(fitted: Candidate, reader: GroundedAnswerer, context: FitContext)
         # Nothing is surer than 1: where no threshold keeps the promise, it never answers.
         settings["least_confidence"] = 1.0 if threshold.score is None else threshold.score
         trials.append(asdict(threshold))
+    if settings["dynamic_threshold"] > 0:
+        alone = _right(context, reader.answer_alone(asked))
+        needed = [found and not known for found, known in zip(right, alone, strict=True)]
+        need = _need(fitted.rung, context, reader.find(asked), needed)
+        settings["need"] = asdict(need.model)
+        trials.append({"need_fitted_on": len(needed), "needed": sum(needed)})
     return replace(fitted, settings=settings, trials=tuple(trials))
+
+
+def _right(context: FitContext, given: Sequence[Answer]) -> list[bool]:
+    return [context.score(row, answer) >= 1 for row, answer in zip(context.dev, given, strict=True)]
+
+
+def _need(
+    rung: str, context: FitContext, found: Sequence[Sequence[Hit]], needed: Sequence[bool]
+) -> Need:
+    try:
+        return fit_need([row.input for row in context.dev], found, needed)
+    except DataError as error:
+        raise DataError(
+            f"rung {rung!r}: {error} (dev in [split] sets how many), or leave dynamic_threshold out"
+        ) from error
 
 
 def _calibration(rung: str, sure: list[float], right: list[bool]) -> Calibration:

@@ -59,6 +59,10 @@ class Retrieve:
     five are right. ``most_error`` above 0 promises that at most this share of the given answers is
     wrong: the dev questions set the confidence below which it abstains
     (``metier.retrieval.grounding.abstain``).
+
+    ``dynamic_threshold`` above 0 has the dev questions teach which questions need the documents:
+    those that the model gets right behind passages alone. A question below that probability is
+    asked without passages, and its answer says so.
     """
 
     name = "retrieve"

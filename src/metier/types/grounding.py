@@ -111,6 +111,13 @@ class Grounding:
     queries: tuple[str, ...] = ()
     chunks: tuple[GroundingChunk, ...] = ()
     supports: tuple[Support, ...] = ()
+    need: float | None = None
+    """Probability that the question needs the documents; None where that was not asked."""
+
+    @property
+    def looked_up(self) -> bool:
+        """Whether passages were searched for; not so where too little spoke for a need."""
+        return self.need is None or bool(self.queries)
 
     @property
     def cited(self) -> tuple[GroundingChunk, ...]:

@@ -78,6 +78,8 @@ def test_need_follows_what_it_was_fitted_to():
     questions = ["what is this"] * 40
     hits = [found(place / 40) for place in range(40)]
     need = fit_need(questions, hits, [place >= 20 for place in range(40)], threshold=0.5)
-    assert need.needed("what is this", found(0.9))
-    assert not need.needed("what is this", found(0.1))
+    assert need.probability("what is this", found(0.9)) > 0.8
+    assert need.probability("what is this", found(0.1)) < 0.2
     assert 0 <= need.probability("", []) <= 1
+    with pytest.raises(DataError, match="no better than"):
+        fit_need(questions, hits, [place % 2 == 0 for place in range(40)])

@@ -1,6 +1,7 @@
 """Citations come from the texts alone, and lead to exact places in the source."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -12,9 +13,18 @@ from metier.origin import quoted_span
 from metier.retrieval.grounding.gemini import as_gemini
 from metier.retrieval.grounding.ground import ground
 from metier.retrieval.grounding.links import safe_link
-from metier.retrieval.grounding.render import to_html, to_markdown
+from metier.retrieval.grounding.render import answer_in_markdown, to_html, to_markdown
 from metier.retrieval.grounding.support import TextChecker
-from metier.types import Document, GroundSettings, Hit, Region
+from metier.types import (
+    ABSTENTION,
+    Answer,
+    Document,
+    Grounding,
+    GroundSettings,
+    Hit,
+    Region,
+    Span,
+)
 
 SOURCE = (
     "The  river Aar is 288 km\n\n\n\nlong.   It was surveyed in 1873 by Ida Lunt – who found "
@@ -117,6 +127,101 @@ def test_gemini_counts_bytes():
     assert support["groundingChunkIndices"] == [0]
     assert len(support["confidenceScores"]) == 1
     assert shown["groundingChunks"][0]["retrievedContext"]["uri"].endswith("#page=3")
+
+
+def test_gemini_lists_what_nothing_supports_beside_the_supports():
+    text, grounding = grounded("", "Größe ist Käse am Mond. It was surveyed in 1873 by Ida Lunt.")
+    shown = json.loads(json.dumps(as_gemini(text, grounding)))
+    assert len(shown["groundingSupports"]) == 1
+    (unsupported,) = shown["unsupportedSegments"]
+    segment = unsupported["segment"]
+    part = text.encode()[segment["startIndex"] : segment["endIndex"]].decode()
+    assert part == segment["text"] == "Größe ist Käse am Mond."
+    assert 0 <= unsupported["confidence"] < 0.5
+
+
+TURNED = "The river Aar is 288 km long. Ida Lunt surveyed the river in 1873."
+"""Its second sentence stands on the next page."""
+
+
+def test_gemini_leads_to_the_quoted_page_with_its_words_box_and_tier():
+    cut = TURNED.index("Ida")
+    regions = (
+        Region(0, cut, 1, (10, 20, 200, 40)),
+        Region(cut, len(TURNED), 2, (10, 700, 90, 715)),
+    )
+    uri = "https://example.org/aar.pdf"
+    (piece,) = chunk(clean(Document("d", TURNED, title="The Aar", uri=uri, regions=regions), []))
+    found = [Hit(piece, 1.0, uri=uri, tier="statute")]
+    text, grounding = ground("Who surveyed the river Aar in 1873?", "Ida Lunt", hits=found)
+    shown = json.loads(json.dumps(as_gemini(text, grounding)))
+    (cited,) = shown["groundingChunks"]
+    assert cited["retrievedContext"]["uri"] == f"{uri}#page=2"
+    assert cited["retrievedContext"]["tier"] == "statute"
+    assert cited["retrievedContext"]["ragChunk"]["pageSpan"] == {"firstPage": 1, "lastPage": 2}
+    (support,) = shown["groundingSupports"]
+    assert support["groundingChunkIndices"] == [0]
+    assert support["quotes"] == [
+        {
+            "text": "Ida Lunt surveyed the river in 1873.",
+            "document": "d",
+            "startIndex": cut,
+            "endIndex": len(TURNED),
+            "uri": f"{uri}#page=2",
+            "page": 2,
+            "box": [10, 700, 90, 715],
+        }
+    ]
+
+
+def test_gemini_says_no_page_box_or_tier_where_there_is_none():
+    found = [
+        Hit(replace(hits(SOURCE)[0].chunk, regions=(), source=Span("d0", 0, len(SOURCE))), 1.0)
+    ]
+    shown = as_gemini(*ground("How many rapids are there?", "14", hits=found))
+    assert not {"tier", "ragChunk"} & set(shown["groundingChunks"][0]["retrievedContext"])
+    (quote,) = shown["groundingSupports"][0]["quotes"]
+    assert not {"page", "box"} & set(quote)
+
+
+def test_an_answer_for_which_nothing_was_found_says_so():
+    text, grounding = ground("Who rules Belmar?", "Zebulon", hits=[])
+    said = "Nothing was found in the documents for this question."
+    assert to_markdown(text, grounding) == f"Zebulon (no source found)\n\n{said}"
+    assert f'<p class="note">{said}</p>' in to_html(text, grounding)
+    shown = as_gemini(text, grounding)
+    assert (shown["groundingChunks"], len(shown["unsupportedSegments"])) == ([], 1)
+
+
+def test_gemini_tells_how_likely_the_documents_were_needed():
+    told = {"googleSearchDynamicRetrievalScore": 0.04}
+    assert as_gemini("4", Grounding(need=0.04))["retrievalMetadata"] == told
+    assert "retrievalMetadata" not in as_gemini("4", Grounding())
+
+
+@pytest.mark.parametrize(
+    ("answer", "shown"),
+    [
+        (
+            Answer("Zebulon", grounding=grounded("Who surveyed it?", "Zebulon").grounding),
+            "Zebulon (no source found)",
+        ),
+        (Answer("comp_graphics", grounding=grounded("q", "").grounding), "comp_graphics"),
+        (
+            Answer("a_b", grounding=Grounding(("q",))),
+            "a\\_b\n\nNothing was found in the documents for this question.",
+        ),
+        (Answer("a_b", grounding=Grounding(("q",)), probabilities={"a_b": 1.0}), "a_b"),
+        (Answer(ABSTENTION, grounding=Grounding(("q",)), abstained=True), ABSTENTION),
+        (Answer("a_b"), "a_b"),
+        (
+            Answer("4", grounding=Grounding(need=0.04)),
+            "4\n\nAnswered without the documents: needing them is 4 % likely.",
+        ),
+    ],
+)
+def test_an_answer_is_marked_where_it_was_checked(answer, shown):
+    assert answer_in_markdown(answer) == shown
 
 
 HOSTILE = '<script>alert(1)</script> ![x](http://evil/?q) **b** "quoted"'

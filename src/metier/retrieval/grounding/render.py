@@ -1,4 +1,4 @@
-"""Shows an answer with its citations, in Markdown or HTML."""
+"""Shows an answer with its citations and its marks, in Markdown or HTML."""
 
 from __future__ import annotations
 
@@ -8,11 +8,37 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from metier.retrieval.grounding.links import page_link, safe_link
-from metier.types import Grounding, GroundingChunk, Support
+from metier.types import Answer, Grounding, GroundingChunk, Support
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~!&$^])")
 _LINE_START = re.compile(r"^(\s*)([-+=]|\d+[.)])", re.MULTILINE)
 UNSUPPORTED = "no source found"
+NOTHING_FOUND = "Nothing was found in the documents for this question."
+
+
+def answer_in_markdown(answer: Answer) -> str:
+    """The answer as a person is shown it: marked where it was checked, else its text as it is.
+
+    A label claims nothing, nor does an abstention; an answer for which nothing was found says so.
+    """
+    grounding = _to_show(answer)
+    return answer.text if grounding is None else to_markdown(answer.text, grounding)
+
+
+def answer_in_html(answer: Answer, *, prefix: str = "source") -> str:
+    """The same in HTML; ``prefix`` as in ``to_html``."""
+    grounding = _to_show(answer)
+    if grounding is None:
+        return f'<p class="answer">{html.escape(answer.text)}</p>'
+    return to_html(answer.text, grounding, prefix=prefix)
+
+
+def _to_show(answer: Answer) -> Grounding | None:
+    """What of the grounding a person has to see; None where the text says it all."""
+    grounding = answer.grounding
+    if grounding is None or answer.abstained or answer.probabilities is not None:
+        return None
+    return grounding if grounding.supports or _note(grounding) else None
 
 
 def to_markdown(text: str, grounding: Grounding) -> str:
@@ -20,7 +46,7 @@ def to_markdown(text: str, grounding: Grounding) -> str:
 
     The answer stands as plain text: no mark, link or picture that a model wrote has an effect.
     """
-    notes = _notes(grounding)
+    notes = _footnotes(grounding)
     body = _with_marks(
         text,
         grounding,
@@ -30,8 +56,8 @@ def to_markdown(text: str, grounding: Grounding) -> str:
         ),
         flag=lambda shown: f"{shown} ({UNSUPPORTED})",
     )
-    below = [f"[^{number}]: {_markdown_note(note)}" for number, note in enumerate(notes, 1)]
-    return "\n\n".join([body, "\n".join(below)]) if below else body
+    below = [f"[^{number}]: {_markdown_footnote(note)}" for number, note in enumerate(notes, 1)]
+    return "\n\n".join(part for part in (body, _note(grounding), "\n".join(below)) if part)
 
 
 def to_html(text: str, grounding: Grounding, *, prefix: str = "source") -> str:
@@ -39,7 +65,7 @@ def to_html(text: str, grounding: Grounding, *, prefix: str = "source") -> str:
 
     ``prefix`` begins the ids of the list's entries; take another one for each answer on a page.
     """
-    notes = _notes(grounding)
+    notes = _footnotes(grounding)
     label = re.sub(r"[^A-Za-z0-9_-]", "-", prefix)
     body = _with_marks(
         text,
@@ -53,14 +79,24 @@ def to_html(text: str, grounding: Grounding, *, prefix: str = "source") -> str:
         flag=lambda shown: f'<mark class="unsupported" title="{UNSUPPORTED}">{shown}</mark>',
     )
     items = "".join(
-        f'<li id="{label}-{number}">{_html_note(note)}</li>' for number, note in enumerate(notes, 1)
+        f'<li id="{label}-{number}">{_html_footnote(note)}</li>'
+        for number, note in enumerate(notes, 1)
     )
     sources = f'<ol class="sources">{items}</ol>' if items else ""
-    return f'<p class="answer">{body}</p>{sources}'
+    note = f'<p class="note">{_note(grounding)}</p>' if _note(grounding) else ""
+    return f'<p class="answer">{body}</p>{note}{sources}'
+
+
+def _note(grounding: Grounding) -> str:
+    """What is to be said of the search itself; "" where it found something."""
+    if grounding.need is not None and not grounding.looked_up:
+        likely = f"{100 * grounding.need:.0f} % likely"
+        return f"Answered without the documents: needing them is {likely}."
+    return "" if grounding.chunks else NOTHING_FOUND
 
 
 @dataclass(frozen=True, slots=True)
-class _Note:
+class _Footnote:
     """One footnote: a place in a source."""
 
     place: int
@@ -85,14 +121,14 @@ def _cited(support: Support) -> list[tuple[int, str]]:
     return list(zip(support.chunks, words, strict=True))
 
 
-def _notes(grounding: Grounding) -> list[_Note]:
+def _footnotes(grounding: Grounding) -> list[_Footnote]:
     """One for each place that is cited, in the order of first mention."""
-    notes: dict[tuple[int, str], _Note] = {}
+    notes: dict[tuple[int, str], _Footnote] = {}
     for support in grounding.supports:
         for at, (place, words) in enumerate(_cited(support)):
             chunk = grounding.chunks[place]
             span = support.quotes[at] if support.quotes else chunk.span
-            notes.setdefault((place, words), _Note(place, chunk, span.page, words))
+            notes.setdefault((place, words), _Footnote(place, chunk, span.page, words))
     return list(notes.values())
 
 
@@ -116,20 +152,20 @@ def _with_marks(
     return "".join(parts())
 
 
-def _markdown_note(note: _Note) -> str:
+def _markdown_footnote(note: _Footnote) -> str:
     title = _markdown(note.title)
     linked = f"[{title}]({note.link})" if note.link else title
     return linked + "".join(_markdown(part) for part in _details(note))
 
 
-def _html_note(note: _Note) -> str:
+def _html_footnote(note: _Footnote) -> str:
     title = html.escape(note.title)
     if note.link:
         title = f'<a href="{html.escape(note.link)}" rel="noopener nofollow">{title}</a>'
     return title + "".join(html.escape(part) for part in _details(note))
 
 
-def _details(note: _Note) -> Iterator[str]:
+def _details(note: _Footnote) -> Iterator[str]:
     """Page, tier and quote, as far as they are known."""
     if note.page is not None:
         yield f", page {note.page}"

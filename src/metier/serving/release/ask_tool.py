@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from metier.retrieval.grounding.render import to_markdown
+from metier.retrieval.grounding.render import answer_in_markdown
 from metier.serving.release.specialist import Specialist
 from metier.types import Json, ToolCall, ToolResult
 
 
 class AskTool:
-    """Puts a question to a specialist, as it was measured; footnotes say what supports it."""
+    """Puts a question to a specialist, as it was measured; footnotes say what supports it.
+
+    What no passage supports is marked.
+    """
 
     name = "ask"
     parameters: Mapping[str, Json] = {
@@ -30,9 +33,7 @@ class AskTool:
     def call(self, call: ToolCall) -> ToolResult:
         """Its answer; that it abstained is said."""
         answer = self._specialist.ask(str(call.arguments["question"]))
-        text = answer.text
-        if answer.grounding is not None and answer.cited:
-            text = to_markdown(answer.text, answer.grounding)
+        text = answer_in_markdown(answer)
         if answer.probabilities:
             text += f" ({max(answer.probabilities.values()):.0%} sure)"
         return ToolResult(text)
