@@ -71,11 +71,14 @@ def open_store(candidate: Candidate, directory: Path, models: Models) -> Retriev
     settings = candidate.settings
     index = open_index(directory / INDEX, models)
     guide = serial.read(Guide, directory / GUIDE)
-    store = guided(index, guide, settings["tiers"], settings["agree_in"])
-    name = str(settings.get("reranker", ""))
+    store: Retriever = index
+    name, depth = str(settings.get("reranker", "")), 0
     if name:
+        # Inside of each tier: it reads what a question is about, not whose word is the last.
         reranker = models.cross_encoder(name) or YesOrNo(models.language_model(name))
-        store = RerankedRetriever(store, reranker, depth=int(settings["rerank_depth"]))
+        depth = int(settings["rerank_depth"])
+        store = RerankedRetriever(store, reranker, depth=depth)
+    store = guided(store, guide, settings["tiers"], settings["agree_in"], depth=depth)
     wide = int(settings.get("parent_characters", 0))
     return ParentRetriever(store, index, characters=wide) if wide else store
 

@@ -30,14 +30,14 @@ def guide_of(corpus: Corpus, name_columns: Sequence[str]) -> Guide:
 
 
 def guided(
-    store: Retriever, guide: Guide, tiers: Sequence[str], agree_in: Sequence[str]
+    store: Retriever, guide: Guide, tiers: Sequence[str], agree_in: Sequence[str], *, depth: int = 0
 ) -> Retriever:
     """The store, asked tier by tier where there are ``tiers``, about whom and when a question says.
 
-    Of ``agree_in`` see ``TierSettings.fields``.
+    Of ``agree_in`` and ``depth`` see ``TierSettings``.
     """
     if tiers:
-        settings = TierSettings(fields=tuple(agree_in))
+        settings = TierSettings(fields=tuple(agree_in), depth=depth)
         store = TieredRetriever([Tier(name, store) for name in tiers], settings)
     if not guide.names:
         return store
