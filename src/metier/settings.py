@@ -84,7 +84,13 @@ def located_options(source: SourceSettings, folder: Path) -> dict[str, Json]:
 
 def opened_source(source: SourceSettings, folder: Path) -> Source:
     """The source that a recipe names, with what the recipe says of its documents."""
-    told = Description(
+    opened = open_source(source.kind, located_options(source, folder))
+    return described(opened, description(source))
+
+
+def description(source: SourceSettings) -> Description:
+    """What a recipe says of a source's documents."""
+    return Description(
         tier=source.tier,
         tenant=source.tenant,
         entity=source.entity,
@@ -92,7 +98,6 @@ def opened_source(source: SourceSettings, folder: Path) -> Source:
         valid_to=source.valid_to,
         snapshots=source.snapshots,
     )
-    return described(open_source(source.kind, located_options(source, folder)), told)
 
 
 def deduplication(settings: CleaningSettings) -> Deduplication:

@@ -1,15 +1,20 @@
 """``metier follow`` on the store of a released specialist, with fakes for models."""
 
+import dataclasses
 import json
 
 import pytest
 
 from metier.corpus.in_memory import MemoryCorpus
-from metier.models.engines.fake import FakeEmbedder
+from metier.methods.looked_up import open_store
+from metier.methods.retrieve import Retrieve
+from metier.models.engines.fake import FakeEmbedder, FakeModels
 from metier.retrieval.store.build import build_index
 from metier.retrieval.store.index import Index
-from metier.types import Document
+from metier.sources.described import Description, describe
+from metier.types import Document, Scope
 from tests.cli.console import call, refused
+from tests.methods.test_retrieve import context
 
 
 @pytest.fixture
@@ -48,3 +53,96 @@ def test_a_new_version_ends_the_one_before(folder, index):
 def test_without_a_store_it_says_what_to_do(folder, fakes):
     write(folder, {"id": "new", "text": "A text."})
     assert "`metier run` a recipe with a `retrieve` rung" in refused("follow", ".", "news.jsonl")
+
+
+# --- what the recipe says of a source -----------------------------------------------------------
+
+SAID = """
+name = "groups"
+[cleaning]
+exact_duplicates = false
+near_duplicates = 0
+[[sources]]
+kind = "table"
+path = "groups.csv"
+tier = "curated"
+tenant = "acme"
+entity = "group"
+valid_from = "since"
+{more}
+[task]
+kind = "short_answer"
+instruction = "Answer."
+[questions]
+path = "questions.csv"
+"""
+OLD = {"id": "1", "text": "APT29 is after embassies.", "group": "APT29", "since": "2020-01-01"}
+NEW = {"id": "2", "text": "APT29 is after clouds.", "group": "APT29", "since": "2024"}
+OTHER = {"id": "3", "text": "Sand Cat is after mice.", "group": "G7", "since": "2021-05-01"}
+DESCRIPTION = Description("curated", "acme", "group", "since")
+ACME = Scope(tenant="acme")
+
+
+@pytest.fixture
+def released(folder, fakes):
+    """A specialist over one document of the recipe's source; asked curated first, by names."""
+    (folder / "metier.toml").write_text(SAID.format(more=""), encoding="utf-8")
+    row = {**OLD, "name": "Cozy Bear"}
+    document = Document(row.pop("id"), row.pop("text"), metadata=row)
+    corpus = MemoryCorpus([describe(document, DESCRIPTION)])
+    place, made = folder / ".metier/specialist", Retrieve()
+    settings = {"tiers": ["curated", "web"], "name_columns": ["name"], "k": 3}
+    candidate = made.fit("rung", context(made, place, settings=settings, corpus=corpus))
+    return open_store(candidate, place, FakeModels())
+
+
+def documents(store, question, **scope):
+    hits = store.search([question], 3, scope=dataclasses.replace(ACME, **scope))[0]
+    return [hit.chunk.source.document for hit in hits]
+
+
+def test_what_is_followed_is_described_as_the_recipes_source_is(folder, released):
+    write(folder, NEW, {**NEW, "id": "4", "since": "soon"}, {"id": "5", "text": "Of nobody."})
+    done = call("follow", ".", "news.jsonl", "--once")
+    assert (done.code, done.out) == (0, "1 updates taken in\n")
+    assert "document 4: 'soon' is no date" in done.err
+    assert "document 5: has no 'group'" in done.err
+    [hit] = released.search(["What is APT29 after?"], 3, scope=ACME)[0]
+    assert (hit.chunk.source.document, hit.tier, hit.valid_from) == ("2", "curated", "2024-01-01")
+    assert documents(released, "What is APT29 after?", as_of="2022-01-01") == ["1"]
+    assert released.search(["What is APT29 after?"], 3)[0] == []  # it is the tenant's own
+
+
+def test_what_the_command_says_goes_before_the_recipe(folder, released):
+    write(folder, {**OTHER, "about": "G8"})
+    given = ("--tier", "web", "--entity", "about", "--no-succeed")
+    assert call("follow", ".", "news.jsonl", "--once", *given).code == 0
+    [hit] = released.search(["mice"], 1, scope=dataclasses.replace(ACME, entities=("G8",)))[0]
+    assert (hit.tier, hit.metadata["entity"]) == ("web", "G8")
+
+
+def test_an_entity_that_comes_can_be_named_at_once(folder, released):
+    assert documents(released, "What is Sand Cat after?") == ["1"]
+    write(folder, {**OTHER, "name": "Sand Cat"}, {**NEW, "name": ["Cozy Bear", "Nobelium"]})
+    assert call("follow", ".", "news.jsonl", "--once").code == 0
+    assert documents(released, "What is Sand Cat after?") == ["3"]  # seen by an open store
+    assert documents(released, "Whom does Nobelium visit?") == ["2"]
+
+
+def test_of_sources_that_differ_one_has_to_be_named(folder, released):
+    web = """[[sources]]
+kind = "table"
+path = "web.csv"
+tier = "web"
+entity = "group"
+"""
+    (folder / "metier.toml").write_text(SAID.format(more=web), encoding="utf-8")
+    write(folder, {**OTHER, "tenant": "acme"})
+    said = refused("follow", ".", "news.jsonl", "--once")
+    assert "--source" in said and "groups.csv" in said and "web.csv" in said
+    assert "no source 'x.csv'" in refused(
+        "follow", ".", "news.jsonl", "--once", "--source", "x.csv"
+    )
+    assert call("follow", ".", "news.jsonl", "--once", "--source", "web.csv").code == 0
+    hits = released.search(["mice"], 3, scope=ACME)[0]
+    assert {hit.chunk.source.document: hit.tier for hit in hits}["3"] == "web"

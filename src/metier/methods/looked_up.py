@@ -6,11 +6,12 @@ import shutil
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
-from metier import serial
 from metier.models.names.resolve import resolve
 from metier.protocols import Corpus, FitContext, Models, Retriever
+from metier.retrieval.authority.guide_file import NewestGuide
 from metier.retrieval.authority.guided import guided
 from metier.retrieval.parents import ParentRetriever
 from metier.retrieval.relabel import lessons
@@ -19,7 +20,7 @@ from metier.retrieval.store.build import ADAPTER, build_index, copy_index, open_
 from metier.retrieval.store.index import Index
 from metier.retrieval.store.passages import passages
 from metier.retrieval.written import Written, written_questions
-from metier.types import Candidate, Example, Guide, Json, Passage
+from metier.types import Candidate, Example, Json, Passage
 
 INDEX, GUIDE = "index", "guide.json"
 DEFAULTS: dict[str, Json] = {
@@ -70,12 +71,15 @@ def open_store(candidate: Candidate, directory: Path, models: Models) -> Retriev
     """The store as the candidate's settings have it asked."""
     settings = candidate.settings
     index = open_index(directory / INDEX, models)
-    guide = serial.read(Guide, directory / GUIDE)
-    store = guided(index, guide, settings["tiers"], settings["agree_in"])
-    name = str(settings.get("reranker", ""))
+    store: Retriever = index
+    name, depth = str(settings.get("reranker", "")), 0
     if name:
+        # Inside of each tier: it reads what a question is about, not whose word is the last.
         reranker = models.cross_encoder(name) or YesOrNo(models.language_model(name))
-        store = RerankedRetriever(store, reranker, depth=int(settings["rerank_depth"]))
+        depth = int(settings["rerank_depth"])
+        store = RerankedRetriever(store, reranker, depth=depth)
+    led_by = partial(guided, store, tiers=settings["tiers"], agree_in=settings["agree_in"])
+    store = NewestGuide(directory / GUIDE, partial(led_by, depth=depth))
     wide = int(settings.get("parent_characters", 0))
     return ParentRetriever(store, index, characters=wide) if wide else store
 

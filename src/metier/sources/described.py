@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from metier.errors import DataError
 from metier.protocols import Source
 from metier.retrieval.authority.dates import iso_date
 from metier.retrieval.authority.timeline import ends
-from metier.types import Document, Json, Malformed
+from metier.types import Document, Json, Malformed, Update
 
 Report = Callable[[Malformed], None]
 Ends = dict[tuple[str, str], str]
@@ -29,6 +29,11 @@ class Description:
     """The column with the day after the last; when empty, the entity's next document ends it."""
     snapshots: bool = False
     """Each date of ``valid_from`` is one of the whole source."""
+
+    @property
+    def versions_succeed(self) -> bool:
+        """Whether a version holds until the next of its entity begins."""
+        return bool(self.entity and self.valid_from and not self.valid_to)
 
 
 def described(source: Source, description: Description) -> Source:
@@ -52,7 +57,7 @@ class _Described:
             try:
                 yield describe(document, self.description, known)
             except DataError as error:
-                on_malformed(Malformed(document.uri, None, f"document {document.id}: {error}"))
+                on_malformed(_malformed(document, error))
 
     def _found_ends(self) -> Ends:
         given = self.description
@@ -89,6 +94,31 @@ def describe(
     if description.valid_to:
         told["valid_to"] = _date(document, description.valid_to)
     return replace(document, metadata={**document.metadata, **told})
+
+
+def described_updates(
+    batches: Iterable[Sequence[Update]], description: Description, on_malformed: Report
+) -> Iterator[list[Update]]:
+    """A stream's batches with each document as ``describe`` makes it.
+
+    A document that lacks a column, or whose date is none, goes to ``on_malformed`` and is left
+    out; what the store has under its id stays.
+    """
+    for batch in batches:
+        told = []
+        for update in batch:
+            if update.document is None:
+                told.append(update)
+                continue
+            try:
+                told.append(replace(update, document=describe(update.document, description)))
+            except DataError as error:
+                on_malformed(_malformed(update.document, error))
+        yield told
+
+
+def _malformed(document: Document, error: DataError) -> Malformed:
+    return Malformed(document.uri, None, f"document {document.id}: {error}")
 
 
 def _key(document: Document, description: Description) -> str:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from metier import serial
 from metier.errors import DataError
 from metier.methods import candidate as candidates
-from metier.methods.looked_up import GUIDE, INDEX
+from metier.methods.looked_up import INDEX, open_store
 from metier.protocols import Models, Retriever
-from metier.retrieval.authority.guided import guided
-from metier.retrieval.store.index import Index
 from metier.tools.search import SearchTool
-from metier.types import Guide
+
+_SHOWN = 1000
+"""Characters of a passage that the model is shown; of a section, all."""
 
 
 def has_documents(release: Path) -> bool:
@@ -28,7 +27,7 @@ def search_of(
     name: str = "search",
     through: Callable[[Retriever], Retriever] = lambda store: store,
 ) -> SearchTool:
-    """Searches as the specialist does: the same store, names, days and tiers.
+    """Searches as the specialist does: the same store, names, days, tiers, sections and reranker.
 
     ``through`` may put something before the store, such as a queue. Raises ``DataError`` for a
     release whose rung keeps no documents.
@@ -40,11 +39,6 @@ def search_of(
             "retrieving rung"
         )
     tiers: list[str] = candidate.settings.get("tiers") or []
-    return SearchTool(through(_store(release, models)), name=name, tiers=tiers)
-
-
-def _store(release: Path, models: Models) -> Retriever:
-    candidate = candidates.read(release)
-    index = Index.open(release / INDEX, models.embedder(candidate.settings["embedder"]))
-    guide = serial.read(Guide, release / GUIDE)
-    return guided(index, guide, candidate.settings["tiers"], candidate.settings["agree_in"])
+    shown = max(_SHOWN, int(candidate.settings.get("parent_characters", 0)))
+    store = through(open_store(candidate, release, models))
+    return SearchTool(store, name=name, tiers=tiers, characters=shown)

@@ -93,3 +93,5 @@ class Guide:
     """Names that the documents use as plain words too."""
     earliest: str | None = None
     """The first day of the oldest document; None when one holds since always."""
+    name_columns: tuple[str, ...] = ()
+    """The columns of metadata that ``names`` were read from; those of new documents join them."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from metier.errors import DataError
 from metier.protocols import Corpus, Retriever
 from metier.retrieval.authority.aliases import AliasTable
 from metier.retrieval.authority.linked import LinkedRetriever
 from metier.retrieval.authority.tiers import Tier, TieredRetriever, TierSettings
-from metier.types import Alias, CleanDocument, Guide, Json
+from metier.types import Alias, Guide, Json, Passage
 
 
 def guide_of(corpus: Corpus, name_columns: Sequence[str]) -> Guide:
@@ -18,7 +19,8 @@ def guide_of(corpus: Corpus, name_columns: Sequence[str]) -> Guide:
     ``name_columns`` are columns of the metadata with a name or a list of names. Raises
     ``DataError`` when they are asked for and no document has an entity and one of them.
     """
-    names = dict.fromkeys(name for one in corpus.documents() for name in _names(one, name_columns))
+    told = (document.metadata for document in corpus.documents())
+    names = dict.fromkeys(name for one in told for name in _names(one, name_columns))
     if name_columns and not names:
         raise DataError(
             f"no document has an entity with a name in {', '.join(name_columns)}; give the source "
@@ -26,18 +28,38 @@ def guide_of(corpus: Corpus, name_columns: Sequence[str]) -> Guide:
         )
     texts = (document.text for document in corpus.documents())
     common = AliasTable(names).common_names(texts) if names else set()
-    return Guide(tuple(names), tuple(sorted(common)), _earliest(corpus))
+    starts = {document.metadata.get("valid_from") for document in corpus.documents()}
+    return Guide(tuple(names), tuple(sorted(common)), _earliest(starts), tuple(name_columns))
+
+
+def grown(guide: Guide, new: Sequence[Passage]) -> Guide:
+    """The guide with the names and first days of what came into the store.
+
+    A new name counts as a plain word too where these passages use it as one.
+    """
+    told = [passage.metadata for passage in new]
+    names = dict.fromkeys(name for one in told for name in _names(one, guide.name_columns))
+    known = set(guide.names)
+    fresh = [name for name in names if name not in known]
+    common = AliasTable(fresh).common_names(one.chunk.text for one in new) if fresh else set()
+    starts = {passage.valid_from for passage in new}
+    return replace(
+        guide,
+        names=(*guide.names, *fresh),
+        common=tuple(sorted({*guide.common, *common})),
+        earliest=_earliest({guide.earliest, *starts}),
+    )
 
 
 def guided(
-    store: Retriever, guide: Guide, tiers: Sequence[str], agree_in: Sequence[str]
+    store: Retriever, guide: Guide, tiers: Sequence[str], agree_in: Sequence[str], *, depth: int = 0
 ) -> Retriever:
     """The store, asked tier by tier where there are ``tiers``, about whom and when a question says.
 
-    Of ``agree_in`` see ``TierSettings.fields``.
+    Of ``agree_in`` and ``depth`` see ``TierSettings``.
     """
     if tiers:
-        settings = TierSettings(fields=tuple(agree_in))
+        settings = TierSettings(fields=tuple(agree_in), depth=depth)
         store = TieredRetriever([Tier(name, store) for name in tiers], settings)
     if not guide.names:
         return store
@@ -45,16 +67,15 @@ def guided(
     return LinkedRetriever(store, table, earliest=guide.earliest)
 
 
-def _names(document: CleanDocument, columns: Sequence[str]) -> Iterator[Alias]:
-    entity = document.metadata.get("entity")
+def _names(told: Mapping[str, Json], columns: Sequence[str]) -> Iterator[Alias]:
+    entity = told.get("entity")
     if entity:
         for column in columns:
-            value: Json = document.metadata.get(column)
+            value: Json = told.get(column)
             for name in value if isinstance(value, list) else [value]:
                 if name:
                     yield Alias(str(name), str(entity))
 
 
-def _earliest(corpus: Corpus) -> str | None:
-    starts = {document.metadata.get("valid_from") for document in corpus.documents()}
+def _earliest(starts: Collection[Json]) -> str | None:
     return None if not starts or not all(starts) else str(min(map(str, starts)))

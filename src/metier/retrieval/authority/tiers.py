@@ -33,6 +33,9 @@ class TierSettings:
     least_support: float = 0.5
     """A hit answers from this support on; where fewer than ``k`` do, the next tier is asked. Half
     of a question's words is the middle of what its own paragraph holds and what others hold."""
+    depth: int = 0
+    """Hits of each tier that are looked at, where that is more than ``k``: for a tier whose
+    retriever puts those that answer behind others, as a reranker may."""
     fields: tuple[str, ...] = ()
     """Metadata that two passages on one entity must agree in."""
     on_conflict: Literal["drop", "mark"] = "drop"
@@ -67,12 +70,13 @@ class TieredRetriever:
         """
         given = scope or Scope()
         found = [_Found() for _ in questions]
+        count = max(k, self._settings.depth)
         for tier in self._asked(given):
             places = [place for place, one in enumerate(found) if len(one.answering) < k]
             own = replace(given, tiers=(tier.name,))
             asked = [questions[place] for place in places]
             if asked:
-                every = tier.retriever.search(asked, k, scope=own)
+                every = tier.retriever.search(asked, count, scope=own)
                 for place, hits in zip(places, every, strict=True):
                     self._take(questions[place], _owned(hits, tier, given), found[place])
         return [_descending([*one.answering, *one.others][:k]) for one in found]
