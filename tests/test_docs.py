@@ -4,6 +4,7 @@ import re
 import shlex
 import tomllib
 from pathlib import Path
+from pkgutil import resolve_name
 from textwrap import dedent
 
 import pytest
@@ -17,6 +18,8 @@ from metier.settings import check_settings
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+ROOMS = {path.stem for path in (ROOT / "src/metier").iterdir() if path.name[0] != "_"} - {"py"}
+DOTTED = re.compile(r"(?<![\w./-])(?:metier\.)?([a-z]+(?:\.[A-Za-z_]\w*)+)")
 BLOCK = re.compile(r"^( *)```(\w+)\n(.*?)^\1```", re.M | re.S)
 
 
@@ -36,6 +39,23 @@ def test_links_lead_somewhere(page):
     targets = [link.partition("#")[0] for link in LINK.findall(text)]
     local = [target for target in targets if target and "://" not in target]
     assert [target for target in local if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_dotted_names_lead_somewhere(page):
+    code = " ".join(re.findall(r"`([^`\n]+)`", page.read_text("utf-8")))
+    named = {name for name in DOTTED.findall(code) if name.split(".")[0] in ROOMS}
+    assert sorted(name for name in named if not is_there(f"metier.{name}")) == []
+
+
+def is_there(name: str) -> bool:
+    """Whether this is a module, a file's name, or something in a module."""
+    module, _, inside = name.rpartition(".")
+    try:
+        resolve_name(name)
+    except (ImportError, AttributeError):
+        return inside in ("py", "json") and is_there(module)
+    return True
 
 
 def test_readme_tree_is_the_disk():

@@ -11,6 +11,10 @@ from metier.errors import DataError
 METHODS = "metier.methods"
 """The group of the ladder's rungs: each entry is a class that implements ``protocols.Method``."""
 
+CHECKERS = "metier.checkers"
+"""The group of the judges of support: each entry is a class that implements
+``protocols.SupportChecker`` and is made without arguments."""
+
 BUILT_IN: Mapping[str, Mapping[str, str]] = {
     METHODS: {
         "majority": "metier.methods.majority:Majority",
@@ -20,7 +24,10 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "few_shot": "metier.methods.few_shot:FewShot",
         "blend": "metier.methods.blend:Blend",
         "lora": "metier.methods.lora:Lora",
-    }
+        "retrieve": "metier.methods.retrieve:Retrieve",
+        "long_context": "metier.methods.long_context:LongContext",
+    },
+    CHECKERS: {"text": "metier.retrieval.grounding.support:TextChecker"},
 }
 """Named here too, so that a source tree without installed metadata has them."""
 

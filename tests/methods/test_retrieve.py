@@ -353,6 +353,40 @@ def test_too_few_dev_questions_to_calibrate_are_counted(tmp_path):
         fitted(Retrieve(), tmp_path, models=Reader({KING: "Ostrin"}), dev=dev, settings=settings)
 
 
+class Doubter:
+    """Believes nothing."""
+
+    name = "doubter"
+
+    def support(self, batch):
+        return [0.0 for _ in batch]
+
+
+@pytest.fixture
+def doubter(tmp_path, monkeypatch):
+    """A checker as an installed plugin: a distribution with an entry point, found on the path."""
+    installed = tmp_path / "installed" / "doubter-1.0.dist-info"
+    installed.mkdir(parents=True)
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: doubter\nVersion: 1.0\n")
+    points = f"[metier.checkers]\ndoubter = {__name__}:Doubter\n"
+    (installed / "entry_points.txt").write_text(points)
+    monkeypatch.syspath_prepend(installed.parent)
+
+
+def test_another_installed_checker_judges_the_answers(tmp_path, doubter):
+    models = Reader({KING: "Ostrin"})
+    settings = {"checker": "doubter"}
+    candidate = fitted(Retrieve(), tmp_path / "rung", models=models, settings=settings)
+    [answer] = Retrieve().load(candidate, tmp_path / "rung", models).answer(asked(KING))
+    [support] = answer.grounding.supports
+    assert (support.verdict, support.confidence) == ("unsupported", 0.0)
+
+
+def test_a_checker_that_is_not_installed_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"no checker is called 'entail' \(installed: text\)"):
+        fitted(Retrieve(), tmp_path, settings={"checker": "entail"})
+
+
 # --- whether to look a question up -------------------------------------------------------------
 
 

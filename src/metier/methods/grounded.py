@@ -12,6 +12,7 @@ from metier.methods.open_book import open_book
 from metier.methods.prompt import prompt_for
 from metier.protocols import LanguageModel, Retriever
 from metier.retrieval.grounding.abstain import Confidence
+from metier.retrieval.grounding.checkers import support_checker
 from metier.retrieval.grounding.ground import ground
 from metier.retrieval.grounding.need import Need
 from metier.tracing import span
@@ -32,7 +33,7 @@ class GroundedAnswerer:
     """Finds passages, shows them before the question, and answers with one model.
 
     The candidate's settings ``k``, ``passage_tokens``, ``label_list``, ``role``, ``constrained``,
-    ``adapter``, ``unsupported``, ``calibration``, ``least_confidence``, ``need`` and
+    ``adapter``, ``unsupported``, ``checker``, ``calibration``, ``least_confidence``, ``need`` and
     ``dynamic_threshold`` say how; ``shots`` are solved examples to show before the passages.
     """
 
@@ -52,6 +53,7 @@ class GroundedAnswerer:
             policy=candidate.settings["unsupported"],
             calibration=Calibration(**calibration) if calibration else None,
         )
+        self._checker = support_checker(candidate.settings.get("checker", "text"))
         need = candidate.settings.get("need")
         self._threshold = float(candidate.settings.get("dynamic_threshold", 0.0))
         self._need = Need(Confidence(**need), self._threshold) if need else None
@@ -117,7 +119,9 @@ class GroundedAnswerer:
         if answer.abstained or self._candidate.task.kind == "classification":
             return found
         settings = self._candidate.settings
-        given = ground(asked, answer.text, hits=hits, settings=self._checking)
+        given = ground(
+            asked, answer.text, hits=hits, checker=self._checker, settings=self._checking
+        )
         checked = dataclasses.replace(answer, text=given.text, grounding=given.grounding)
         least = settings.get("least_confidence")
         if not given.text or (least is not None and confidence(checked) <= least):

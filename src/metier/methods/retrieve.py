@@ -20,6 +20,7 @@ from metier.methods.looked_up import DEFAULTS, GUIDE, INDEX, build_store, open_s
 from metier.methods.lora import ADAPTER
 from metier.protocols import Corpus, FitContext, LanguageModel, Models
 from metier.retrieval.authority.guided import guide_of
+from metier.retrieval.grounding.checkers import support_checker
 from metier.store import write_text
 from metier.types import Candidate, Json
 
@@ -54,7 +55,8 @@ class Retrieve:
     tunes the embedder on them; it is kept where it finds more of held-out documents.
 
     Every written answer is checked against the passages: ``unsupported`` says what becomes of a
-    sentence that none supports (``flag``, ``drop`` or ``keep``). ``calibrate`` has the dev
+    sentence that none supports (``flag``, ``drop`` or ``keep``), and ``checker`` names who judges:
+    ``text``, or one that an installed package has in ``metier.checkers``. ``calibrate`` has the dev
     questions set how the checker's confidence is shown, so that of answers at 0.8 about four of
     five are right. ``most_error`` above 0 promises that at most this share of the given answers is
     wrong: the dev questions set the confidence below which it abstains
@@ -77,6 +79,7 @@ class Retrieve:
         "name_columns": [],
         **DEFAULTS,
         "unsupported": "flag",
+        "checker": "text",
         **on_dev.DEFAULTS,
     }
 
@@ -161,6 +164,10 @@ def _check(rung: str, context: FitContext) -> None:
             f"rung {rung!r}: unsupported = {settings['unsupported']!r} is none of "
             f"{', '.join(POLICIES)}"
         )
+    try:
+        support_checker(settings["checker"])
+    except DataError as error:
+        raise DataError(f"rung {rung!r}: {error}") from error
     on_dev.check(rung, context)
     adapter = settings["adapter"]
     if adapter and adapter not in context.fitted:

@@ -96,8 +96,8 @@ class GroundSettings:
     citations: int = 1
     """Passages that are cited for one sentence at most."""
     calibration: Calibration | None = None
-    """Of the confidence that is shown, see ``retrieval.calibrate``; ``threshold`` is compared with
-    the checker's own."""
+    """Of the confidence that is shown, see ``retrieval.grounding.calibrate``; ``threshold`` is
+    compared with the checker's own."""
 
 
 @dataclass(frozen=True, slots=True)
