@@ -181,6 +181,8 @@ class FitContext:
     names one. Rungs of the same method are there too: what would come out the same is copied."""
     corpus: Corpus | None = None
     """The documents, without those that the test items were made from."""
+    folder: Path = Path()
+    """The recipe's: where relative paths in ``settings`` start. A setting ``names`` is a file."""
     score: Callable[[Example, Answer], float] = same_text
     """What the verdict will be about, from 0 to 1: choices on dev are made by it."""
     progress: Progress = silent

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -33,6 +34,7 @@ from metier.recipe import (
     line_of,
     nearest,
 )
+from metier.retrieval.authority.dates import iso_date
 from metier.sources import KINDS, open_source
 from metier.sources.described import Description, described
 from metier.toml_lines import KeyPath, key_lines
@@ -47,6 +49,7 @@ def check_settings(recipe: Recipe, text: str, file: str) -> None:
         *_source_problems(recipe),
         *_name_problems(recipe),
         *_rule_problems(recipe),
+        *_release_problems(recipe),
         *_file_problems(recipe, Path(file).absolute().parent),
     ]
     if found:
@@ -60,10 +63,17 @@ def rung_settings(rung: RungSettings) -> dict[str, Json]:
     """The rung's settings, complete with its method's defaults; one value may stand for a list."""
     defaults = method(rung.method).defaults
     given = {
-        key: [value] if _is_list(defaults.get(key)) and not _is_list(value) else value
+        key: [value] if _is_list(defaults.get(key)) and not _is_list(value) else _plain(value)
         for key, value in rung.options.items()
     }
     return {**defaults, **given}
+
+
+def _plain(value: Json) -> Json:
+    """TOML's dates as text, as JSON has them."""
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def _is_list(value: Json) -> bool:
@@ -283,6 +293,20 @@ def _file_problems(recipe: Recipe, folder: Path) -> Iterator[Finding]:
     for position, name in enumerate(recipe.retention.files):
         if not (folder / name).is_file():
             yield ("retention", "files", position), f"there is no file {folder / name}"
+    for position, rung in enumerate(recipe.rungs):
+        names = rung.options.get("names")
+        if isinstance(names, str) and names and not (folder / names).is_file():
+            yield ("rungs", position, "names"), f"there is no file {folder / names}"
+
+
+def _release_problems(recipe: Recipe) -> Iterator[Finding]:
+    for position, rung in enumerate(recipe.rungs):
+        releases = rung.options.get("releases")
+        for name, day in releases.items() if isinstance(releases, dict) else ():
+            try:
+                iso_date(day)
+            except DataError as error:
+                yield ("rungs", position, "releases", name), str(error)
 
 
 def recipe_schema() -> dict[str, Json]:

@@ -155,6 +155,48 @@ def test_what_no_passage_supports_is_marked_for_whoever_asks(towns):
     assert asked.call(ToolCall({"question": question})).text == "Nowhere (no source found)"
 
 
+NAMED = """
+[[rungs]]
+method = "retrieve"
+k = 2
+name_columns = ["title"]
+names = "names.csv"
+releases = { v1 = 2020-01-01, "v2.0" = "2021-05" }
+"""
+
+
+def test_a_file_of_names_beside_the_recipe_counts_and_a_change_of_it_too(towns, monkeypatch):
+    recipe = RECIPE.replace('title = "title"', 'entity = "title"')
+    (towns / "metier.toml").write_text(recipe + NAMED)
+    names = towns / "names.csv"
+    names.write_text("alias,canonical\nWool Town,Tarn8\n", encoding="utf-8")
+    monkeypatch.chdir(towns.parent)
+    assert call("run", towns, "--json").code == 0
+
+    def documents(question):
+        (told,) = json.loads(call("ask", towns, question, "--json").out)
+        return [chunk["span"]["document"] for chunk in told["grounding"]["chunks"]]
+
+    asked = "Wool Town is Tarn8: in which valley does Tarn8 lie?"
+    assert documents(asked) == ["town8"]
+    names.write_text("alias,canonical\nWool Town,Tarn9\n", encoding="utf-8")
+    assert call("run", towns, "--json").code == 0
+    assert sorted(documents(asked)) == ["town8", "town9"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ('names = "no.csv"', "rungs[1].names: there is no file "),
+        ('releases = { v1 = "soon" }', "rungs[1].releases.v1: 'soon' is no date"),
+        ("releases = 5", "releases: must be like its default {}"),
+    ],
+)
+def test_names_and_releases_that_cannot_be_are_found_before_the_run(towns, setting, said):
+    (towns / "metier.toml").write_text(f'{RECIPE}\n[[rungs]]\nmethod = "retrieve"\n{setting}\n')
+    assert said in refused("recipe", "check")
+
+
 @pytest.mark.models
 def test_a_tuned_embedder_is_fitted_judged_and_asked_through_the_recipe(towns, monkeypatch):
     real = registry.LocalModels  # the fixture's; the embedder alone is the one of the package

@@ -9,10 +9,13 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
+from metier import serial
+from metier.errors import DataError
 from metier.models.names.resolve import resolve
 from metier.protocols import Corpus, FitContext, Models, Retriever
+from metier.retrieval.authority.aliases import read_aliases
 from metier.retrieval.authority.guide_file import NewestGuide
-from metier.retrieval.authority.guided import guided
+from metier.retrieval.authority.guided import guide_of, guided
 from metier.retrieval.parents import ParentRetriever
 from metier.retrieval.relabel import lessons
 from metier.retrieval.rerank import RerankedRetriever, YesOrNo
@@ -20,11 +23,15 @@ from metier.retrieval.store.build import ADAPTER, build_index, copy_index, open_
 from metier.retrieval.store.index import Index
 from metier.retrieval.store.passages import passages
 from metier.retrieval.written import Written, written_questions
-from metier.types import Candidate, Example, Json, Passage
+from metier.store import write_text
+from metier.types import Alias, Candidate, Example, Json, Passage
 
 INDEX, GUIDE = "index", "guide.json"
 DEFAULTS: dict[str, Json] = {
     "written_questions": 0,
+    "name_columns": [],
+    "names": "",
+    "releases": {},
     "tiers": [],
     "agree_in": [],
     "reranker": "",
@@ -67,6 +74,18 @@ def build_store(corpus: Corpus, context: FitContext) -> Built:
     return Built(time.perf_counter() - started, tuning=tuning)
 
 
+def write_guide(corpus: Corpus, context: FitContext) -> None:
+    """What the corpus and the file ``names`` say of entities and days, beside the store."""
+    columns, file = context.settings["name_columns"], str(context.settings["names"])
+    known: list[Alias] = []
+    if file:
+        path = context.folder / Path(file).expanduser()
+        known = list(read_aliases(path))
+        if not known:
+            raise DataError(f"{path} has no name in it; fill it, or leave `names` out")
+    write_text(context.workdir / GUIDE, serial.dump(guide_of(corpus, columns, known)))
+
+
 def open_store(candidate: Candidate, directory: Path, models: Models) -> Retriever:
     """The store as the candidate's settings have it asked."""
     settings = candidate.settings
@@ -78,8 +97,15 @@ def open_store(candidate: Candidate, directory: Path, models: Models) -> Retriev
         reranker = models.cross_encoder(name) or YesOrNo(models.language_model(name))
         depth = int(settings["rerank_depth"])
         store = RerankedRetriever(store, reranker, depth=depth)
-    led_by = partial(guided, store, tiers=settings["tiers"], agree_in=settings["agree_in"])
-    store = NewestGuide(directory / GUIDE, partial(led_by, depth=depth))
+    led_by = partial(
+        guided,
+        store,
+        tiers=settings["tiers"],
+        agree_in=settings["agree_in"],
+        depth=depth,
+        releases=settings.get("releases"),
+    )
+    store = NewestGuide(directory / GUIDE, led_by)
     wide = int(settings.get("parent_characters", 0))
     return ParentRetriever(store, index, characters=wide) if wide else store
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from metier import serial
 from metier.errors import DataError
 from metier.methods import candidate as candidates
 from metier.methods import on_dev
@@ -16,12 +15,16 @@ from metier.methods.asking import base_of
 from metier.methods.few_shot import SHOTS, Shot, balanced
 from metier.methods.files import read_json, write_json
 from metier.methods.grounded import GroundedAnswerer
-from metier.methods.looked_up import DEFAULTS, GUIDE, INDEX, build_store, open_store
+from metier.methods.looked_up import DEFAULTS, GUIDE, INDEX, build_store, open_store, write_guide
 from metier.methods.lora import ADAPTER
 from metier.protocols import Corpus, FitContext, LanguageModel, Models
+<<<<<<< HEAD
 from metier.retrieval.authority.guided import guide_of
 from metier.retrieval.grounding.checkers import support_checker
 from metier.store import write_text
+=======
+from metier.retrieval.authority.dates import iso_date
+>>>>>>> fix-B
 from metier.types import Candidate, Json
 
 POLICIES = ("flag", "drop", "keep")
@@ -44,9 +47,12 @@ class Retrieve:
     one, whose adapter reads instead of the base alone. The store is copied into the candidate, so
     that it answers elsewhere. A small model minds distractors: more passages are not better.
 
-    ``name_columns`` hold the names of the entity that a document is about: a question that uses
-    one finds what is about that entity, as of the day it names. ``tiers`` are asked in this
-    order; on one entity their passages must agree in ``agree_in``, or the higher's is taken.
+    ``name_columns`` hold the names of the entity that a document is about, and ``names`` is a file
+    of further ones (CSV or JSON Lines with ``alias``, ``canonical`` and, if there is, ``kind``): a
+    question that uses one finds what is about that entity. Where the documents have dates, it finds
+    what held on the day that it names, ``releases`` giving names their days
+    (``{ v12 = "2022-10-25" }``). ``tiers`` are asked in this order; on one entity their passages
+    must agree in ``agree_in``, or the higher's is taken.
 
     ``parent_characters`` above 0 gives the reader the section around each found passage, at most so
     long; ``passage_tokens`` should have room for it. ``reranker`` names a cross-encoder, or a
@@ -76,7 +82,6 @@ class Retrieve:
         "label_list": True,
         "role": True,
         "constrained": True,
-        "name_columns": [],
         **DEFAULTS,
         "unsupported": "flag",
         "checker": "text",
@@ -93,8 +98,7 @@ class Retrieve:
         _check(rung, context)
         store = build_store(corpus, context)
         rows = balanced(context.train, context.settings["shots"], seed=context.seed)
-        columns = context.settings["name_columns"]
-        write_text(context.workdir / GUIDE, serial.dump(guide_of(corpus, columns)))
+        write_guide(corpus, context)
         files = [INDEX, GUIDE]
         if rows:
             model = context.models.language_model(context.base)
@@ -164,10 +168,14 @@ def _check(rung: str, context: FitContext) -> None:
             f"rung {rung!r}: unsupported = {settings['unsupported']!r} is none of "
             f"{', '.join(POLICIES)}"
         )
+<<<<<<< HEAD
     try:
         support_checker(settings["checker"])
     except DataError as error:
         raise DataError(f"rung {rung!r}: {error}") from error
+=======
+    _check_releases(rung, settings["releases"])
+>>>>>>> fix-B
     on_dev.check(rung, context)
     adapter = settings["adapter"]
     if adapter and adapter not in context.fitted:
@@ -177,6 +185,14 @@ def _check(rung: str, context: FitContext) -> None:
         )
     if adapter and not (context.fitted[adapter][1] / ADAPTER).is_dir():
         raise DataError(f"rung {rung!r}: the rung {adapter!r} has no adapter; name a tuned one")
+
+
+def _check_releases(rung: str, releases: Mapping[str, str]) -> None:
+    for name, day in releases.items():
+        try:
+            iso_date(day)
+        except DataError as error:
+            raise DataError(f"rung {rung!r}: releases: {name}: {error}") from None
 
 
 def _copied_adapter(context: FitContext) -> tuple[str, ...]:

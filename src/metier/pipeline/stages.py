@@ -36,6 +36,7 @@ from metier.pipeline.generation import generated_examples, generation_inputs, ge
 from metier.protocols import Answerer, Corpus, FitContext, Models, Progress, silent
 from metier.recipe import Recipe, RungSettings
 from metier.settings import check_settings, generation_plan, rate, rung_settings, suites, terms
+from metier.sources.fingerprint import fingerprint
 from metier.store import Project, step_key, write_text
 from metier.types import (
     CurvePoint,
@@ -219,6 +220,8 @@ class Pipeline:
             "model": recipe.model.model_dump(),
             "seed": recipe.seed,
         }
+        if settings.get("names"):
+            inputs["names"] = fingerprint("table", {"path": self._folder / settings["names"]})
 
         scorer = scorers_for(dataset.task)[0]
 
@@ -235,6 +238,7 @@ class Pipeline:
                 seed=recipe.seed,
                 fitted={name: (b.candidate, b.directory) for name, b in seen.items()},
                 corpus=self._learnable,
+                folder=self._folder,
                 score=lambda row, answer: scorer.score(row, answer).value or 0.0,
                 progress=lambda done, of, what: self.progress(done, of, f"fit {rung.rung}: {what}"),
             )

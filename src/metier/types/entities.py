@@ -93,5 +93,7 @@ class Guide:
     """Names that the documents use as plain words too."""
     earliest: str | None = None
     """The first day of the oldest document; None when one holds since always."""
+    dated: bool = False
+    """Whether any document says from or until when it holds, so that a day can be asked about."""
     name_columns: tuple[str, ...] = ()
     """The columns of metadata that ``names`` were read from; those of new documents join them."""

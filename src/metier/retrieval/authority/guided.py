@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from metier.errors import DataError
@@ -13,23 +13,35 @@ from metier.retrieval.authority.tiers import Tier, TieredRetriever, TierSettings
 from metier.types import Alias, Guide, Json, Passage
 
 
-def guide_of(corpus: Corpus, name_columns: Sequence[str]) -> Guide:
-    """Read the names of all entities, in all their versions, and the first day from a corpus.
+def guide_of(corpus: Corpus, name_columns: Sequence[str], known: Iterable[Alias] = ()) -> Guide:
+    """Read the names of all entities, in all their versions, and the days from a corpus.
 
-    ``name_columns`` are columns of the metadata with a name or a list of names. Raises
-    ``DataError`` when they are asked for and no document has an entity and one of them.
+    ``name_columns`` are columns of the metadata with a name or a list of names; they join those
+    that are ``known``. Raises ``DataError`` when columns are asked for and no document has an
+    entity and one of them.
     """
-    told = (document.metadata for document in corpus.documents())
-    names = dict.fromkeys(name for one in told for name in _names(one, name_columns))
-    if name_columns and not names:
+    found: dict[Alias, None] = {}
+    starts: set[Json] = set()
+    dated = False
+    for document in corpus.documents():
+        told = document.metadata
+        found |= dict.fromkeys(_names(told, name_columns))
+        starts.add(told.get("valid_from"))
+        dated = dated or _is_dated(told)
+    if name_columns and not found:
         raise DataError(
             f"no document has an entity with a name in {', '.join(name_columns)}; give the source "
             "`entity`, and name columns that it keeps"
         )
+    names = tuple(dict.fromkeys([*known, *found]))
     texts = (document.text for document in corpus.documents())
-    common = AliasTable(names).common_names(texts) if names else set()
-    starts = {document.metadata.get("valid_from") for document in corpus.documents()}
-    return Guide(tuple(names), tuple(sorted(common)), _earliest(starts), tuple(name_columns))
+    return Guide(
+        names,
+        common=tuple(sorted(AliasTable(names).common_names(texts))) if names else (),
+        earliest=_earliest(starts),
+        dated=dated,
+        name_columns=tuple(name_columns),
+    )
 
 
 def grown(guide: Guide, new: Sequence[Passage]) -> Guide:
@@ -48,23 +60,30 @@ def grown(guide: Guide, new: Sequence[Passage]) -> Guide:
         names=(*guide.names, *fresh),
         common=tuple(sorted({*guide.common, *common})),
         earliest=_earliest({guide.earliest, *starts}),
+        dated=guide.dated or any(map(_is_dated, told)),
     )
 
 
 def guided(
-    store: Retriever, guide: Guide, tiers: Sequence[str], agree_in: Sequence[str], *, depth: int = 0
+    store: Retriever,
+    guide: Guide,
+    tiers: Sequence[str],
+    agree_in: Sequence[str],
+    *,
+    depth: int = 0,
+    releases: Mapping[str, str] | None = None,
 ) -> Retriever:
     """The store, asked tier by tier where there are ``tiers``, about whom and when a question says.
 
-    Of ``agree_in`` and ``depth`` see ``TierSettings``.
+    Of ``agree_in`` and ``depth`` see ``TierSettings``, of ``releases`` ``LinkedRetriever``.
     """
     if tiers:
         settings = TierSettings(fields=tuple(agree_in), depth=depth)
         store = TieredRetriever([Tier(name, store) for name in tiers], settings)
-    if not guide.names:
+    if not guide.names and not guide.dated:
         return store
     table = AliasTable(guide.names, common=guide.common)
-    return LinkedRetriever(store, table, earliest=guide.earliest)
+    return LinkedRetriever(store, table, releases or {}, guide.earliest)
 
 
 def _names(told: Mapping[str, Json], columns: Sequence[str]) -> Iterator[Alias]:
@@ -75,6 +94,10 @@ def _names(told: Mapping[str, Json], columns: Sequence[str]) -> Iterator[Alias]:
             for name in value if isinstance(value, list) else [value]:
                 if name:
                     yield Alias(str(name), str(entity))
+
+
+def _is_dated(told: Mapping[str, Json]) -> bool:
+    return bool(told.get("valid_from") or told.get("valid_to"))
 
 
 def _earliest(starts: Collection[Json]) -> str | None:
