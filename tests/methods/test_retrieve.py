@@ -448,3 +448,34 @@ def test_a_need_that_dev_questions_cannot_teach_is_refused(tmp_path, dev, settin
     settings = {"dynamic_threshold": 0.3, **settings}
     with pytest.raises(DataError, match=f"rung 'rung': .*{said}"):
         fitted(Retrieve(), tmp_path, models=Learned(), dev=dev, settings=settings)
+
+
+class Table(Texts):
+    """A corpus whose documents have a field beside their text."""
+
+    def documents(self):
+        for one in super().documents():
+            yield dataclasses.replace(one, metadata={"ruler": f"{one.title} the First"})
+
+
+def test_a_field_that_is_asked_for_is_read_and_not_written_by_the_model(tmp_path):
+    models = Reader({KING: "Zebulon", "Who sails in the north of Belmar?": "Ostrin"})
+    settings = {"k": 1, "fields": {"ruler": "ruler|king"}}
+    changes = {"models": models, "settings": settings, "corpus": Table(TEXTS)}
+    candidate = fitted(Retrieve(), tmp_path, **changes)
+    read, written = (
+        Retrieve()
+        .load(candidate, tmp_path, models)
+        .answer(asked(KING, "Who sails in the north of Belmar?"))
+    )
+    assert (read.text, read.usage.completion_tokens) == ("King the First", 0)
+    assert [chunk.id for chunk in read.cited] == ["king#0"]
+    assert (written.text, written.usage.completion_tokens) == ("Ostrin", 1)
+
+
+def test_fields_that_cannot_be_are_named(tmp_path):
+    with pytest.raises(DataError, match=r"rung 'rung': fields: ruler = '\(' is no regular"):
+        fitted(Retrieve(), tmp_path, settings={"fields": {"ruler": "("}})
+    with pytest.raises(DataError, match="fields answer in words, not in labels"):
+        labels = Task("classification", "Which?", labels=("a", "b"))
+        fitted(Retrieve(), tmp_path, task=labels, settings={"fields": {"ruler": "king"}})

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from metier.methods.asking import ModelAnswerer
 from metier.methods.classify import question
+from metier.methods.fields import Fields
 from metier.methods.lora import conversation
 from metier.methods.open_book import open_book
 from metier.methods.prompt import prompt_for
@@ -26,6 +27,7 @@ from metier.types import (
     Grounding,
     GroundSettings,
     Hit,
+    Support,
 )
 
 
@@ -33,8 +35,9 @@ class GroundedAnswerer:
     """Finds passages, shows them before the question, and answers with one model.
 
     The candidate's settings ``k``, ``passage_tokens``, ``label_list``, ``role``, ``constrained``,
-    ``adapter``, ``unsupported``, ``checker``, ``calibration``, ``least_confidence``, ``need`` and
-    ``dynamic_threshold`` say how; ``shots`` are solved examples to show before the passages.
+    ``adapter``, ``unsupported``, ``checker``, ``fields``, ``calibration``, ``least_confidence``,
+    ``need`` and ``dynamic_threshold`` say how; ``shots`` are solved examples to show before the
+    passages.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class GroundedAnswerer:
             calibration=Calibration(**calibration) if calibration else None,
         )
         self._checker = support_checker(candidate.settings.get("checker", "text"))
+        self._fields = Fields(candidate.settings.get("fields", {}))
         need = candidate.settings.get("need")
         self._threshold = float(candidate.settings.get("dynamic_threshold", 0.0))
         self._need = Need(Confidence(**need), self._threshold) if need else None
@@ -66,20 +70,25 @@ class GroundedAnswerer:
         """Answers with their passages in ``grounding``; one that finds none answers without.
 
         So does one whose question hardly needs any; what the model says by itself is not checked.
+        A question that asks for a field is answered with its value, which no model reads.
         """
         if not batch:
             return []
         questions = [question(one) for one in batch]
         found = self.find(batch)
-        needs = self._needs(questions, found)
+        answers = [
+            self._from_field(asked, hits) for asked, hits in zip(questions, found, strict=True)
+        ]
+        left = [place for place, answer in enumerate(answers) if answer is None]
+        needs = [self._needed(questions[place], found[place]) for place in left]
         alone = [need is not None and need < self._threshold for need in needs]
-        shown = [[] if one else hits for one, hits in zip(alone, found, strict=True)]
-        answers = self._read(batch, shown)
-        for place, answer in enumerate(answers):
-            if not alone[place]:
+        shown = [[] if one else found[place] for one, place in zip(alone, left, strict=True)]
+        read = self._read([batch[place] for place in left], shown)
+        for place, answer, need, one in zip(left, read, needs, alone, strict=True):
+            if not one:
                 answer = self._checked(answer, questions[place], found[place])
-            answers[place] = _with_need(answer, needs[place])
-        return answers
+            answers[place] = _with_need(answer, need)
+        return [answer for answer in answers if answer is not None]
 
     def find(self, batch: Sequence[Conversation]) -> Sequence[Sequence[Hit]]:
         """What the store has on each question."""
@@ -99,16 +108,19 @@ class GroundedAnswerer:
 
         return ModelAnswerer(self._model, self._candidate, lay_out).answer(batch)
 
-    def _needs(
-        self, questions: Sequence[str], found: Sequence[Sequence[Hit]]
-    ) -> list[float | None]:
-        """How probably each question needs its passages; None where everything is looked up."""
-        if self._need is None:
-            return [None for _ in questions]
-        return [
-            self._need.probability(asked, hits)
-            for asked, hits in zip(questions, found, strict=True)
-        ]
+    def _needed(self, asked: str, hits: Sequence[Hit]) -> float | None:
+        """How probably the question needs its passages; None where everything is looked up."""
+        return None if self._need is None else self._need.probability(asked, hits)
+
+    def _from_field(self, asked: str, hits: Sequence[Hit]) -> Answer | None:
+        """What the best passage's document has in the field that is asked for, citing it whole."""
+        value = self._fields.read(asked, hits)
+        if value is None:
+            return None
+        passage = hits[0].chunk
+        support = Support(0, len(value), (0,), 1.0, (passage.source,), (passage.text,), "supported")
+        grounding = ground(asked, "", hits=hits).grounding
+        return Answer(value, grounding=dataclasses.replace(grounding, supports=(support,)))
 
     def _checked(self, answer: Answer, asked: str, hits: Sequence[Hit]) -> Answer:
         """The answer with what it rests on; one that is not sure enough becomes an abstention.

@@ -13,18 +13,14 @@ from metier.methods import candidate as candidates
 from metier.methods import on_dev
 from metier.methods.asking import base_of
 from metier.methods.few_shot import SHOTS, Shot, balanced
+from metier.methods.fields import Fields
 from metier.methods.files import read_json, write_json
 from metier.methods.grounded import GroundedAnswerer
 from metier.methods.looked_up import DEFAULTS, GUIDE, INDEX, build_store, open_store, write_guide
 from metier.methods.lora import ADAPTER
 from metier.protocols import Corpus, FitContext, LanguageModel, Models
-<<<<<<< HEAD
-from metier.retrieval.authority.guided import guide_of
-from metier.retrieval.grounding.checkers import support_checker
-from metier.store import write_text
-=======
 from metier.retrieval.authority.dates import iso_date
->>>>>>> fix-B
+from metier.retrieval.grounding.checkers import support_checker
 from metier.types import Candidate, Json
 
 POLICIES = ("flag", "drop", "keep")
@@ -60,6 +56,10 @@ class Retrieve:
     ``written_questions`` above 0 has the base write a question about each of so many passages and
     tunes the embedder on them; it is kept where it finds more of held-out documents.
 
+    ``fields`` says which words of a question ask for which field of a document
+    (``{ country = "country|based in", name = "called|names?" }``, the broadest last): the answer is
+    then the best passage's value, exactly as the table has it, without a model.
+
     Every written answer is checked against the passages: ``unsupported`` says what becomes of a
     sentence that none supports (``flag``, ``drop`` or ``keep``), and ``checker`` names who judges:
     ``text``, or one that an installed package has in ``metier.checkers``. ``calibrate`` has the dev
@@ -85,6 +85,7 @@ class Retrieve:
         **DEFAULTS,
         "unsupported": "flag",
         "checker": "text",
+        "fields": {},
         **on_dev.DEFAULTS,
     }
 
@@ -163,19 +164,7 @@ def _check(rung: str, context: FitContext) -> None:
             f"rung {rung!r}: shots = {settings['shots']}, but there are {len(context.train)} "
             "training rows to show; lower it, or add rows"
         )
-    if settings["unsupported"] not in POLICIES:
-        raise DataError(
-            f"rung {rung!r}: unsupported = {settings['unsupported']!r} is none of "
-            f"{', '.join(POLICIES)}"
-        )
-<<<<<<< HEAD
-    try:
-        support_checker(settings["checker"])
-    except DataError as error:
-        raise DataError(f"rung {rung!r}: {error}") from error
-=======
-    _check_releases(rung, settings["releases"])
->>>>>>> fix-B
+    _check_answers(rung, context)
     on_dev.check(rung, context)
     adapter = settings["adapter"]
     if adapter and adapter not in context.fitted:
@@ -185,6 +174,24 @@ def _check(rung: str, context: FitContext) -> None:
         )
     if adapter and not (context.fitted[adapter][1] / ADAPTER).is_dir():
         raise DataError(f"rung {rung!r}: the rung {adapter!r} has no adapter; name a tuned one")
+
+
+def _check_answers(rung: str, context: FitContext) -> None:
+    """What checks answers, and what gives them without a model."""
+    settings = context.settings
+    if settings["unsupported"] not in POLICIES:
+        raise DataError(
+            f"rung {rung!r}: unsupported = {settings['unsupported']!r} is none of "
+            f"{', '.join(POLICIES)}"
+        )
+    if settings["fields"] and context.task.kind == "classification":
+        raise DataError(f"rung {rung!r}: fields answer in words, not in labels; leave them out")
+    try:
+        support_checker(settings["checker"])
+        Fields(settings["fields"])
+    except DataError as error:
+        raise DataError(f"rung {rung!r}: {error}") from error
+    _check_releases(rung, settings["releases"])
 
 
 def _check_releases(rung: str, releases: Mapping[str, str]) -> None:
