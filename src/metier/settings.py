@@ -16,7 +16,7 @@ from metier.dataset.split import SplitPlan
 from metier.decision.cost import DEFAULT_MACHINE, Machine, TokenPrice
 from metier.decision.gates import Gates
 from metier.decision.recommend import Terms
-from metier.errors import DataError, Problem, RecipeError
+from metier.errors import DataError, RecipeError
 from metier.evaluation.suites import Suite, multiple_choice, retention_suites
 from metier.methods import method
 from metier.methods import names as method_names
@@ -29,13 +29,12 @@ from metier.recipe import (
     RungSettings,
     SourceSettings,
     SplitSettings,
-    dotted,
-    line_of,
     nearest,
+    problem_at,
 )
 from metier.sources import KINDS, open_source
 from metier.sources.described import Description, described
-from metier.toml_lines import KeyPath, key_lines
+from metier.toml_lines import KeyPath
 from metier.types import Json
 
 
@@ -43,6 +42,7 @@ def check_settings(recipe: Recipe, text: str, file: str) -> None:
     """Raise RecipeError with every unknown method, rung setting, step or source option at once."""
     found = [
         *_rung_problems(recipe),
+        *_remote_problems(recipe),
         *_step_problems(recipe),
         *_source_problems(recipe),
         *_name_problems(recipe),
@@ -50,10 +50,7 @@ def check_settings(recipe: Recipe, text: str, file: str) -> None:
         *_file_problems(recipe, Path(file).absolute().parent),
     ]
     if found:
-        lines = key_lines(text)
-        raise RecipeError(
-            [Problem(file, line_of(path, lines), dotted(path), said) for path, said in found]
-        )
+        raise RecipeError([problem_at(path, said, text, file) for path, said in found])
 
 
 def rung_settings(rung: RungSettings) -> dict[str, Json]:
@@ -64,6 +61,39 @@ def rung_settings(rung: RungSettings) -> dict[str, Json]:
         for key, value in rung.options.items()
     }
     return {**defaults, **given}
+
+
+def ladder(recipe: Recipe) -> tuple[tuple[RungSettings, ...], dict[str, str]]:
+    """The rungs that this base can have, and why the usual ladder's others are left out."""
+    left_out: dict[str, str] = {}
+    kept = []
+    for rung in recipe.rungs:
+        settings = rung_settings(rung)
+        if _tunes_remote_base(recipe, rung):
+            left_out[rung.rung] = _REMOTE.format(base=recipe.model.base)
+        elif settings.get("adapter") in left_out:
+            left_out[rung.rung] = f"it reads with the adapter of {settings['adapter']!r}"
+        else:
+            kept.append(_without_members(rung, left_out))
+    return tuple(kept), left_out
+
+
+def _without_members(rung: RungSettings, left_out: Mapping[str, str]) -> RungSettings:
+    members = rung.options.get("members", [])
+    if not any(name in left_out for name in members):
+        return rung
+    return rung.model_copy(update={"members": [name for name in members if name not in left_out]})
+
+
+_REMOTE = (
+    "it tunes the base's weights, and {base} runs elsewhere; name a local base in [model] "
+    "(`metier models list`), or take the rung out"
+)
+
+
+def _tunes_remote_base(recipe: Recipe, rung: RungSettings) -> bool:
+    remote = recipe.model.base.startswith("openai:")
+    return remote and getattr(method(rung.method), "tunes_base", False)
 
 
 def _is_list(value: Json) -> bool:
@@ -197,6 +227,14 @@ def _rung_problems(recipe: Recipe) -> Iterator[Finding]:
                 yield (*path, key), "unknown key" + nearest(key, list(known))
             elif not _is_like(value, known[key]):
                 yield (*path, key), f"must be like its default {known[key]!r}, not {value!r}"
+
+
+def _remote_problems(recipe: Recipe) -> Iterator[Finding]:
+    """Rungs that were asked for although this base cannot have them."""
+    known = method_names()
+    for position, rung in enumerate(() if recipe.usual_ladder else recipe.rungs):
+        if rung.method in known and _tunes_remote_base(recipe, rung):
+            yield ("rungs", position, "method"), _REMOTE.format(base=recipe.model.base)
 
 
 def _is_like(value: Json, default: Json) -> bool:

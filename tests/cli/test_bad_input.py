@@ -292,6 +292,32 @@ def test_an_adapter_made_for_another_base(folder):
         REAL_MODELS().language_model(str(base), adapter=adapter)
 
 
+def test_tuning_a_remote_base_is_refused_before_the_run_with_line_and_mend(folder):
+    tuned = '[[rungs]]\nmethod = "lora"'
+    give(folder, rungs=tuned, more='[model]\nbase = "openai:foo@http://127.0.0.1:9/v1"')
+    lines = (folder / "metier.toml").read_text(encoding="utf-8").splitlines()
+    message = refused("recipe", "check")
+    line = lines.index('method = "lora"') + 1
+    assert f"metier.toml:{line}: rungs[1].method: " in message
+    assert "runs elsewhere" in message
+    assert "name a local base" in message
+    assert refused("run") == message
+    assert_nothing_made(folder)
+
+
+def test_check_names_the_usual_rungs_that_a_remote_base_leaves_out(folder):
+    give(folder, rungs="", more='[model]\nbase = "openai:foo@http://127.0.0.1:9/v1"')
+    lines = (folder / "metier.toml").read_text(encoding="utf-8").splitlines()
+    told = call("recipe", "check")
+    assert told.code == 0
+    assert "valid recipe with 7 rungs" in told.out
+    line = lines.index('base = "openai:foo@http://127.0.0.1:9/v1"') + 1
+    said = " ".join(told.out.split())
+    assert f"metier.toml:{line}: model.base: rung 'lora' is left out: " in said
+    assert "name a local base" in said
+    assert list(json.loads(call("recipe", "check", "--json").out)["left_out"]) == ["lora"]
+
+
 # --- what stands already ----------------------------------------------------------------------
 
 

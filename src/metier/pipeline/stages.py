@@ -21,7 +21,7 @@ from metier.dataset.decontaminate import drop_overlapping, overlap
 from metier.dataset.split import fewer_rows
 from metier.decision.cost import with_cost
 from metier.decision.recommend import decide
-from metier.errors import DoesNotFitError, EmptyStageError, StorageError
+from metier.errors import DoesNotFitError, EmptyStageError, NoLabelScoresError, StorageError
 from metier.evaluation.forgetting import retention
 from metier.evaluation.ledger import ask
 from metier.evaluation.scorecard import scorecard
@@ -35,7 +35,15 @@ from metier.pipeline.data import Rows, corpus_step, found_leak
 from metier.pipeline.generation import generated_examples, generation_inputs, generation_step
 from metier.protocols import Answerer, Corpus, FitContext, Models, Progress, silent
 from metier.recipe import Recipe, RungSettings
-from metier.settings import check_settings, generation_plan, rate, rung_settings, suites, terms
+from metier.settings import (
+    check_settings,
+    generation_plan,
+    ladder,
+    rate,
+    rung_settings,
+    suites,
+    terms,
+)
 from metier.store import Project, step_key, write_text
 from metier.types import (
     CurvePoint,
@@ -70,8 +78,8 @@ class Pipeline:
         self.recipe = recipe
         self.project = project
         self.progress = progress
-        self.left_out: dict[str, str] = {}
-        """Rungs that the budget had no room for, and why."""
+        self.rungs, self.left_out = ladder(recipe)
+        """What is built, and what of the ladder is not, and why."""
         self._text = text
         self._folder = Path(file).absolute().parent
         self._corpus_table = project.path / "corpus.lance"
@@ -187,14 +195,16 @@ class Pipeline:
         """Every rung that the budget and the data have room for, in the ladder's order."""
         built: dict[str, Built] = {}
         minutes = self.recipe.budget.minutes
-        for rung in self.recipe.rungs:
+        for rung in self.rungs:
             spent = (time.monotonic() - self._started) / 60
             if minutes is not None and spent > minutes:
                 self.left_out[rung.rung] = f"the budget of {minutes:g} minutes was spent"
                 continue
             try:
                 built[rung.rung] = self._fit(rung, self.dataset, built)
-            except DoesNotFitError as error:
+            except (DoesNotFitError, NoLabelScoresError) as error:
+                if isinstance(error, NoLabelScoresError) and not self.recipe.usual_ladder:
+                    raise  # it was asked for by name
                 self.left_out[rung.rung] = str(error)
         if not built:
             raise EmptyStageError("fit", {reason: 1 for reason in self.left_out.values()})
@@ -309,7 +319,7 @@ class Pipeline:
         if self.recipe.task.kind != "classification":
             return ()
         points = []
-        for rung in (r for r in self.recipe.rungs if r.rung in self.recipe.curve.rungs):
+        for rung in (r for r in self.rungs if r.rung in self.recipe.curve.rungs):
             for rows in self.recipe.curve.rows_per_class:
                 fewer = fewer_rows(self.dataset, rows)
                 if fewer is not None:
