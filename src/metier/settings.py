@@ -16,10 +16,11 @@ from metier.dataset.split import SplitPlan
 from metier.decision.cost import DEFAULT_MACHINE, Machine, TokenPrice
 from metier.decision.gates import Gates
 from metier.decision.recommend import Terms
-from metier.errors import DataError, RecipeError
+from metier.errors import DataError, ModelFileError, ModelNotFoundError, RecipeError
 from metier.evaluation.suites import Suite, multiple_choice, retention_suites
 from metier.methods import method
 from metier.methods import names as method_names
+from metier.models.names.resolve import check_name
 from metier.protocols import Source
 from metier.recipe import (
     CleaningSettings,
@@ -38,8 +39,11 @@ from metier.toml_lines import KeyPath
 from metier.types import Json
 
 
-def check_settings(recipe: Recipe, text: str, file: str) -> None:
-    """Raise RecipeError with every unknown method, rung setting, step or source option at once."""
+def check_settings(recipe: Recipe, text: str, file: str, *, models: bool = False) -> None:
+    """Raise RecipeError with every unknown method, rung setting, step or source option at once.
+
+    With ``models``, every unknown model too, as ``resolve`` would find it; nothing is fetched.
+    """
     found = [
         *_rung_problems(recipe),
         *_remote_problems(recipe),
@@ -48,6 +52,7 @@ def check_settings(recipe: Recipe, text: str, file: str) -> None:
         *_name_problems(recipe),
         *_rule_problems(recipe),
         *_file_problems(recipe, Path(file).absolute().parent),
+        *(_model_problems(recipe) if models else ()),
     ]
     if found:
         raise RecipeError([problem_at(path, said, text, file) for path, said in found])
@@ -316,6 +321,34 @@ def _file_problems(recipe: Recipe, folder: Path) -> Iterator[Finding]:
     for position, name in enumerate(recipe.retention.files):
         if not (folder / name).is_file():
             yield ("retention", "files", position), f"there is no file {folder / name}"
+
+
+def _model_problems(recipe: Recipe) -> Iterator[Finding]:
+    """Models that cannot be had; to find that out after the documents were read is late."""
+    for path, name in _models_named(recipe):
+        remote = name.startswith("openai:") and path != ("model", "embedder")
+        try:
+            if name and not remote:
+                check_name(name)
+        except (ModelNotFoundError, ModelFileError) as error:
+            yield path, str(error)
+
+
+def _models_named(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    yield ("model", "base"), recipe.model.base
+    yield ("model", "embedder"), recipe.model.embedder
+    for position, rung in enumerate(recipe.rungs):
+        yield ("rungs", position, "reranker"), str(rung.options.get("reranker", ""))
+    if recipe.generate is not None:
+        asked = recipe.generate
+        yield ("generate", "teacher"), asked.teacher
+        yield ("generate", "asker"), asked.asker
+        yield ("generate", "answerer"), asked.answerer
+        yield ("generate", "reader"), "" if asked.reader in _READERS else asked.reader
+
+
+_READERS = ("spans", "teacher")
+"""What ``[generate] reader`` may be beside a model's name."""
 
 
 def recipe_schema() -> dict[str, Json]:

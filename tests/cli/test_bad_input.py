@@ -264,6 +264,34 @@ def test_an_unknown_model_says_what_was_tried(folder, real_models):
     message = refused("run")
     assert "no model named 'smollm2-135m-instrukt'; did you mean smollm2-135m-instruct" in message
     assert "Tried: the local path" in message
+    assert_nothing_made(folder)
+
+
+@pytest.mark.parametrize("key", ["base", "embedder"])
+def test_an_unknown_model_is_found_by_check_and_before_any_work_with_its_line(folder, key):
+    give(folder, more=f'[model]\n{key} = "nobody/nothing"')
+    line = len((folder / "metier.toml").read_text(encoding="utf-8").splitlines())
+    message = refused("recipe", "check")
+    assert f"metier.toml:{line}: model.{key}: no model named 'nobody/nothing'" in message
+    assert "metier models pull nobody/nothing" in message
+    assert refused("run") == message
+    assert_nothing_made(folder)
+
+
+def test_other_models_that_a_recipe_names_are_looked_up_too(folder):
+    rungs = '[[rungs]]\nmethod = "retrieve"\nreranker = "nobody/reranker"'
+    give(folder, rungs=rungs, more='[generate]\nteacher = "nobody/teacher"')
+    message = refused("recipe", "check")
+    assert "rungs[1].reranker: no model named 'nobody/reranker'" in message
+    assert "generate.teacher: no model named 'nobody/teacher'" in message
+
+
+def test_looking_a_model_up_fetches_and_converts_nothing(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("METIER_CACHE", str(tmp_path / "cache"))
+    (folder / "whole.gguf").write_bytes(b"GGUF" + (3).to_bytes(4, "little"))
+    give(folder, more=f'[model]\nbase = "{folder / "whole.gguf"}"')
+    assert call("recipe", "check").code == 0
+    assert not (tmp_path / "cache").exists()
 
 
 def test_truncated_weights(folder, real_models):

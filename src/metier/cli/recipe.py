@@ -23,7 +23,7 @@ def check(
     from metier.settings import check_settings, ladder
 
     opened = open_recipe(recipe)
-    check_settings(opened.recipe, opened.text, str(opened.file))
+    check_settings(opened.recipe, opened.text, str(opened.file), models=True)
     rungs, left_out = ladder(opened.recipe)
     if as_json:
         told = {"recipe": opened.recipe.model_dump(mode="json"), "left_out": left_out}

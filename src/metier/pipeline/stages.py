@@ -74,7 +74,7 @@ class Pipeline:
         models: Models | None = None,
         progress: Progress = silent,
     ) -> None:
-        check_settings(recipe, text, file)
+        check_settings(recipe, text, file, models=models is None)
         self.recipe = recipe
         self.project = project
         self.progress = progress
