@@ -141,6 +141,28 @@ def test_a_training_row_that_copies_a_test_item_is_dropped(folder):
     assert any(overlap.hits for overlap in line.overlaps)
 
 
+def test_the_report_tells_which_test_items_stand_in_the_index_word_for_word_or_reworded(folder):
+    rows = joined.documented()
+    copies = [row | {"id": f"{row['id']} again"} for row in rows[::2]]
+    turned = [
+        row | {"id": f"{row['id']} turned", "text": " ".join(reversed(row["text"].split()))}
+        for row in rows[1::2]
+    ]
+    joined.write_rows(folder / "docs.csv", rows + copies + turned)
+    kept = "[cleaning]\nexact_duplicates = false\nnear_duplicates = 0"
+    report = pipeline(folder, rungs='[[rungs]]\nmethod = "retrieve"', more=kept).report
+
+    found = {one.by: one for one in report.overlaps if one.against == "index"}
+    assert set(found) == {"13-grams", "embedding"}
+    tested = {row.id for row in report.dataset.test}
+    for one in found.values():
+        assert one.hits and {hit.test for hit in one.hits} <= tested
+    worded = {(hit.test, hit.other) for hit in found["13-grams"].hits}
+    reworded = {(hit.test, hit.other) for hit in found["embedding"].hits} - worded
+    assert any("turned" in test + other for test, other in reworded)
+    assert html(report).count('<th scope="row">index</th>') == 2
+
+
 def test_the_recipe_says_from_where_on_texts_are_too_alike(folder):
     strict = pipeline(folder, split="overlap_threshold = 0.5")
     usual = pipeline(folder, split="overlap_threshold = 0.99")

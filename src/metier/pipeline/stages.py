@@ -17,7 +17,7 @@ from pathlib import Path
 from metier import __version__, serial
 from metier.corpus.table import LanceCorpus
 from metier.corpus.without import CorpusWithout
-from metier.dataset.decontaminate import drop_overlapping, overlap
+from metier.dataset.decontaminate import drop_overlapping, overlap, overlap_with_index
 from metier.dataset.split import fewer_rows
 from metier.decision.cost import with_cost
 from metier.decision.recommend import decide
@@ -31,10 +31,12 @@ from metier.hardware import hardware
 from metier.methods import method
 from metier.methods.candidate import Built
 from metier.methods.candidate import read as read_candidate
+from metier.methods.looked_up import INDEX
 from metier.pipeline.data import Rows, corpus_step, found_leak
 from metier.pipeline.generation import generated_examples, generation_inputs, generation_step
 from metier.protocols import Answerer, Corpus, FitContext, Models, Progress, silent
 from metier.recipe import Recipe, RungSettings
+from metier.retrieval.store.build import open_index
 from metier.settings import (
     check_settings,
     generation_plan,
@@ -372,18 +374,25 @@ class Pipeline:
                 shown = [rows[i] for i in built.candidate.train_examples]
                 against = f"examples shown by {name}"
                 found += tuple(self._overlaps(self.dataset.test, shown, against=against))
-        if any(built.candidate.method == "retrieve" for built in self.candidates.values()):
-            found += self._overlaps_with_index
+        retrieving = [b for b in self.candidates.values() if b.candidate.method == "retrieve"]
+        if retrieving:
+            found += self._overlaps_with_index(retrieving[0])
         return found
 
-    @property
-    def _overlaps_with_index(self) -> tuple[Overlap, ...]:
-        """Test items that stand in what can be looked up, where they stand there word for word.
+    def _overlaps_with_index(self, built: Built) -> tuple[Overlap, ...]:
+        """Test items that stand in what can be looked up, word for word or in other words.
 
         A question that is its own passage would be found by its wording, not by its meaning.
         """
+        test = self.dataset.test
         passages = [(chunk.id, chunk.text) for chunk in self._learnable.chunks()]
-        return tuple(overlap(self.dataset.test, passages, against="index"))
+        embedder = self.models.embedder(self.recipe.model.embedder)
+        threshold = self.recipe.split.overlap_threshold
+        index = open_index(built.directory / INDEX, self.models)
+        return (
+            *overlap(test, passages, against="index"),
+            overlap_with_index(test, index, embedder=embedder, threshold=threshold),
+        )
 
     @cached_property
     def report(self) -> RunReport:
