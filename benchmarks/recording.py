@@ -14,7 +14,7 @@ from metier.store import write_text
 from metier.types import Json
 
 RESULTS = Path(__file__).parent / "results"
-PARTS = ("torch", "transformers", "peft", "trl", "openvino-genai", "scikit-learn", "pylance")
+PARTS = ("torch", "transformers", "peft", "trl", "openvino", "scikit-learn", "pylance")
 
 
 def record(name: str, figures: dict[str, Json], *, notes: dict[str, Json] | None = None) -> None:

@@ -92,7 +92,7 @@ def benchmarks_page() -> str:
             "# Benchmarks",
             "A figure's file also has versions, settings, and notes on what the figure does not "
             "say. *Low to high* is a 95 % interval for shares, and the fastest and slowest run "
-            "for times.",
+            "for times. *Target* is what the figure was to reach.",
             every_figure(results, link="../../benchmarks/results") + "\n",
         ]
     )

@@ -90,14 +90,48 @@ def command(*arguments: object, fakes: bool = True) -> list[str]:
     return [sys.executable, *start, *map(str, arguments)]
 
 
-def metier(
-    *arguments: object, cwd: Path, fakes: bool = True, given: str | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end."""
+# Root too is then bound by permissions; another user could not start an interpreter that lies in
+# root's home. The numbers are those of linux/prctl.h and linux/capability.h.
+BOUND = """
+import ctypes, os, sys
+drop_from_bounding_set, override, read_search = 24, 1, 2
+for capability in (override, read_search) if os.geteuid() == 0 else ():
+    if ctypes.CDLL(None).prctl(drop_from_bounding_set, capability, 0, 0, 0) != 0:
+        sys.exit("root cannot give up its capabilities here")
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def bound_by_permissions(command: list[str]) -> list[str]:
+    """The command in a process that may read and write only what file permissions say."""
+    return [sys.executable, "-c", BOUND, *command]
+
+
+def python(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run code in a child that file permissions bind, whoever runs the tests."""
     return subprocess.run(
-        command(*arguments, fakes=fakes),
-        cwd=cwd,
+        bound_by_permissions([sys.executable, "-c", code, *map(str, arguments)]),
         env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def metier(
+    *arguments: object,
+    cwd: Path,
+    fakes: bool = True,
+    given: str | None = None,
+    bound: bool = False,
+    **variables: str,
+) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end; ``bound`` by file permissions even where root runs the tests."""
+    asked = command(*arguments, fakes=fakes)
+    return subprocess.run(
+        bound_by_permissions(asked) if bound else asked,
+        cwd=cwd,
+        env={**environment(), **variables},
         input=given,
         capture_output=True,
         text=True,

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from metier.errors import DataError
+from metier.decision.report import html
+from metier.errors import DataError, NoLabelScoresError
 from metier.methods.majority import Majority
-from metier.models.engines.fake import FakeModels
+from metier.models.engines.fake import FakeModel, FakeModels
 from metier.pipeline import Pipeline
 from metier.protocols import FitContext
 from metier.recipe import parse_recipe
@@ -140,6 +141,28 @@ def test_a_training_row_that_copies_a_test_item_is_dropped(folder):
     assert any(overlap.hits for overlap in line.overlaps)
 
 
+def test_the_report_tells_which_test_items_stand_in_the_index_word_for_word_or_reworded(folder):
+    rows = joined.documented()
+    copies = [row | {"id": f"{row['id']} again"} for row in rows[::2]]
+    turned = [
+        row | {"id": f"{row['id']} turned", "text": " ".join(reversed(row["text"].split()))}
+        for row in rows[1::2]
+    ]
+    joined.write_rows(folder / "docs.csv", rows + copies + turned)
+    kept = "[cleaning]\nexact_duplicates = false\nnear_duplicates = 0"
+    report = pipeline(folder, rungs='[[rungs]]\nmethod = "retrieve"', more=kept).report
+
+    found = {one.by: one for one in report.overlaps if one.against == "index"}
+    assert set(found) == {"13-grams", "embedding"}
+    tested = {row.id for row in report.dataset.test}
+    for one in found.values():
+        assert one.hits and {hit.test for hit in one.hits} <= tested
+    worded = {(hit.test, hit.other) for hit in found["13-grams"].hits}
+    reworded = {(hit.test, hit.other) for hit in found["embedding"].hits} - worded
+    assert any("turned" in test + other for test, other in reworded)
+    assert html(report).count('<th scope="row">index</th>') == 2
+
+
 def test_the_recipe_says_from_where_on_texts_are_too_alike(folder):
     strict = pipeline(folder, split="overlap_threshold = 0.5")
     usual = pipeline(folder, split="overlap_threshold = 0.99")
@@ -225,6 +248,42 @@ def test_prompted_rungs_run_to_a_report_with_every_prompt_and_its_tokens(folder)
     assert report.retention == ()
     shown = {overlap.against for overlap in report.overlaps}
     assert "examples shown by few_shot" in shown
+
+
+REMOTE = '[model]\nbase = "openai:foo@http://127.0.0.1:9/v1"'
+
+
+def test_the_usual_ladder_of_a_remote_base_leaves_tuning_out_by_name(folder):
+    line = pipeline(folder, rungs="", split="rows_per_class = 8\ntest_items = 12", more=REMOTE)
+    report = line.report
+    assert "lora" not in {card.rung for card in report.scorecards}
+    assert "runs elsewhere" in report.left_out["lora"]
+    assert line.candidates["blend"].candidate.settings["members"] == ["tfidf", "embedding"]
+    assert "runs elsewhere" in html(report)
+
+
+class Mute(FakeModel):
+    """An endpoint that writes, but says nothing of how likely a given answer is."""
+
+    def score_labels(self, batch, labels):
+        raise NoLabelScoresError("gives no log probabilities of a given answer")
+
+
+def test_the_usual_ladder_leaves_out_what_an_endpoint_cannot_do(folder, monkeypatch):
+    monkeypatch.setattr(FakeModels, "language_model", lambda self, name, adapter=None: Mute())
+    few = "rows_per_class = 8\ndev_rows_per_class = 2\ntest_items = 12"
+    line = pipeline(folder, rungs="", split=few, more=REMOTE)
+    assert list(line.candidates) == ["majority", "tfidf", "embedding", "blend"]
+    assert "no log probabilities" in line.left_out["zero-shot"]
+
+
+def test_a_rung_that_was_asked_for_and_that_the_endpoint_cannot_do_ends_the_run(
+    folder, monkeypatch
+):
+    monkeypatch.setattr(FakeModels, "language_model", lambda self, name, adapter=None: Mute())
+    line = pipeline(folder, rungs=PROMPTS, more=REMOTE)
+    with pytest.raises(NoLabelScoresError):
+        line.candidates  # noqa: B018  # a stage is built when it is asked for
 
 
 def test_a_task_with_short_answers_is_measured_by_exact_match(folder):

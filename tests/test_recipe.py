@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from metier.errors import RecipeError
 from metier.recipe import DEFAULT_RUNGS, Recipe, parse_recipe, read_recipe
-from metier.settings import check_settings
+from metier.settings import check_settings, ladder
 from metier.toml_lines import key_lines
 
 MINIMAL = """\
@@ -51,6 +51,16 @@ def test_examples_come_from_a_label_or_from_questions_not_both_or_neither():
     assert "needs `label`" in problems(without)[0]
     assert "keep one" in problems(MINIMAL + '[questions]\npath = "asked.csv"\n')[0]
     assert parse_recipe(without + '[questions]\npath = "asked.csv"\n').questions is not None
+
+
+def test_a_remote_base_leaves_out_of_a_knowledge_ladder_what_reads_with_an_adapter():
+    text = MINIMAL.replace('"classification"', '"short_answer"').replace('label = "group"', "")
+    remote = '[generate]\n[model]\nbase = "openai:foo@http://127.0.0.1:9/v1"\n'
+    rungs, left_out = ladder(parse_recipe(text + remote))
+    assert [rung.rung for rung in rungs] == [
+        "closed-book", "long-context", "retrieve", "retrieve-few-shot",
+    ]  # fmt: skip
+    assert set(left_out) == {"tuned", "tuned-retrieve"}
 
 
 def test_wrong_kind_names_the_nearest_kind():

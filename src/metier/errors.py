@@ -8,6 +8,7 @@ MetierError
     ├── ModelNotFoundError   a name that resolves to no weights; says what was tried
     ├── ModelFileError       weights or an adapter that cannot be used
     ├── EndpointError        a remote model that refuses or stays away
+    │   └── NoLabelScoresError   one that cannot say how likely a given answer is
     ├── StorageError         no space, no permission, a damaged project folder
     ├── SandboxError         this machine cannot wall code in; says what is missing
     ├── MissingExtraError    an optional dependency that is not installed
@@ -72,6 +73,10 @@ class ModelFileError(UserError):
 
 class EndpointError(UserError):
     """A remote model refused, or did not answer after the retries."""
+
+
+class NoLabelScoresError(EndpointError):
+    """A remote model gives no log probabilities of a given answer."""
 
 
 class StorageError(UserError):

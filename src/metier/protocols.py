@@ -197,7 +197,7 @@ class Answerer(Protocol):
 
 @runtime_checkable
 class Method(Protocol):
-    """One kind of rung."""
+    """One kind of rung; one that trains the base's weights says so: ``tunes_base = True``."""
 
     @property
     def name(self) -> str: ...

@@ -114,6 +114,7 @@ _NO_LABEL = """   # the column with the right answers
 _REST = [
     "[model]",
     'base = "smollm2-135m-instruct"    # or a directory, a GGUF file, a hub name, openai:NAME@URL',
+    "# A base behind a URL cannot be tuned from here: the rung lora is left out then.",
     'engine = "openvino"',
     'embedder = "all-minilm-l6-v2"',
     "",

@@ -17,10 +17,11 @@ from metier.dataset.split import SplitPlan
 from metier.decision.cost import DEFAULT_MACHINE, Machine, TokenPrice
 from metier.decision.gates import Gates
 from metier.decision.recommend import Terms
-from metier.errors import DataError, Problem, RecipeError
+from metier.errors import DataError, ModelFileError, ModelNotFoundError, RecipeError
 from metier.evaluation.suites import Suite, multiple_choice, retention_suites
 from metier.methods import method
 from metier.methods import names as method_names
+from metier.models.names.resolve import check_name
 from metier.protocols import Source
 from metier.recipe import (
     CleaningSettings,
@@ -30,33 +31,34 @@ from metier.recipe import (
     RungSettings,
     SourceSettings,
     SplitSettings,
-    dotted,
-    line_of,
     nearest,
+    problem_at,
 )
 from metier.retrieval.authority.dates import iso_date
 from metier.sources import KINDS, open_source
 from metier.sources.described import Description, described
-from metier.toml_lines import KeyPath, key_lines
+from metier.toml_lines import KeyPath
 from metier.types import Json
 
 
-def check_settings(recipe: Recipe, text: str, file: str) -> None:
-    """Raise RecipeError with every unknown method, rung setting, step or source option at once."""
+def check_settings(recipe: Recipe, text: str, file: str, *, models: bool = False) -> None:
+    """Raise RecipeError with every unknown method, rung setting, step or source option at once.
+
+    With ``models``, every unknown model too, as ``resolve`` would find it; nothing is fetched.
+    """
     found = [
         *_rung_problems(recipe),
+        *_remote_problems(recipe),
         *_step_problems(recipe),
         *_source_problems(recipe),
         *_name_problems(recipe),
         *_rule_problems(recipe),
         *_release_problems(recipe),
         *_file_problems(recipe, Path(file).absolute().parent),
+        *(_model_problems(recipe) if models else ()),
     ]
     if found:
-        lines = key_lines(text)
-        raise RecipeError(
-            [Problem(file, line_of(path, lines), dotted(path), said) for path, said in found]
-        )
+        raise RecipeError([problem_at(path, said, text, file) for path, said in found])
 
 
 def rung_settings(rung: RungSettings) -> dict[str, Json]:
@@ -74,6 +76,39 @@ def _plain(value: Json) -> Json:
     if isinstance(value, dict):
         return {key: _plain(one) for key, one in value.items()}
     return value.isoformat() if isinstance(value, date) else value
+
+
+def ladder(recipe: Recipe) -> tuple[tuple[RungSettings, ...], dict[str, str]]:
+    """The rungs that this base can have, and why the usual ladder's others are left out."""
+    left_out: dict[str, str] = {}
+    kept = []
+    for rung in recipe.rungs:
+        settings = rung_settings(rung)
+        if _tunes_remote_base(recipe, rung):
+            left_out[rung.rung] = _REMOTE.format(base=recipe.model.base)
+        elif settings.get("adapter") in left_out:
+            left_out[rung.rung] = f"it reads with the adapter of {settings['adapter']!r}"
+        else:
+            kept.append(_without_members(rung, left_out))
+    return tuple(kept), left_out
+
+
+def _without_members(rung: RungSettings, left_out: Mapping[str, str]) -> RungSettings:
+    members = rung.options.get("members", [])
+    if not any(name in left_out for name in members):
+        return rung
+    return rung.model_copy(update={"members": [name for name in members if name not in left_out]})
+
+
+_REMOTE = (
+    "it tunes the base's weights, and {base} runs elsewhere; name a local base in [model] "
+    "(`metier models list`), or take the rung out"
+)
+
+
+def _tunes_remote_base(recipe: Recipe, rung: RungSettings) -> bool:
+    remote = recipe.model.base.startswith("openai:")
+    return remote and getattr(method(rung.method), "tunes_base", False)
 
 
 def _is_list(value: Json) -> bool:
@@ -214,6 +249,14 @@ def _rung_problems(recipe: Recipe) -> Iterator[Finding]:
                 yield (*path, key), f"must be like its default {known[key]!r}, not {value!r}"
 
 
+def _remote_problems(recipe: Recipe) -> Iterator[Finding]:
+    """Rungs that were asked for although this base cannot have them."""
+    known = method_names()
+    for position, rung in enumerate(() if recipe.usual_ladder else recipe.rungs):
+        if rung.method in known and _tunes_remote_base(recipe, rung):
+            yield ("rungs", position, "method"), _REMOTE.format(base=recipe.model.base)
+
+
 def _is_like(value: Json, default: Json) -> bool:
     """Whether both are of one kind; one value may stand where the default is a list of such."""
     if default is None:
@@ -307,6 +350,34 @@ def _release_problems(recipe: Recipe) -> Iterator[Finding]:
                 iso_date(day)
             except DataError as error:
                 yield ("rungs", position, "releases", name), str(error)
+
+
+def _model_problems(recipe: Recipe) -> Iterator[Finding]:
+    """Models that cannot be had; to find that out after the documents were read is late."""
+    for path, name in _models_named(recipe):
+        remote = name.startswith("openai:") and path != ("model", "embedder")
+        try:
+            if name and not remote:
+                check_name(name)
+        except (ModelNotFoundError, ModelFileError) as error:
+            yield path, str(error)
+
+
+def _models_named(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    yield ("model", "base"), recipe.model.base
+    yield ("model", "embedder"), recipe.model.embedder
+    for position, rung in enumerate(recipe.rungs):
+        yield ("rungs", position, "reranker"), str(rung.options.get("reranker", ""))
+    if recipe.generate is not None:
+        asked = recipe.generate
+        yield ("generate", "teacher"), asked.teacher
+        yield ("generate", "asker"), asked.asker
+        yield ("generate", "answerer"), asked.answerer
+        yield ("generate", "reader"), "" if asked.reader in _READERS else asked.reader
+
+
+_READERS = ("spans", "teacher")
+"""What ``[generate] reader`` may be beside a model's name."""
 
 
 def recipe_schema() -> dict[str, Json]:

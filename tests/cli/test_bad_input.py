@@ -147,13 +147,28 @@ def test_fewer_rows_than_asked(folder):
     assert "500 train rows per class are wanted" in refused("run")
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 5])
-def test_too_few_rows_for_folds_and_splits(folder, count):
+def few_rows(count):
+    """So many rows of each of the four labels."""
     rows = joined.documented()
-    few = [row for k in range(4) for row in rows[35 * k : 35 * k + count]]
-    give(folder, few, split="dev = 0.3")
-    done = call("run")
-    assert done.code == 2 or (folder / ".metier" / "report.html").exists()
+    return [row for k in range(4) for row in rows[35 * k : 35 * k + count]]
+
+
+def test_too_few_rows_to_split(folder):
+    give(folder, few_rows(1), split="dev = 0.3")
+    message = refused("run")
+    assert "the split leaves no examples for test" in message
+    assert "add data" in message
+    assert not (folder / ".metier" / "report.html").exists()
+
+
+@pytest.mark.parametrize(("count", "tested"), [(2, 4), (3, 4), (5, 7)])
+def test_fewer_rows_than_folds_are_enough_and_the_report_says_on_how_many(folder, count, tested):
+    give(folder, few_rows(count), split="dev = 0.3")
+    done = call("run", "--json")
+    told = json.loads(done.out)
+    assert done.code in (0, 1)  # 1: nothing to ship
+    assert (folder / ".metier" / "report.html").exists()
+    assert {one["items"] for one in told["ladder"]} == {tested}
 
 
 # --- the recipe -------------------------------------------------------------------------------
@@ -264,6 +279,34 @@ def test_an_unknown_model_says_what_was_tried(folder, real_models):
     message = refused("run")
     assert "no model named 'smollm2-135m-instrukt'; did you mean smollm2-135m-instruct" in message
     assert "Tried: the local path" in message
+    assert_nothing_made(folder)
+
+
+@pytest.mark.parametrize("key", ["base", "embedder"])
+def test_an_unknown_model_is_found_by_check_and_before_any_work_with_its_line(folder, key):
+    give(folder, more=f'[model]\n{key} = "nobody/nothing"')
+    line = len((folder / "metier.toml").read_text(encoding="utf-8").splitlines())
+    message = refused("recipe", "check")
+    assert f"metier.toml:{line}: model.{key}: no model named 'nobody/nothing'" in message
+    assert "metier models pull nobody/nothing" in message
+    assert refused("run") == message
+    assert_nothing_made(folder)
+
+
+def test_other_models_that_a_recipe_names_are_looked_up_too(folder):
+    rungs = '[[rungs]]\nmethod = "retrieve"\nreranker = "nobody/reranker"'
+    give(folder, rungs=rungs, more='[generate]\nteacher = "nobody/teacher"')
+    message = refused("recipe", "check")
+    assert "rungs[1].reranker: no model named 'nobody/reranker'" in message
+    assert "generate.teacher: no model named 'nobody/teacher'" in message
+
+
+def test_looking_a_model_up_fetches_and_converts_nothing(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("METIER_CACHE", str(tmp_path / "cache"))
+    (folder / "whole.gguf").write_bytes(b"GGUF" + (3).to_bytes(4, "little"))
+    give(folder, more=f'[model]\nbase = "{folder / "whole.gguf"}"')
+    assert call("recipe", "check").code == 0
+    assert not (tmp_path / "cache").exists()
 
 
 def test_truncated_weights(folder, real_models):
@@ -290,6 +333,32 @@ def test_an_adapter_made_for_another_base(folder):
     (adapter / "adapter_config.json").write_text(json.dumps(made_for), encoding="utf-8")
     with pytest.raises(UserError, match=r"made for another-base and does not fit .*; train it"):
         REAL_MODELS().language_model(str(base), adapter=adapter)
+
+
+def test_tuning_a_remote_base_is_refused_before_the_run_with_line_and_mend(folder):
+    tuned = '[[rungs]]\nmethod = "lora"'
+    give(folder, rungs=tuned, more='[model]\nbase = "openai:foo@http://127.0.0.1:9/v1"')
+    lines = (folder / "metier.toml").read_text(encoding="utf-8").splitlines()
+    message = refused("recipe", "check")
+    line = lines.index('method = "lora"') + 1
+    assert f"metier.toml:{line}: rungs[1].method: " in message
+    assert "runs elsewhere" in message
+    assert "name a local base" in message
+    assert refused("run") == message
+    assert_nothing_made(folder)
+
+
+def test_check_names_the_usual_rungs_that_a_remote_base_leaves_out(folder):
+    give(folder, rungs="", more='[model]\nbase = "openai:foo@http://127.0.0.1:9/v1"')
+    lines = (folder / "metier.toml").read_text(encoding="utf-8").splitlines()
+    told = call("recipe", "check")
+    assert told.code == 0
+    assert "valid recipe with 7 rungs" in told.out
+    line = lines.index('base = "openai:foo@http://127.0.0.1:9/v1"') + 1
+    said = " ".join(told.out.split())
+    assert f"metier.toml:{line}: model.base: rung 'lora' is left out: " in said
+    assert "name a local base" in said
+    assert list(json.loads(call("recipe", "check", "--json").out)["left_out"]) == ["lora"]
 
 
 # --- what stands already ----------------------------------------------------------------------
@@ -364,19 +433,23 @@ def test_a_corpus_that_was_deleted(finished, tmp_path, monkeypatch):
 # --- the disk ---------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_no_permission_to_write(folder):
     folder.chmod(0o500)
     try:
-        assert "no permission to write" in refused("run")
+        done = joined.metier("run", cwd=folder, bound=True)
     finally:
         folder.chmod(0o700)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no permission to write" in done.stderr
+    assert not (folder / ".metier").exists()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_no_permission_to_read(folder):
     (folder / "docs.csv").chmod(0)
-    assert "no permission to read" in refused("run")
+    done = joined.metier("run", cwd=folder, bound=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "docs.csv: no permission to read" in done.stderr
+    assert_nothing_made(folder)
 
 
 def test_a_project_folder_that_is_a_file(folder):

@@ -90,6 +90,17 @@ def test_a_budget_that_is_spent_leaves_rungs_out_by_name(folder, fakes):
     assert "budget of 1e-09 minutes was spent" in done.err
 
 
+def test_a_remote_base_leaves_the_usual_tuning_out_and_the_terminal_says_so(folder, fakes):
+    few = "rows_per_class = 8\ntest_items = 12"
+    base = '[model]\nbase = "openai:foo@http://127.0.0.1:9/v1"'
+    text = joined.recipe_text(rungs="", split=few, more=base)
+    (folder / "metier.toml").write_text(text, encoding="utf-8")
+    done = call("run")
+    assert done.code == 0
+    assert "Left out: lora: " in done.out
+    assert "runs elsewhere" in " ".join(done.out.split())
+
+
 def test_progress_is_told_once_for_every_tenth(capsys):
     bars = Bars(None)
     for done in range(101):

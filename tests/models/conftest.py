@@ -100,6 +100,17 @@ def remote(reference, serve):
     return OpenAIModel(NAME, base_url=serve(app_around(reference)))
 
 
+@pytest.fixture(scope="session")
+def tuned_remote(tuned_reference, serve):
+    """An endpoint that serves the adapter, asked for by its model name as metier asks."""
+    from metier.models.engines.openai import OpenAIModel
+
+    from .server import app_around
+
+    os.environ.setdefault("OPENAI_API_KEY", "test")
+    return OpenAIModel(f"{NAME}-tuned", base_url=serve(app_around(tuned_reference)))
+
+
 @pytest.fixture(scope="session", params=["fake", "transformers", "openvino", "openai"])
 def model(request):
     """Every implementation of the contract."""

@@ -44,12 +44,14 @@ def test_without_an_adapter(request, engine, reference):
     assert logs(model) == pytest.approx(logs(reference), abs=0.01)
 
 
-def test_with_an_adapter(reference, tuned_reference, tuned_openvino):
+@pytest.mark.parametrize("engine", ["tuned_openvino", "tuned_remote"])
+def test_with_an_adapter(request, engine, reference, tuned_reference):
+    model = request.getfixturevalue(engine)
     expected = texts(tuned_reference)
     assert sum(a != b for a, b in zip(expected, texts(reference), strict=True)) >= 4
-    same = sum(a == b for a, b in zip(texts(tuned_openvino), expected, strict=True))
+    same = sum(a == b for a, b in zip(texts(model), expected, strict=True))
     assert same >= len(PROMPTS) - 1
-    assert logs(tuned_openvino) == pytest.approx(logs(tuned_reference), abs=0.03)
+    assert logs(model) == pytest.approx(logs(tuned_reference), abs=0.03)
 
 
 @pytest.mark.parametrize("engine", ["reference", "openvino"])

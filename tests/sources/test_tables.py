@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import os
+from importlib.util import find_spec
 
 import fsspec
 import pyarrow as pa
@@ -13,9 +14,11 @@ import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests import joined
 
 from metier.errors import DataError, MissingExtraError, SourceError
 from metier.sources import TableSource, csv_table
+from metier.sources.opening import reading
 from metier.sources.text_feed import MAX_CHARACTERS
 
 CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
@@ -288,12 +291,13 @@ def test_missing_files_suggest_the_nearest(tmp_path):
         read(str(tmp_path / "*.txt"))
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.skipif(os.name != "posix", reason="permissions are set in POSIX's way")
 def test_no_permission(tmp_path):
     path = write(tmp_path / "a.csv", "text\nx\n")
     path.chmod(0)
-    with pytest.raises(SourceError, match="permission"):
-        read(path)
+    code = "import sys, metier.sources as s; list(s.TableSource(sys.argv[1]).documents(print))"
+    done = joined.python(code, path)
+    assert f"SourceError: {path}: no permission to read it" in done.stderr
 
 
 def test_folders_globs_and_urls(tmp_path):
@@ -307,6 +311,33 @@ def test_folders_globs_and_urls(tmp_path):
     with fsspec.open("memory://folder/a.csv", "wb") as out:
         out.write(b"text\nfrom memory\n")
     assert [d.text for d in read("memory://folder/*.csv")[0]] == ["from memory"]
+
+
+def test_a_hub_that_cannot_be_reached_is_told_with_how_to_log_in(tmp_path):
+    recipe = joined.recipe_text().replace('path = "docs.csv"', 'path = "hf://datasets/no/no/a.csv"')
+    (tmp_path / "metier.toml").write_text(recipe, encoding="utf-8")
+    done = joined.metier("ingest", cwd=tmp_path, HF_ENDPOINT="http://127.0.0.1:9")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: hf://datasets/no/no/a.csv: cannot be reached (")
+    assert "hf auth login" in done.stderr
+
+
+@pytest.mark.skipif(find_spec("s3fs") is not None, reason="the driver is installed here")
+def test_a_bucket_without_its_driver_names_the_extra():
+    with pytest.raises(MissingExtraError, match=r"reading s3://bucket/a\.csv .*metier\[cloud\]"):
+        read("s3://bucket/a.csv")
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/a.csv", "hf://datasets/no/no/a.csv"])
+def test_what_a_remote_driver_refuses_is_told_with_how_to_log_in(url):
+    class NoCredentialsError(Exception):
+        """As botocore's, which is no OSError."""
+
+    NoCredentialsError.__module__ = "botocore.exceptions"
+    mend = {"s3": "AWS_ACCESS_KEY_ID", "hf": "hf auth login"}[url[:2]]
+    for error in (NoCredentialsError("Unable to locate credentials"), PermissionError("Forbidden")):
+        with pytest.raises(SourceError, match=mend), reading(url):
+            raise error
 
 
 def test_a_url_without_its_driver_names_the_extra():

@@ -14,19 +14,23 @@ app = typer.Typer(help="List models, or fetch one.", no_args_is_help=True)
 
 @app.command("list")
 def list_models(as_json: Annotated[bool, JSON_OPTION] = False) -> None:
-    """List the models that have a short name; any local path or hub name works as well."""
+    """List the models with a short name and those on this machine; any local path works as well."""
     from rich.table import Table
 
-    from metier.models.names.resolve import known_models
+    from metier.models.names.listing import known_models
 
     known = known_models()
     if as_json:
         show_json([asdict(model) for model in known])
         return
-    table = Table("name", "kind", "from", "MB", "licence", "state", box=None)
+    table = Table(box=None)
+    table.add_column("name", overflow="fold")
+    for column in ("kind", "from", "MB", "licence", "state"):
+        table.add_column(column)
     for model in known:
-        size = "" if model.bytes is None else f"{model.bytes / 1e6:.0f}"
-        table.add_row(model.name, model.kind, model.where, size, model.licence, model.state)
+        size = f"{model.bytes / 1e6:.0f}"
+        licence = model.licence or "see its card"
+        table.add_row(model.name, model.kind, model.where, size, licence, model.state)
     show(table)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from metier.errors import EmptyStageError
-from metier.protocols import Embedder
+from metier.protocols import Embedder, Retriever
 from metier.types import Example, Overlap, OverlapHit
 
 NGRAM = 13
@@ -21,6 +21,7 @@ also puts different texts about the same narrow subject, which are no leak."""
 _LEAST_RUN = 5  # words; a shorter item repeats another text only when that is all of it
 _WORD = re.compile(r"\w+")
 _BLOCK = 1024
+_FOUND = 5  # passages of an index that are compared with a test item
 
 
 class Text(NamedTuple):
@@ -51,6 +52,23 @@ def overlap(
         hits = tuple(_by_embedding(test, texts, embedder, threshold))
         found.append(Overlap(against, "embedding", threshold, len(test), hits))
     return found
+
+
+def overlap_with_index(
+    test: Sequence[Example], index: Retriever, *, embedder: Embedder, threshold: float = COSINE
+) -> Overlap:
+    """Test items that a passage of the index says in other words, by embedding.
+
+    Only the passages that a search finds first for an item are compared with it, so the time
+    grows with the test items (one search and at most ``_FOUND`` + 1 texts to embed for each) and
+    not with the index. Search ranks by meaning, among others: what is nearer than the threshold
+    stands at its top.
+    """
+    found = index.search([example.input for example in test], _FOUND)
+    passages = {hit.chunk.id: hit.chunk.text for hits in found for hit in hits}
+    texts = [Text(*passage) for passage in passages.items()]
+    hits = _by_embedding(test, texts, embedder, threshold) if texts else []
+    return Overlap("index", "embedding", threshold, len(test), tuple(hits))
 
 
 def drop_overlapping(train: Sequence[Example], overlaps: Sequence[Overlap]) -> list[Example]:

@@ -58,6 +58,7 @@ class Lora:
     """
 
     name = "lora"
+    tunes_base = True
     defaults: Mapping[str, Json] = {
         "rank": 16,
         "alpha": 32,

@@ -17,11 +17,11 @@ from pathlib import Path
 from metier import __version__, serial
 from metier.corpus.table import LanceCorpus
 from metier.corpus.without import CorpusWithout
-from metier.dataset.decontaminate import drop_overlapping, overlap
+from metier.dataset.decontaminate import drop_overlapping, overlap, overlap_with_index
 from metier.dataset.split import fewer_rows
 from metier.decision.cost import with_cost
 from metier.decision.recommend import decide
-from metier.errors import DoesNotFitError, EmptyStageError, StorageError
+from metier.errors import DoesNotFitError, EmptyStageError, NoLabelScoresError, StorageError
 from metier.evaluation.forgetting import retention
 from metier.evaluation.ledger import ask
 from metier.evaluation.scorecard import scorecard
@@ -31,11 +31,21 @@ from metier.hardware import hardware
 from metier.methods import method
 from metier.methods.candidate import Built
 from metier.methods.candidate import read as read_candidate
+from metier.methods.looked_up import INDEX
 from metier.pipeline.data import Rows, corpus_step, found_leak
 from metier.pipeline.generation import generated_examples, generation_inputs, generation_step
 from metier.protocols import Answerer, Corpus, FitContext, Models, Progress, silent
 from metier.recipe import Recipe, RungSettings
-from metier.settings import check_settings, generation_plan, rate, rung_settings, suites, terms
+from metier.retrieval.store.build import open_index
+from metier.settings import (
+    check_settings,
+    generation_plan,
+    ladder,
+    rate,
+    rung_settings,
+    suites,
+    terms,
+)
 from metier.sources.fingerprint import fingerprint
 from metier.store import Project, step_key, write_text
 from metier.types import (
@@ -67,12 +77,12 @@ class Pipeline:
         models: Models | None = None,
         progress: Progress = silent,
     ) -> None:
-        check_settings(recipe, text, file)
+        check_settings(recipe, text, file, models=models is None)
         self.recipe = recipe
         self.project = project
         self.progress = progress
-        self.left_out: dict[str, str] = {}
-        """Rungs that the budget had no room for, and why."""
+        self.rungs, self.left_out = ladder(recipe)
+        """What is built, and what of the ladder is not, and why."""
         self._text = text
         self._folder = Path(file).absolute().parent
         self._corpus_table = project.path / "corpus.lance"
@@ -188,14 +198,16 @@ class Pipeline:
         """Every rung that the budget and the data have room for, in the ladder's order."""
         built: dict[str, Built] = {}
         minutes = self.recipe.budget.minutes
-        for rung in self.recipe.rungs:
+        for rung in self.rungs:
             spent = (time.monotonic() - self._started) / 60
             if minutes is not None and spent > minutes:
                 self.left_out[rung.rung] = f"the budget of {minutes:g} minutes was spent"
                 continue
             try:
                 built[rung.rung] = self._fit(rung, self.dataset, built)
-            except DoesNotFitError as error:
+            except (DoesNotFitError, NoLabelScoresError) as error:
+                if isinstance(error, NoLabelScoresError) and not self.recipe.usual_ladder:
+                    raise  # it was asked for by name
                 self.left_out[rung.rung] = str(error)
         if not built:
             raise EmptyStageError("fit", {reason: 1 for reason in self.left_out.values()})
@@ -313,7 +325,7 @@ class Pipeline:
         if self.recipe.task.kind != "classification":
             return ()
         points = []
-        for rung in (r for r in self.recipe.rungs if r.rung in self.recipe.curve.rungs):
+        for rung in (r for r in self.rungs if r.rung in self.recipe.curve.rungs):
             for rows in self.recipe.curve.rows_per_class:
                 fewer = fewer_rows(self.dataset, rows)
                 if fewer is not None:
@@ -366,18 +378,25 @@ class Pipeline:
                 shown = [rows[i] for i in built.candidate.train_examples]
                 against = f"examples shown by {name}"
                 found += tuple(self._overlaps(self.dataset.test, shown, against=against))
-        if any(built.candidate.method == "retrieve" for built in self.candidates.values()):
-            found += self._overlaps_with_index
+        retrieving = [b for b in self.candidates.values() if b.candidate.method == "retrieve"]
+        if retrieving:
+            found += self._overlaps_with_index(retrieving[0])
         return found
 
-    @property
-    def _overlaps_with_index(self) -> tuple[Overlap, ...]:
-        """Test items that stand in what can be looked up, where they stand there word for word.
+    def _overlaps_with_index(self, built: Built) -> tuple[Overlap, ...]:
+        """Test items that stand in what can be looked up, word for word or in other words.
 
         A question that is its own passage would be found by its wording, not by its meaning.
         """
+        test = self.dataset.test
         passages = [(chunk.id, chunk.text) for chunk in self._learnable.chunks()]
-        return tuple(overlap(self.dataset.test, passages, against="index"))
+        embedder = self.models.embedder(self.recipe.model.embedder)
+        threshold = self.recipe.split.overlap_threshold
+        index = open_index(built.directory / INDEX, self.models)
+        return (
+            *overlap(test, passages, against="index"),
+            overlap_with_index(test, index, embedder=embedder, threshold=threshold),
+        )
 
     @cached_property
     def report(self) -> RunReport:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from metier.recipe.generation import GenerateSettings, MenuSettings, PatternSettings
-from metier.recipe.reading import dotted, line_of, nearest, parse_recipe, read_recipe
+from metier.recipe.reading import nearest, parse_recipe, problem_at, read_recipe
 from metier.recipe.tables import (
     DEFAULT_RUNGS,
     EMBEDDED_EMBEDDER,
@@ -33,9 +33,8 @@ __all__ = [
     "Section",
     "SourceSettings",
     "SplitSettings",
-    "dotted",
-    "line_of",
     "nearest",
     "parse_recipe",
+    "problem_at",
     "read_recipe",
 ]

@@ -95,6 +95,11 @@ def line_of(path: KeyPath, lines: Mapping[KeyPath, int]) -> int | None:
     return None
 
 
+def problem_at(path: KeyPath, message: str, text: str, file: str) -> Problem:
+    """What is to be said of one key of a recipe, with its line."""
+    return Problem(file, line_of(path, key_lines(text)), dotted(path), message)
+
+
 def _unanswered(path: KeyPath, file: str, lines: Mapping[KeyPath, int]) -> Problem:
     message = f'is still "{UNKNOWN}", which stands for what could not be guessed; write the value'
     return Problem(file, line_of(path, lines), dotted(path), message)

@@ -51,6 +51,11 @@ class Recipe(Section):
     prices: PriceSettings = PriceSettings()
     curve: CurveSettings = CurveSettings()
 
+    @property
+    def usual_ladder(self) -> bool:
+        """Whether the rungs are those that suit the kind of task, and none was asked for."""
+        return self.rungs in (DEFAULT_RUNGS, WRITTEN_RUNGS, KNOWLEDGE_RUNGS)
+
     @model_validator(mode="before")
     @classmethod
     def _usual_ladder(cls, value: Any) -> Any:

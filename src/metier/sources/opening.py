@@ -16,6 +16,12 @@ FileSystem = Any  # fsspec has no types
 
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 MAGIC = ("*", "?", "[")
+_DRIVERS = ("aiobotocore", "aiohttp", "botocore", "httpcore", "httpx", "huggingface_hub")
+"""Libraries below fsspec whose errors of network and login are no ``OSError``."""
+_LOGINS = {
+    "hf": "log in: `hf auth login`, or set HF_TOKEN",
+    "s3": "log in: `aws configure`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +103,25 @@ def reading(uri: str) -> Iterator[None]:
     try:
         yield
     except PermissionError as error:
-        raise SourceError(f"{uri}: no permission to read it; give yourself access") from error
+        mend = _log_in(uri) or "give yourself access"
+        raise SourceError(f"{uri}: no permission to read it; {mend}") from error
     except FileNotFoundError as error:
         raise SourceError(f"{uri}: there is no such file") from error
     except (EOFError, OSError) as error:
         mend = "if it was cut off or is not what its suffix says, fetch or name it anew"
         raise SourceError(f"{uri}: cannot be read ({error}); {mend}") from error
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in _DRIVERS:
+            raise
+        what = f"{type(error).__name__}: {error}"
+        mend = _log_in(uri) or "log in to where it lies"
+        raise SourceError(
+            f"{uri}: cannot be reached ({what}); check the network, or {mend}"
+        ) from error
+
+
+def _log_in(uri: str) -> str:
+    return _LOGINS.get(uri.partition("://")[0], "")
 
 
 def _filesystem(given: str) -> tuple[FileSystem, str]:

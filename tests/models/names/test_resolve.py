@@ -1,20 +1,25 @@
 """A name leads to weights, or to an error that says what was tried."""
 
+import json
 import os
 import subprocess
 import sys
 import threading
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from metier.errors import ModelFileError, ModelNotFoundError, StorageError
 from metier.models.names.cache import cache_directory, made_once
-from metier.models.names.resolve import known_models, pull, resolve
+from metier.models.names.listing import known_models
+from metier.models.names.resolve import pull, resolve
 
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("METIER_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     return tmp_path / "cache"
 
 
@@ -69,6 +74,33 @@ def test_known_models_are_listed_with_size_and_licence(cache):
     listed = {model.name: model for model in known_models()}
     assert set(listed) == {"smollm2-135m-instruct", "all-minilm-l6-v2"}
     assert all(model.bytes > 1e7 and model.licence for model in listed.values())
+
+
+def test_what_was_pulled_or_converted_is_listed_too(cache, tmp_path):
+    hub = tmp_path / "hub" / "models--owner--name"
+    for directory in (hub / "snapshots" / "abc", cache / "gguf-0123"):
+        write_model(directory)
+    (hub / "refs").mkdir()
+    (hub / "refs" / "main").write_text("abc", encoding="utf-8")
+    (cache / "gguf-4567").mkdir()
+
+    listed = {model.name: model for model in known_models()}
+
+    assert set(listed) == {
+        "smollm2-135m-instruct", "all-minilm-l6-v2", "owner/name", str(cache / "gguf-0123"),
+    }  # fmt: skip
+    assert listed["owner/name"].where == "the hub's cache"
+    assert (listed["owner/name"].kind, listed["owner/name"].state) == ("language", "cached")
+    assert listed["owner/name"].bytes > 256
+    assert resolve(str(cache / "gguf-0123")) == cache / "gguf-0123"
+
+
+def write_model(directory):
+    directory.mkdir(parents=True)
+    config = {"architectures": ["LlamaForCausalLM"]}
+    (directory / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    weights = {"lm_head.weight": np.zeros((8, 8), dtype=np.float32)}
+    save_file(weights, directory / "model.safetensors")
 
 
 def test_pull_replaces_a_damaged_copy(cache):

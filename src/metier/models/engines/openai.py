@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any, TypeVar
 
-from metier.errors import EndpointError, MissingExtraError, UserError
+from metier.errors import EndpointError, MissingExtraError, NoLabelScoresError, UserError
 from metier.types import (
     Completion,
     Conversation,
@@ -118,7 +118,7 @@ class OpenAIModel:
         """Natural log of the probability of the answer and the end of its turn.
 
         Endpoints that return ``prompt_logprobs`` (vLLM does) can say this; others raise
-        ``EndpointError``, because OpenAI's protocol gives log probabilities only of what the
+        ``NoLabelScoresError``, because OpenAI's protocol gives log probabilities only of what the
         model itself wrote.
         """
         return self._each(batch, lambda pair: self._log(pair[0], pair[1], self._start(pair[0])))
@@ -211,9 +211,9 @@ class OpenAIModel:
         )
         entries = (reply.model_extra or {}).get("prompt_logprobs")
         if entries is None:
-            raise EndpointError(
+            raise NoLabelScoresError(
                 f"{self.name} gives no log probabilities of a given answer; "
-                "let the rung generate with its choices instead, or use a vLLM endpoint"
+                "set the rung's constrained = false and it writes, or use a vLLM endpoint"
             )
         total, written = 0.0, ""
         for entry in entries[start:]:

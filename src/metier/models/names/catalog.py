@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-ModelKind = Literal["language", "embedding"]
+ModelKind = Literal["language", "embedding", "reranker"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class ModelInfo:
     where: str
     bytes: int
     licence: str
+    """Empty where it is not known here: the model's card tells it."""
     state: Literal["cached", "available"]
     """``cached`` needs no network any more."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from metier.errors import MissingExtraError, ModelFileError, ModelNotFoundError
 from metier.models.names.cache import cache_directory, made_once
-from metier.models.names.catalog import PACKAGED, ModelInfo, PackagedModel
+from metier.models.names.catalog import PACKAGED, PackagedModel
 from metier.models.weights import check_gguf, check_weights, file_fingerprint
 from metier.protocols import Progress, silent
 
@@ -47,21 +47,14 @@ def pull(name: str, progress: Progress = silent) -> Path:
     return resolve(name, download=True, progress=progress)
 
 
-def known_models() -> list[ModelInfo]:
-    """The models with a short name, and where each would come from."""
-    return [_info(model) for model in PACKAGED.values()]
-
-
-def _info(model: PackagedModel) -> ModelInfo:
-    cached = (cache_directory() / model.name).is_dir()
-    return ModelInfo(
-        name=model.name,
-        kind=model.kind,
-        where="cache" if cached else f"package {model.package}",
-        bytes=model.bytes,
-        licence=model.licence,
-        state="cached" if cached or _installed(model) is not None else "available",
-    )
+def check_name(name: str) -> None:
+    """Raise what ``resolve`` would, but fetch and convert nothing."""
+    path = Path(name).expanduser()
+    packaged = PACKAGED.get(name.lower())
+    if path.is_file():
+        check_gguf(path)
+    elif packaged is None or (cache_directory() / packaged.name).is_dir():
+        resolve(name)
 
 
 def _local(name: str, tried: list[str], *, download: bool, progress: Progress) -> Path | None:
@@ -118,7 +111,7 @@ def _package(name: str, tried: list[str], *, download: bool, progress: Progress)
     target = cache_directory() / model.name
     if target.is_dir():
         return target
-    installed = _installed(model)
+    installed = inside_package(model)
     if installed is not None and installed.is_dir():
         return installed
     progress(0, None, f"prepare {model.name}")
@@ -134,7 +127,7 @@ def _package(name: str, tried: list[str], *, download: bool, progress: Progress)
     return made_once(target, make)
 
 
-def _installed(model: PackagedModel) -> Path | None:
+def inside_package(model: PackagedModel) -> Path | None:
     """The model inside an installed package; looked up without importing it."""
     spec = importlib.util.find_spec(model.module)
     if spec is None or spec.origin is None:
