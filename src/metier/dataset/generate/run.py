@@ -10,6 +10,7 @@ from itertools import islice
 
 from metier.dataset.generate.checks.checker import Known, QuoteChecker, measure
 from metier.dataset.generate.checks.duplicates import Asked
+from metier.dataset.generate.checks.kinds import asked_for
 from metier.dataset.generate.checks.reader import ModelReader, Reader, SpanReader
 from metier.dataset.generate.checks.verify import Checks, verify
 from metier.dataset.generate.coverage import coverage
@@ -23,6 +24,7 @@ from metier.dataset.generate.plan import (
 from metier.dataset.generate.proposal import Proposal
 from metier.dataset.generate.text.passage import Passage, passages
 from metier.dataset.generate.text.sentences import one_line
+from metier.dataset.generate.text.wording import bare
 from metier.dataset.generate.writers.ledger import Ledger, MemoryLedger
 from metier.dataset.generate.writers.patterns import GENERATOR, every_fact, unanswerable
 from metier.dataset.generate.writers.teacher import Teacher
@@ -221,16 +223,7 @@ class _Run:
         for p in self.judged:
             tried[f"{p.generator} {p.kind}"][p.dropped is None] += 1
         # Of all facts that were found, not of the accepted ones: those have passed this checker.
-        known = [
-            Known(
-                p.question.removeprefix(f"According to {p.passage.subject}, "),
-                p.answer,
-                one_line(p.quotes[0]),
-                p.kind,
-            )
-            for p in self.judged
-            if p.generator == GENERATOR and p.evidence
-        ]
+        known = [_known(p) for p in self.judged if p.generator == GENERATOR and p.evidence]
         facts = frozenset(f.fact_id for found in self.found.values() for f in found)
         teachers = self._teachers.values()
         return GenerationReport(
@@ -254,3 +247,9 @@ class _Run:
             usage=self._usage(),
             seconds=time.monotonic() - self.started,
         )
+
+
+def _known(proposal: Proposal) -> Known:
+    question = bare(proposal.question, proposal.passage.subject)
+    kind = str(asked_for(question).kind)
+    return Known(question, proposal.answer, one_line(proposal.quotes[0]), kind)

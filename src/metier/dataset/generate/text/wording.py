@@ -35,6 +35,11 @@ def called(asked: str, subject: str) -> str:
     return f"According to {subject}, {in_mid_sentence(asked)}?"
 
 
+def bare(question: str, subject: str) -> str:
+    """The question without the name of its document, which is in every question."""
+    return question.removeprefix(f"According to {subject}, ") if subject else question
+
+
 def _in_place(fact: Fact, text: str) -> str:
     before, after = text[: fact.start].strip(), text[fact.end :].rstrip(" .")
     if not before:
