@@ -164,4 +164,27 @@ def test_a_rules_row_is_kept_on_its_authors_word(plan, models):
         "According to The Quarry Papers, how old is Slate?",
         "1875",
     )
-    assert [v.check for v in row.verdicts] == ["form", "self-contained", "evidence", "duplicate"]
+    checks = ["one answer", "form", "self-contained", "evidence", "kind", "duplicate"]
+    assert [v.check for v in row.verdicts] == checks
+
+
+@pytest.mark.parametrize(
+    ("find", "question", "reason"),
+    [
+        (
+            r"The (?:Harbour|Quarry) \w+ (?:\w+ ){3,8}in (?P<answer>\d{4})",
+            "in which year did it begin",
+            "another answer",
+        ),
+        (r"(?P<answer>The \w+ Railway) carried", "when was the slate carried", "kind of thing"),
+    ],
+)
+def test_a_rules_row_needs_one_answer_of_the_kind_asked_for(find, question, reason, plan, models):
+    text = "The Harbour Act was first passed in 1911. The Harbour Act was soon amended in 1934. "
+    text += "The Upland Railway carried the slate."
+    rule = PatternRule(find, f"According to The Papers, {question}")
+    made = metier.docs_to_qa(
+        [Document("d", text, title="The Papers")], replace(plan, rules=(rule,)), models=models
+    )
+    dropped = [row.dropped for row in made.rejected if row.provenance.generator == "rule"]
+    assert dropped and all(reason in why for why in dropped)

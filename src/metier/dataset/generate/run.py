@@ -57,7 +57,7 @@ class Parts:
 
 
 def generate(corpus: Corpus, plan: GenerationPlan, parts: Parts) -> Generated:
-    """Questions and answers about a corpus, each verified.
+    """Questions and answers about a corpus, each with the verdicts of its checks.
 
     Raises ``EmptyStageError`` that names the checks when nothing was accepted of the first
     proposals, and ``EndpointError`` when a remote model is down; what was answered is kept.

@@ -79,8 +79,7 @@ def _alone(proposal: Proposal) -> Proposal:
 
 
 def _of_the_kind(proposal: Proposal) -> Proposal:
-    """A rule's author vouches for what it means: an answer of any kind."""
-    if proposal.dropped is not None or proposal.generator == BY_RULE:
+    if proposal.dropped is not None:
         return proposal
     shown = " ".join(proposal.quotes)
     if proposal.kind in WRITTEN_IN_FULL:
