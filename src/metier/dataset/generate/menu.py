@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from metier.dataset.generate.plan import GenerationPlan
 from metier.dataset.generate.text.passage import Passage, names
 from metier.dataset.generate.text.sentences import Sentence, one_line
+from metier.retrieval.store.words import terms
 from metier.types import QuestionKind, content_hash
 
 WRITTEN_IN_FULL: frozenset[QuestionKind] = frozenset({"summary", "rewrite", "entity_pair"})
 """Kinds whose question follows from the passage, so that only their answer is written."""
+
+FULL = 5
+"""Words of a sentence that can be asked about; in scripts without blanks, pairs of characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,8 @@ def orders(
     """
     found = []
     for place, (kind, budget) in enumerate(plan.menu.items()):
+        if kind in WRITTEN_IN_FULL and not passage.is_english:
+            continue  # their questions are in English
         if budget >= turn and kind not in given_up:
             order = _order(passage, kind, (turn - 1) * len(plan.menu) + place, covered)
             if order is not None:
@@ -93,7 +99,7 @@ def orders(
 def _order(
     passage: Passage, kind: QuestionKind, number: int, covered: Collection[int]
 ) -> Order | None:
-    full = [s for s in passage.sentences if len(s.text.split()) >= 5]
+    full = [s for s in passage.sentences if len(terms(s.text)) >= FULL]
     if not full:
         return None
     open_ones = [s for s in full if s.start not in covered] or full

@@ -14,7 +14,7 @@ from metier.dataset.generate.checks.kinds import asked_for
 from metier.dataset.generate.checks.reader import ModelReader, Reader, SpanReader
 from metier.dataset.generate.checks.verify import Checks, verify
 from metier.dataset.generate.coverage import coverage
-from metier.dataset.generate.menu import Order, Queue, chance, orders
+from metier.dataset.generate.menu import FULL, Order, Queue, chance, orders
 from metier.dataset.generate.plan import (
     FIRST_BATCH,
     GIVE_UP_AFTER,
@@ -134,7 +134,7 @@ class _Run:
     def result(self) -> Generated:
         """All rows and how they came about."""
         if not self.accepted:
-            raise EmptyStageError("generate", self._reasons() or {"no fact and no menu": 0})
+            raise EmptyStageError("generate", self._reasons() or self._nothing_asked())
         accepted = [p for p in self.judged if p.dropped is None]
         rejected = [p for p in self.judged if p.dropped is not None]
         return Generated(
@@ -248,6 +248,16 @@ class _Run:
 
     def _reasons(self) -> dict[str, int]:
         return dict(Counter(p.dropped for p in self.judged if p.dropped is not None))
+
+    def _nothing_asked(self) -> dict[str, int]:
+        """Why no question came up at all."""
+        if self.stopped is not None:
+            return {f"the budget of {self.stopped} was spent before anything was asked": 0}
+        count = len(self.passages)
+        reasons = {"passages without a fact of a known form": count} if self.plan.patterns else {}
+        if any(self.plan.menu.values()):
+            reasons[f"passages without a sentence of {FULL} words to ask about"] = count
+        return reasons or {"neither patterns nor a menu were asked for": 0}
 
     def _report(self, accepted: Sequence[Proposal]) -> GenerationReport:
         tried: dict[str, Counter[bool]] = defaultdict(Counter)

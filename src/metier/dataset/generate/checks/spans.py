@@ -13,7 +13,7 @@ from metier.dataset.generate.text.verbs import PAST
 from metier.retrieval.store.words import terms
 
 _MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
-_COUNT = r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\d[\d,]*)\b"
+_COUNT = r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\d+(?:[.,]\d+)*)\b"
 _FORMS = {
     "date": rf"(?:{_MONTH}) \d{{1,2}}, \d{{4}}|\d{{1,2}} (?:{_MONTH}) \d{{4}}",
     "month": rf"(?:{_MONTH})(?: \d{{1,2}})?,? \d{{4}}",

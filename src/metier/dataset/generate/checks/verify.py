@@ -20,6 +20,7 @@ from metier.dataset.generate.writers.answer import is_not_said
 from metier.dataset.generate.writers.patterns import BY_RULE
 from metier.protocols import SupportChecker
 from metier.retrieval.grounding.claims import as_claim
+from metier.retrieval.store.words import terms
 from metier.types import Verdict
 
 _POINTS_AT_TEXT = re.compile(
@@ -92,7 +93,8 @@ def _of_the_kind(proposal: Proposal) -> Proposal:
 
 def _form_problem(proposal: Proposal) -> str | None:
     question, answer = proposal.question, proposal.answer
-    if not question.endswith(("?", "？")) or not 3 <= len(question.split()) <= 90:
+    ends = question.endswith(("?", "？"))
+    if not ends or len(terms(question)) < 3 or len(question.split()) > 90:
         return "the question is no question"
     if not words(answer):
         return "the answer is empty"
@@ -114,7 +116,7 @@ def _context_problem(proposal: Proposal) -> str | None:
     subject = proposal.passage.subject
     if subject and subject.casefold() not in proposal.question.casefold():
         return "the question does not name what it is about"
-    if not subject and not names(bare[1:]):
+    if not subject and not names(bare[1:]) and bare.upper() != bare.lower():
         return "the question does not name what it is about"
     if proposal.kind == "rewrite":
         return None  # it shows its sentence
