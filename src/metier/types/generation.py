@@ -81,7 +81,8 @@ class CheckerError:
 
     checker: str
     lets_through: Estimate
-    """Share of wrong answers (another answer of the same kind, put in place) that it passes."""
+    """Share of wrong answers that it passes: another fact's answer of the same kind, or another
+    name, date or amount of the very evidence."""
     refuses: Estimate
     """Share of right answers that it does not pass."""
 

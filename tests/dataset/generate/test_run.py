@@ -10,8 +10,10 @@ from metier.corpus.in_memory import MemoryCorpus
 from metier.dataset.generate.checks.checker import Known, QuoteChecker, measure
 from metier.dataset.generate.estimate import estimate
 from metier.dataset.generate.kept.rows import examples
+from metier.dataset.generate.menu import Queue, orders
 from metier.dataset.generate.plan import GenerationPlan, PatternRule, Prices
 from metier.dataset.generate.run import Parts, generate
+from metier.dataset.generate.text.passage import passages
 from metier.errors import DataError, EmptyStageError
 from metier.types import ABSTENTION, Document
 
@@ -84,6 +86,51 @@ def test_budgets_stop_and_the_report_says_which(plan, models):
     assert (len(made.accepted), made.report.stopped) == (3, "questions")
     with pytest.raises(EmptyStageError):
         metier.docs_to_qa(documents(), replace(plan, minutes=1e-9), models=models)
+
+
+def test_a_budget_is_spread_over_the_documents(plan, models):
+    many = [
+        Document(
+            f"d{i}",
+            f"The Upland Railway {i} opened the Slate Quarry in {1800 + i}. "
+            f"The High Court dismissed the claim of Railway {i} on March {i % 28 + 1}, 1903. "
+            f"Parliament amended the Railway Act {i} in {1900 + i}.",
+            title=f"The Papers of Quarry {i}",
+        )
+        for i in range(30)
+    ]
+    made = metier.docs_to_qa(many, replace(plan, questions=20, batch=8), models=models)
+    again = metier.docs_to_qa(many, replace(plan, questions=20, batch=8), models=models)
+    other = metier.docs_to_qa(many, replace(plan, questions=20, batch=8, seed=1), models=models)
+    asked = Counter(row.provenance.document for row in made.accepted)
+    assert len(asked) == 20
+    assert asked.keys() - {f"d{i}" for i in range(20)}  # not the first twenty
+    assert again.accepted == made.accepted
+    assert {r.provenance.document for r in other.accepted} != asked.keys()
+
+
+def test_what_is_covered_least_is_asked_next():
+    corpus = MemoryCorpus(documents())
+    chunks = list(passages(corpus, "$title"))
+    queue = Queue(chunks, GenerationPlan("m", "m", menu={"factual": 9}))
+    taken = [number for number, _ in queue.take(2)]
+    queue.put_back(taken[0], 1, 3)
+    queue.put_back(taken[1], 1, 2)
+    assert queue.take(1) == [(taken[1], 2)]
+    first = chunks[0].sentences
+    asked = orders(chunks[0], 1, GenerationPlan("m", "m", menu={"factual": 1}), frozenset(),
+                   {sentence.start for sentence in first[:3]})  # fmt: skip
+    assert asked[0].focus[0] in first[3:]
+
+
+def test_an_unanswerable_question_covers_nothing(plan, models):
+    chosen = replace(plan, menu={"unanswerable": 1}, questions=2)
+    report = metier.docs_to_qa(documents(), chosen, models=models).report
+    accepted = metier.docs_to_qa(documents(), chosen, models=models).accepted
+    proposals = [p for p in accepted if p.kind != "unanswerable"]
+    assert report.coverage.chunks.value * report.coverage.chunks.n == len(
+        {row.provenance.chunk for row in proposals}
+    )
 
 
 def test_a_weak_teacher_is_given_up(models):
@@ -164,4 +211,27 @@ def test_a_rules_row_is_kept_on_its_authors_word(plan, models):
         "According to The Quarry Papers, how old is Slate?",
         "1875",
     )
-    assert [v.check for v in row.verdicts] == ["form", "self-contained", "evidence", "duplicate"]
+    checks = ["one answer", "form", "self-contained", "evidence", "kind", "duplicate"]
+    assert [v.check for v in row.verdicts] == checks
+
+
+@pytest.mark.parametrize(
+    ("find", "question", "reason"),
+    [
+        (
+            r"The (?:Harbour|Quarry) \w+ (?:\w+ ){3,8}in (?P<answer>\d{4})",
+            "in which year did it begin",
+            "another answer",
+        ),
+        (r"(?P<answer>The \w+ Railway) carried", "when was the slate carried", "kind of thing"),
+    ],
+)
+def test_a_rules_row_needs_one_answer_of_the_kind_asked_for(find, question, reason, plan, models):
+    text = "The Harbour Act was first passed in 1911. The Harbour Act was soon amended in 1934. "
+    text += "The Upland Railway carried the slate."
+    rule = PatternRule(find, f"According to The Papers, {question}")
+    made = metier.docs_to_qa(
+        [Document("d", text, title="The Papers")], replace(plan, rules=(rule,)), models=models
+    )
+    dropped = [row.dropped for row in made.rejected if row.provenance.generator == "rule"]
+    assert dropped and all(reason in why for why in dropped)

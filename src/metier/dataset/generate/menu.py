@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import heapq
-import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from metier.dataset.generate.plan import GenerationPlan
 from metier.dataset.generate.text.passage import Passage, names
 from metier.dataset.generate.text.sentences import Sentence, one_line
-from metier.types import QuestionKind
+from metier.retrieval.store.words import terms
+from metier.types import QuestionKind, content_hash
 
 WRITTEN_IN_FULL: frozenset[QuestionKind] = frozenset({"summary", "rewrite", "entity_pair"})
 """Kinds whose question follows from the passage, so that only their answer is written."""
+
+FULL = 5
+"""Words of a sentence that can be asked about; in scripts without blanks, pairs of characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +31,15 @@ class Order:
 
 
 class Queue:
-    """Passages by how little they are covered, then by how often they had their turn.
+    """Passages by how few accepted questions they have, then by how often they had their turn.
 
-    The order never depends on time or on other documents' content, so that a document that changed
-    changes only what is asked about it.
+    Ties go by seed and content, never by time or place, so that a budget is spread over the
+    documents, and one that changed changes only what is asked about it.
     """
 
     def __init__(self, passages: Sequence[Passage], plan: GenerationPlan) -> None:
-        self._plan = plan
         self._turns = max([0, *plan.menu.values()])
-        chance = random.Random(plan.seed)
-        self._chance = [chance.random() for _ in passages]
+        self._chance = [chance(passage, plan.seed) for passage in passages]
         self._waiting = [self._place(number, 0, 1) for number in range(len(passages))]
         if not self._turns:
             self._waiting = []
@@ -64,30 +65,48 @@ class Queue:
         ]
         heapq.heapify(self._waiting)
 
-    def _place(self, number: int, accepted: int, turn: int) -> tuple[bool, int, float, int]:
-        return accepted >= self._plan.least, turn, self._chance[number], number
+    def _place(self, number: int, accepted: int, turn: int) -> tuple[int, int, str, int]:
+        return accepted, turn, self._chance[number], number
+
+
+def chance(passage: Passage, seed: int) -> str:
+    """A passage's place among equals."""
+    return content_hash([seed, passage.document.id, passage.hash])
 
 
 def orders(
-    passage: Passage, turn: int, plan: GenerationPlan, given_up: frozenset[QuestionKind]
+    passage: Passage,
+    turn: int,
+    plan: GenerationPlan,
+    given_up: frozenset[QuestionKind],
+    covered: Collection[int] = (),
 ) -> list[Order]:
-    """What the menu holds for this passage in this turn."""
+    """What the menu holds for this passage in this turn.
+
+    Sentences that begin at ``covered`` have an accepted question; the others come first.
+    """
     found = []
     for place, (kind, budget) in enumerate(plan.menu.items()):
+        if kind in WRITTEN_IN_FULL and not passage.is_english:
+            continue  # their questions are in English
         if budget >= turn and kind not in given_up:
-            order = _order(passage, kind, (turn - 1) * len(plan.menu) + place)
+            order = _order(passage, kind, (turn - 1) * len(plan.menu) + place, covered)
             if order is not None:
                 found.append(order)
     return found
 
 
-def _order(passage: Passage, kind: QuestionKind, number: int) -> Order | None:
-    full = [s for s in passage.sentences if len(s.text.split()) >= 5]
+def _order(
+    passage: Passage, kind: QuestionKind, number: int, covered: Collection[int]
+) -> Order | None:
+    full = [s for s in passage.sentences if len(terms(s.text)) >= FULL]
     if not full:
         return None
-    one = full[number % len(full)]
+    open_ones = [s for s in full if s.start not in covered] or full
+    one = open_ones[number % len(open_ones)]
     if kind == "multi_fact":
-        return Order(passage, kind, (one, full[(number + 1) % len(full)])) if full[1:] else None
+        other = full[(full.index(one) + 1) % len(full)]
+        return Order(passage, kind, (one, other)) if full[1:] else None
     if kind not in ("summary", "entity_pair"):
         return Order(passage, kind, (one,))
     known = passage.subject.casefold()

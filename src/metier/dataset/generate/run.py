@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
 from metier.dataset.generate.checks.checker import Known, QuoteChecker, measure
 from metier.dataset.generate.checks.duplicates import Asked
+from metier.dataset.generate.checks.kinds import asked_for
 from metier.dataset.generate.checks.reader import ModelReader, Reader, SpanReader
 from metier.dataset.generate.checks.verify import Checks, verify
 from metier.dataset.generate.coverage import coverage
-from metier.dataset.generate.menu import Queue, orders
+from metier.dataset.generate.menu import FULL, Order, Queue, chance, orders
 from metier.dataset.generate.plan import (
     FIRST_BATCH,
     GIVE_UP_AFTER,
@@ -23,6 +24,7 @@ from metier.dataset.generate.plan import (
 from metier.dataset.generate.proposal import Proposal
 from metier.dataset.generate.text.passage import Passage, passages
 from metier.dataset.generate.text.sentences import one_line
+from metier.dataset.generate.text.wording import bare
 from metier.dataset.generate.writers.ledger import Ledger, MemoryLedger
 from metier.dataset.generate.writers.patterns import GENERATOR, every_fact, unanswerable
 from metier.dataset.generate.writers.teacher import Teacher
@@ -55,7 +57,7 @@ class Parts:
 
 
 def generate(corpus: Corpus, plan: GenerationPlan, parts: Parts) -> Generated:
-    """Questions and answers about a corpus, each verified.
+    """Questions and answers about a corpus, each with the verdicts of its checks.
 
     Raises ``EmptyStageError`` that names the checks when nothing was accepted of the first
     proposals, and ``EndpointError`` when a remote model is down; what was answered is kept.
@@ -84,6 +86,10 @@ class _Run:
         self.found: dict[str, list[Proposal]] = {}
         """The facts of each passage, by its chunk's id."""
         self.tally: dict[QuestionKind, Counter[bool]] = defaultdict(Counter)
+        self.counts: Counter[str] = Counter()
+        """Accepted questions that cover something, by chunk."""
+        self.covered: dict[str, set[int]] = defaultdict(set)
+        """Where the sentences begin that they are about."""
         self.accepted = 0
         self.stopped: str | None = None
 
@@ -91,7 +97,10 @@ class _Run:
         """Rows about facts that are found by their form; no model writes them."""
         self.found = every_fact(self.passages, self.plan.rules)
         if self.plan.patterns:
-            self._take_in_blocks(list(self._pattern_proposals()))
+            waiting = self._pattern_proposals()
+            total, done = sum(map(len, waiting.values())), 0
+            for turn in range(max(map(len, waiting.values()), default=0)):
+                done = self._take_turn([w[turn : turn + 1] for w in waiting.values()], done, total)
 
     def by_models(self) -> None:
         """Rows that the asker and the answerer write, the least covered passages first."""
@@ -104,7 +113,7 @@ class _Run:
             wanted = [
                 order
                 for number, turn in turns
-                for order in orders(self.passages[number], turn, self.plan, given_up)
+                for order in self._orders(self.passages[number], turn, given_up)
             ]
             if wanted:
                 self._take([self._with_fact(p) for p in write(wanted, self._writers(), self.plan)])
@@ -125,7 +134,7 @@ class _Run:
     def result(self) -> Generated:
         """All rows and how they came about."""
         if not self.accepted:
-            raise EmptyStageError("generate", self._reasons() or {"no fact and no menu": 0})
+            raise EmptyStageError("generate", self._reasons() or self._nothing_asked())
         accepted = [p for p in self.judged if p.dropped is None]
         rejected = [p for p in self.judged if p.dropped is not None]
         return Generated(
@@ -136,25 +145,46 @@ class _Run:
 
     # --- parts ----------------------------------------------------------------------------------
 
-    def _pattern_proposals(self) -> Iterator[Proposal]:
+    def _pattern_proposals(self) -> dict[str, list[Proposal]]:
+        """What is asked about each passage in turn, by its chunk's id."""
         with_facts = [p for p in self.passages if self.found[p.chunk.id]]
+        waiting = {}
         for place, passage in enumerate(with_facts):
-            yield from self.found[passage.chunk.id][: self.plan.patterns]
-            if self.plan.menu.get("unanswerable"):
-                # The next documents' facts, in a fixed order: nothing random to repeat.
-                # Each passage begins elsewhere, or all of a document would ask the same.
-                others = (with_facts[(7 * place + step) % len(with_facts)] for step in range(1, 30))
-                made = (unanswerable(passage, self.found[o.chunk.id][-1]) for o in others)
-                yield from (one for one in islice(filter(None, made), 1))
+            first, *others = self.found[passage.chunk.id][: self.plan.patterns]
+            waiting[passage.chunk.id] = [first, *self._not_said(place, with_facts), *others]
+        return waiting
 
-    def _take_in_blocks(self, proposals: Sequence[Proposal]) -> None:
+    def _not_said(self, place: int, with_facts: Sequence[Passage]) -> list[Proposal]:
+        """A question that the passage's document does not answer."""
+        if not self.plan.menu.get("unanswerable"):
+            return []
+        # The next documents' facts, in a fixed order: nothing random to repeat.
+        # Each passage begins elsewhere, or all of a document would ask the same.
+        others = (with_facts[(7 * place + step) % len(with_facts)] for step in range(1, 30))
+        made = (unanswerable(with_facts[place], self.found[o.chunk.id][-1]) for o in others)
+        return list(islice(filter(None, made), 1))
+
+    def _take_turn(self, turn: Sequence[Sequence[Proposal]], done: int, total: int) -> int:
+        """One question about each passage, the least covered first; how many are done then."""
+
+        def least_covered(proposal: Proposal) -> tuple[int, str]:
+            passage = proposal.passage
+            return self.counts[passage.chunk.id], chance(passage, self.plan.seed)
+
+        proposals = sorted((p for found in turn for p in found), key=least_covered)
         for start in range(0, len(proposals), self.plan.batch):
             if not self._may_go_on():
-                return
-            self._take(proposals[start : start + self.plan.batch])
-            self.progress(
-                min(start + self.plan.batch, len(proposals)), len(proposals), "facts asked"
-            )
+                break
+            block = proposals[start : start + self.plan.batch]
+            self._take(block)
+            done += len(block)
+            self.progress(done, total, "facts asked")
+        return done
+
+    def _orders(
+        self, passage: Passage, turn: int, given_up: frozenset[QuestionKind]
+    ) -> list[Order]:
+        return orders(passage, turn, self.plan, given_up, self.covered[passage.chunk.id])
 
     def _take(self, proposals: Sequence[Proposal]) -> None:
         for proposal in verify(proposals, self.checks):
@@ -162,6 +192,10 @@ class _Run:
                 return
             self.judged.append(proposal)
             self.accepted += proposal.dropped is None
+            if proposal.dropped is None and proposal.kind != "unanswerable":
+                chunk = proposal.passage.chunk.id
+                self.counts[chunk] += 1
+                self.covered[chunk].update(start for start, _ in proposal.places)
             if proposal.answerer:
                 self.tally[proposal.kind][proposal.dropped is None] += 1
         if not self.accepted and len(self.judged) >= FIRST_BATCH:
@@ -196,8 +230,7 @@ class _Run:
         return sum((teacher.usage for teacher in self._teachers.values()), Usage())
 
     def _accepted_by_passage(self) -> list[int]:
-        counts = Counter(p.passage.chunk.id for p in self.judged if p.dropped is None)
-        return [counts[passage.chunk.id] for passage in self.passages]
+        return [self.counts[passage.chunk.id] for passage in self.passages]
 
     def _writers(self) -> Writers:
         return Writers(self._teacher(self.plan.asker), self._teacher(self.plan.answerer))
@@ -216,21 +249,22 @@ class _Run:
     def _reasons(self) -> dict[str, int]:
         return dict(Counter(p.dropped for p in self.judged if p.dropped is not None))
 
+    def _nothing_asked(self) -> dict[str, int]:
+        """Why no question came up at all."""
+        if self.stopped is not None:
+            return {f"the budget of {self.stopped} was spent before anything was asked": 0}
+        count = len(self.passages)
+        reasons = {"passages without a fact of a known form": count} if self.plan.patterns else {}
+        if any(self.plan.menu.values()):
+            reasons[f"passages without a sentence of {FULL} words to ask about"] = count
+        return reasons or {"neither patterns nor a menu were asked for": 0}
+
     def _report(self, accepted: Sequence[Proposal]) -> GenerationReport:
         tried: dict[str, Counter[bool]] = defaultdict(Counter)
         for p in self.judged:
             tried[f"{p.generator} {p.kind}"][p.dropped is None] += 1
         # Of all facts that were found, not of the accepted ones: those have passed this checker.
-        known = [
-            Known(
-                p.question.removeprefix(f"According to {p.passage.subject}, "),
-                p.answer,
-                one_line(p.quotes[0]),
-                p.kind,
-            )
-            for p in self.judged
-            if p.generator == GENERATOR and p.evidence
-        ]
+        known = [_known(p) for p in self.judged if p.generator == GENERATOR and p.evidence]
         facts = frozenset(f.fact_id for found in self.found.values() for f in found)
         teachers = self._teachers.values()
         return GenerationReport(
@@ -254,3 +288,9 @@ class _Run:
             usage=self._usage(),
             seconds=time.monotonic() - self.started,
         )
+
+
+def _known(proposal: Proposal) -> Known:
+    question = bare(proposal.question, proposal.passage.subject)
+    kind = str(asked_for(question).kind)
+    return Known(question, proposal.answer, one_line(proposal.quotes[0]), kind)

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from metier.dataset.generate.checks.spans import things
 from metier.dataset.generate.text.sentences import one_line, words
 from metier.protocols import SupportChecker
 from metier.retrieval.grounding.claims import as_claim
@@ -54,10 +55,10 @@ def measure(
     """The checker's two error rates; None where nothing is known to be right.
 
     Wrong answers are other facts' answers of the same kind (a year for a year, a court for a
-    court) that the evidence does not hold: the mistakes that are hardest to see.
+    court), and other things that the same evidence names, of the same kind or of another.
     """
     drawn = random.Random(seed).sample(list(known), min(SAMPLE, len(known)))
-    wrong = _swapped(drawn, seed)
+    wrong = [*_from_elsewhere(drawn, seed), *_from_the_evidence(drawn, seed)]
     if not drawn or not wrong:
         return None
     right_scores = checker.support([(as_claim(k.question, k.answer), k.evidence) for k in drawn])
@@ -69,7 +70,7 @@ def measure(
     )
 
 
-def _swapped(known: Sequence[Known], seed: int) -> list[Known]:
+def _from_elsewhere(known: Sequence[Known], seed: int) -> list[Known]:
     by_kind: dict[str, list[str]] = defaultdict(list)
     for one in known:
         by_kind[one.kind].append(one.answer)
@@ -77,6 +78,22 @@ def _swapped(known: Sequence[Known], seed: int) -> list[Known]:
     for one in known:
         here = one_line(one.evidence).casefold()
         others = sorted({a for a in by_kind[one.kind] if a.casefold() not in here})
+        if others:
+            found.append(one._replace(answer=chance.choice(others)))
+    return found
+
+
+def _from_the_evidence(known: Sequence[Known], seed: int) -> list[Known]:
+    """The mistakes that are hardest to see: what stands in the very sentence that is quoted."""
+    chance, found = random.Random(seed + 2), []
+    for one in known:
+        taken = f"{one.question} {one.answer}".casefold()
+        answer = one.answer.casefold()
+        others = [
+            thing
+            for thing in things(one.evidence)
+            if thing.casefold() not in taken and answer not in thing.casefold()
+        ]
         if others:
             found.append(one._replace(answer=chance.choice(others)))
     return found

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from metier.dataset.generate.checks.evidence import locate
+from metier.dataset.generate.checks.spans import agreement, same_answer, shared
 from metier.dataset.generate.personas import ANSWERER
-from metier.dataset.generate.text.passage import Passage, names
-from metier.dataset.generate.text.sentences import Sentence, one_line, token_f1, words
+from metier.dataset.generate.text.passage import Passage
+from metier.dataset.generate.text.sentences import Sentence, one_line
+from metier.dataset.generate.text.wording import bare
 from metier.dataset.generate.writers.answer import CONFIG, answer_prompt, read_answer
 from metier.dataset.generate.writers.teacher import Teacher
 from metier.protocols import Embedder
@@ -19,25 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Question = tuple[Passage, str]
-_MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
-_TYPED: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
-    (re.compile(question, re.IGNORECASE), re.compile(answer))
-    for question, answer in (
-        (
-            r"\b(?:which|what) (?:date|day)\b",
-            rf"(?:{_MONTH}) \d{{1,2}}, \d{{4}}|\d{{1,2}} (?:{_MONTH}) \d{{4}}",
-        ),
-        (r"\b(?:which|what) month\b", rf"(?:{_MONTH})(?: \d{{1,2}})?,? \d{{4}}"),
-        (r"\b(?:which|what) year\b", r"\b(?:1[5-9]|20)\d\d\b"),
-        (r"\bwhen\b", rf"(?:(?:{_MONTH}) )?(?:\d{{1,2}}, )?\b(?:1[5-9]|20)\d\d\b"),
-        (r"\bhow much\b", r"[$€£]\s?\d[\d,.]*\d(?: (?:thousand|million|billion|trillion))?"),
-        (r"\bpercentage\b", r"\d[\d.]* ?(?:percent|per cent|%)"),
-        (
-            r"\bhow many\b",
-            r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\d[\d,]*)\b",
-        ),
-    )
-)
 
 
 class Reader(Protocol):
@@ -72,12 +53,14 @@ class SpanReader:
         if not asked:
             return []
         self._embed({passage.hash: passage for passage, _ in asked})
-        questions = self._embedder.embed([_bare(p, question) for p, question in asked])
+        questions = self._embedder.embed([bare(question, p.subject) for p, question in asked])
         found = []
         for (passage, question), vector, answer in zip(asked, questions, answers, strict=True):
             near, vectors = self._read[passage.hash]
-            best = near[int((vectors @ vector).argmax())]
-            found.append(_agreement(question, best.text, answer))
+            plain, language = bare(question, passage.subject), passage.language
+            said = [shared(plain, sentence.text, language) for sentence in near]
+            best = near[int((vectors @ vector + said).argmax())]
+            found.append(agreement(plain, best.text, answer, language=language))
         return found
 
     def _embed(self, passages: dict[str, Passage]) -> None:
@@ -107,51 +90,3 @@ class ModelReader:
         prompts = [answer_prompt(passage, question, ANSWERER) for passage, question in asked]
         replies = [read_answer(reply) for reply in self._teacher.ask(prompts, CONFIG)]
         return [same_answer(r.answer, answer) for r, answer in zip(replies, answers, strict=True)]
-
-
-def same_answer(given: str, expected: str) -> float:
-    """How far two answers are the same: token F1, or 1 for all words of one inside a short other.
-
-    An answer of three times as many words no longer says the same: it may list everything.
-    """
-    one, other = words(given), words(expected)
-    short, long = sorted((one, other), key=len)
-    if short and len(long) <= 3 * len(short) + 6 and _stands_in(short, long):
-        return 1.0
-    return token_f1(given, expected)
-
-
-def _bare(passage: Passage, question: str) -> str:
-    """Without the document's name, which is in every question and in no sentence."""
-    return (
-        question.replace(f"According to {passage.subject}, ", "") if passage.subject else question
-    )
-
-
-def _agreement(question: str, sentence: str, answer: str) -> float:
-    text = one_line(sentence)
-    for asks, form in _TYPED:
-        if asks.search(question):
-            found = {m.group() for m in form.finditer(text)} - _in(form, question)
-            return (
-                max((same_answer(f, answer) for f in found), default=0.0)
-                if len(found) == 1
-                else 0.0
-            )
-    if re.search(r"\b(?:who|whom|which (?:court|body|person))\b", question, re.IGNORECASE):
-        open_names = [n for n in names(text) if n.casefold() not in question.casefold()]
-        return max((same_answer(n, answer) for n in open_names), default=0.0)
-    place = locate(answer, sentence)
-    if place is not None:
-        return 1.0
-    said, wanted = set(words(text)), words(answer)
-    return sum(word in said for word in wanted) / len(wanted) if wanted else 0.0
-
-
-def _in(form: re.Pattern[str], question: str) -> set[str]:
-    return {match.group() for match in form.finditer(question)}
-
-
-def _stands_in(short: Sequence[str], long: Sequence[str]) -> bool:
-    size = len(short)
-    return any(list(long[i : i + size]) == list(short) for i in range(len(long) - size + 1))

@@ -8,16 +8,19 @@ from dataclasses import dataclass, replace
 
 from metier.dataset.generate.checks.duplicates import Asked
 from metier.dataset.generate.checks.evidence import Place, locate, sentence_around
+from metier.dataset.generate.checks.kinds import full_answer_problem, kind_problem
 from metier.dataset.generate.checks.reader import Reader
 from metier.dataset.generate.menu import WRITTEN_IN_FULL
 from metier.dataset.generate.plan import GenerationPlan
 from metier.dataset.generate.proposal import Proposal
 from metier.dataset.generate.text.passage import names
 from metier.dataset.generate.text.sentences import one_line, words
+from metier.dataset.generate.text.wording import bare
 from metier.dataset.generate.writers.answer import is_not_said
 from metier.dataset.generate.writers.patterns import BY_RULE
 from metier.protocols import SupportChecker
 from metier.retrieval.grounding.claims import as_claim
+from metier.retrieval.store.words import terms
 from metier.types import Verdict
 
 _POINTS_AT_TEXT = re.compile(
@@ -71,12 +74,27 @@ def _alone(proposal: Proposal) -> Proposal:
         proposal = proposal.judged(_verdict(check, problem is None, problem or ""))
         if problem is not None:
             return proposal
-    return _absent(proposal) if proposal.kind == "unanswerable" else _with_evidence(proposal)
+    if proposal.kind == "unanswerable":
+        return _absent(proposal)
+    return _of_the_kind(_with_evidence(proposal))
+
+
+def _of_the_kind(proposal: Proposal) -> Proposal:
+    if proposal.dropped is not None:
+        return proposal
+    shown = " ".join(proposal.quotes)
+    if proposal.kind in WRITTEN_IN_FULL:
+        sentence = _bare(proposal).partition("“")[2].rpartition("”")[0]
+        problem = full_answer_problem(proposal.kind, sentence, proposal.answer)
+    else:
+        problem = kind_problem(_bare(proposal), proposal.answer, shown)
+    return proposal.judged(_verdict("kind", problem is None, problem or ""))
 
 
 def _form_problem(proposal: Proposal) -> str | None:
     question, answer = proposal.question, proposal.answer
-    if not question.endswith(("?", "？")) or not 3 <= len(question.split()) <= 90:
+    ends = question.endswith(("?", "？"))
+    if not ends or len(terms(question)) < 3 or len(question.split()) > 90:
         return "the question is no question"
     if not words(answer):
         return "the answer is empty"
@@ -98,7 +116,7 @@ def _context_problem(proposal: Proposal) -> str | None:
     subject = proposal.passage.subject
     if subject and subject.casefold() not in proposal.question.casefold():
         return "the question does not name what it is about"
-    if not subject and not names(bare[1:]):
+    if not subject and not names(bare[1:]) and bare.upper() != bare.lower():
         return "the question does not name what it is about"
     if proposal.kind == "rewrite":
         return None  # it shows its sentence
@@ -175,11 +193,7 @@ def _read_again(proposals: list[Proposal], checks: Checks) -> list[Proposal]:
 
 
 def _bare(proposal: Proposal) -> str:
-    """The question without the name of its document."""
-    subject = proposal.passage.subject
-    return (
-        proposal.question.replace(f"According to {subject}, ", "") if subject else proposal.question
-    )
+    return bare(proposal.question, proposal.passage.subject)
 
 
 def _verdict(check: str, passed: bool, reason: str, value: float | None = None) -> Verdict:

@@ -13,6 +13,7 @@ from metier.dataset.generate.text.sentences import Sentence, one_line, sentences
 from metier.errors import DataError
 from metier.origin import to_source
 from metier.protocols import Corpus
+from metier.retrieval.store.words import recognise
 from metier.types import Chunk, CleanDocument, Span, content_hash
 
 _NAME = re.compile(r"\b[A-Z][\w’'-]*(?:[ \n](?:of|the|and|v\.|for|[A-Z][\w’'.-]*))*")
@@ -48,6 +49,11 @@ class Passage:
         """Whether a seventh of its words are the commonest English ones; prose has a third."""
         found = [word.casefold() for word in _LETTERS.findall(self.chunk.text)]
         return bool(found) and sum(word in _ENGLISH for word in found) / len(found) > 1 / 7
+
+    @cached_property
+    def language(self) -> str:
+        """The ISO 639-1 code of its language; empty when it is none that can be told for sure."""
+        return recognise([self.chunk.text])
 
     def span(self, start: int, end: int) -> Span:
         """The source of ``chunk.text[start:end]``."""

@@ -25,14 +25,26 @@ def question_for(fact: Fact, subject: str) -> str:
     return called(asked, subject)
 
 
-def called(asked: str, subject: str) -> str:
-    """The question with the name of what it is about, unless it already says so."""
+def called(asked: str, subject: str, *, english: bool = True) -> str:
+    """The question with the name of what it is about, unless it already says so.
+
+    A question in another language has the name before a colon: no language is mixed into it.
+    """
     asked = asked.strip().rstrip("? ")
     if not subject or not asked.endswith(subject):  # "Smith v. Jones Co." keeps its point
         asked = re.sub(r"[., ]+(?=[”\"]?$)", "", asked)
     if not subject or subject.casefold() in asked.casefold():
         return asked[:1].upper() + asked[1:] + "?"
+    if not english:
+        return f"{subject}: {asked}?"
     return f"According to {subject}, {in_mid_sentence(asked)}?"
+
+
+def bare(question: str, subject: str) -> str:
+    """The question without the name of its document, which is in every question."""
+    if not subject:
+        return question
+    return question.removeprefix(f"According to {subject}, ").removeprefix(f"{subject}: ")
 
 
 def _in_place(fact: Fact, text: str) -> str:

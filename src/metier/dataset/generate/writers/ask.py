@@ -11,6 +11,7 @@ from metier.dataset.generate.text.passage import Passage
 from metier.dataset.generate.text.sentences import one_line, sentences
 from metier.dataset.generate.text.wording import called
 from metier.dataset.generate.writers.teacher import Reply, Teacher
+from metier.retrieval.store.words import terms
 from metier.types import Conversation, GenerateConfig, Message
 
 CONFIG = GenerateConfig(max_new_tokens=64, stop=("\n",))
@@ -29,6 +30,8 @@ _TASKS = {
         "or a thing, that the passage does not answer: “{0}”"
     ),
 }
+SHORTEST = 3
+"""Words of a question; in scripts without blanks, pairs of characters."""
 _LABEL = re.compile(r"^\W*(?:\d+[.)]|(?:the )?question\s*\d*\s*[:.-])\s*", re.IGNORECASE)
 
 
@@ -50,7 +53,7 @@ def ask_questions(
             asked.append((given_question(order), None))
         else:
             reply = next(replies)
-            asked.append((read_question(reply.text, order.passage.subject), reply))
+            asked.append((_question_for(order.passage, reply.text), reply))
     return asked
 
 
@@ -79,7 +82,11 @@ def given_question(order: Order) -> str:
     return called(f"what does this mean, put into other words: “{sentence}”", subject)
 
 
-def read_question(text: str | None, subject: str) -> str | None:
+def _question_for(passage: Passage, text: str | None) -> str | None:
+    return read_question(text, passage.subject, english=passage.is_english)
+
+
+def read_question(text: str | None, subject: str, *, english: bool = True) -> str | None:
     """The question in what the model wrote, naming the document; None when there is none."""
     if not text:
         return None
@@ -89,4 +96,6 @@ def read_question(text: str | None, subject: str) -> str | None:
     if not mark or not found:
         return None
     question = found[-1].text.strip(" \"'“*")
-    return called(question, subject) if len(question) > 8 else None
+    if len(terms(question)) < SHORTEST:
+        return None
+    return called(question, subject, english=english)

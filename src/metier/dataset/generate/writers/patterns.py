@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from string import Template
 
@@ -12,14 +12,14 @@ from metier.dataset.generate.plan import PatternRule
 from metier.dataset.generate.proposal import Proposal
 from metier.dataset.generate.text.facts import Fact, facts
 from metier.dataset.generate.text.passage import Passage, names
-from metier.dataset.generate.text.sentences import one_line
+from metier.dataset.generate.text.sentences import one_line, words
 from metier.dataset.generate.text.wording import called, question_for
-from metier.types import ABSTENTION, QuestionKind
+from metier.types import ABSTENTION, QuestionKind, Verdict
 
 GENERATOR = "pattern"
 BY_RULE = "rule"
 """The writer of rows that a rule of the recipe made; who wrote the rule vouches for its meaning."""
-
+SEVERAL = "the document gives another answer to the same question"
 
 BOILERPLATE = 3
 """A fact that more passages state in the same words tells nothing about one of them."""
@@ -37,8 +37,13 @@ def every_fact(read: Sequence[Passage], rules: Sequence[PatternRule]) -> dict[st
         before.update(fact.question for fact in facts)
         found[passage.chunk.id] = facts
     said = Counter(_bare(fact) for facts in found.values() for fact in facts)
+    answers = _answers_by_rules(read, rules)
     return {
-        chunk: [f for f in facts if f.generator == BY_RULE or said[_bare(f)] <= BOILERPLATE]
+        chunk: [
+            _with_one_answer(f, answers)
+            for f in facts
+            if f.generator == BY_RULE or said[_bare(f)] <= BOILERPLATE
+        ]
         for chunk, facts in found.items()
     }
 
@@ -55,6 +60,31 @@ def found_facts(
     if passage.is_english:
         found += [_proposal(passage, fact) for fact in facts(passage.sentences)]
     return found
+
+
+def _answers_by_rules(
+    read: Sequence[Passage], rules: Sequence[PatternRule]
+) -> dict[tuple[str, str], set[str]]:
+    """All that the rules find in a document for one question; a date may stand on every page."""
+    answers: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for passage in read:
+        for rule in rules:
+            for match in re.finditer(rule.find, passage.chunk.text):
+                one = _by_rule(passage, rule, match)
+                answers[passage.document.id, one.question].add(" ".join(words(one.answer)))
+    return answers
+
+
+def _with_one_answer(
+    proposal: Proposal, answers: Mapping[tuple[str, str], Collection[str]]
+) -> Proposal:
+    """A rule's row with the verdict on whether its question has one answer in the document."""
+    if proposal.generator != BY_RULE:
+        return proposal
+    found = answers[proposal.passage.document.id, proposal.question]
+    longest = max(found, key=len)
+    alone = all(f" {answer} " in f" {longest} " for answer in found)
+    return proposal.judged(Verdict("one answer", alone, "" if alone else SEVERAL))
 
 
 def unanswerable(passage: Passage, other: Proposal) -> Proposal | None:
@@ -110,14 +140,14 @@ def _by_rules(
 
 
 def _by_rule(passage: Passage, rule: PatternRule, match: re.Match[str]) -> Proposal:
-    words = {key: one_line(value or "") for key, value in match.groupdict().items()}
-    question = Template(rule.question).safe_substitute({**words, "subject": passage.subject})
+    said = {key: one_line(value or "") for key, value in match.groupdict().items()}
+    question = Template(rule.question).safe_substitute({**said, "subject": passage.subject})
     return Proposal(
         passage=passage,
         kind=rule.kind,
         question=called(question, passage.subject),
-        answer=words["answer"],
+        answer=said["answer"],
         generator=BY_RULE,
         quotes=(match.group(),),
-        fact=f"{passage.chunk.start + match.start('answer')}:{words['answer']}",
+        fact=f"{passage.chunk.start + match.start('answer')}:{said['answer']}",
     )
