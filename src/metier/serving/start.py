@@ -105,7 +105,6 @@ def _tool_options(options: ServeOptions) -> ToolOptions:
         options.tool_file,
         options.mcp,
         options.book.with_name(f"{options.book.stem}-artifacts.sqlite"),
-        options.retention_days,
     )
 
 
