@@ -8,7 +8,8 @@ MetierError
     ├── ModelNotFoundError   a name that resolves to no weights; says what was tried
     ├── ModelFileError       weights or an adapter that cannot be used
     ├── EndpointError        a remote model that refuses or stays away
-    │   └── NoLabelScoresError   one that cannot say how likely a given answer is
+    │   ├── NoLabelScoresError   one that cannot say how likely a given answer is
+    │   └── EndpointRefusal  it answered with an error, in words of its own
     ├── StorageError         no space, no permission, a damaged project folder
     ├── SandboxError         this machine cannot wall code in; says what is missing
     ├── MissingExtraError    an optional dependency that is not installed
@@ -77,6 +78,28 @@ class EndpointError(UserError):
 
 class NoLabelScoresError(EndpointError):
     """A remote model gives no log probabilities of a given answer."""
+
+
+class EndpointRefusal(EndpointError):
+    """A remote model answered with an error; ``said``, ``code`` and ``param`` are its own words."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        said: str = "",
+        code: str | None = None,
+        param: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        """``retry_after`` in seconds, where it named a time."""
+        super().__init__(message)
+        self.status = status
+        self.said = said
+        self.code = code
+        self.param = param
+        self.retry_after = retry_after
 
 
 class StorageError(UserError):

@@ -145,7 +145,7 @@ def test_nothing_of_another_tenant_comes_out(url, keys, gateway, secret_response
             answer = client.request(method, route, headers=head, **options)
             assert answer.status_code < 500, (route, options, answer.text)
             assert SECRET not in answer.text + str(answer.headers), (route, options, head)
-            if route == "feedback":
+            if route == "feedback" and method != "GET":
                 assert answer.status_code in (400, 404, 405)
             if route == "models":
                 assert MODEL not in answer.text

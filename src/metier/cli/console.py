@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import typer
@@ -13,6 +14,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.progress import Progress, TaskID
+    from rich.text import Text
 
     from metier.types import Json
 
@@ -36,6 +38,18 @@ def show(renderable: RenderableType) -> None:
 def show_text(text: str) -> None:
     """Print text that others wrote: no markup, no wrapping."""
     sys.stdout.write(f"{text}\n")
+
+
+def cell(text: str) -> Text:
+    """Text that others wrote in a table: no markup, and nothing that a terminal obeys."""
+    from rich.text import Text
+
+    return Text("".join(sign if sign.isprintable() or sign == "\n" else "\ufffd" for sign in text))
+
+
+def moment(seconds: float) -> str:
+    """A moment in UTC, to the second."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def show_json(value: Json) -> None:

@@ -10,6 +10,8 @@ from typer.core import TyperGroup
 
 from metier.cli import generate, keys, models, prompts, recipe
 from metier.cli.ask import ask
+from metier.cli.audit import audit
+from metier.cli.feedback import feedback
 from metier.cli.follow import follow
 from metier.cli.mcp import mcp
 from metier.cli.new import new
@@ -48,7 +50,8 @@ app = typer.Typer(
     add_completion=False,
 )
 
-for verb in (new, ingest, fit, evaluate, decide, run, report, ask, runs, plan, serve, follow, mcp):
+verbs = (new, ingest, fit, evaluate, decide, run, report, ask, runs, plan, follow, mcp)
+for verb in (*verbs, serve, feedback, audit):
     app.command()(verb)
 app.add_typer(generate.app, name="generate")
 app.add_typer(recipe.app, name="recipe")

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from metier.serving.records.book import Book
 
 BOOK = Path(".metier") / "gateway.sqlite"
 BookOption = Annotated[
     Path, typer.Option("--book", help="The SQLite file with keys, feedback and the request log.")
 ]
+
+
+def known_book(path: Path) -> Book:
+    """The book of a server that was started here; ``DataError`` where there is none."""
+    from metier.errors import DataError
+    from metier.serving.records.book import Book
+
+    if not path.is_file():
+        raise DataError(f"{path} is no server's book; name the file with --book")
+    return Book(path)
 
 
 def serve(

@@ -53,12 +53,21 @@ class LocalModels:
     """The models of one process."""
 
     def __init__(
-        self, engine: Engine = "openvino", *, keep: int = 4, download: bool = False
+        self,
+        engine: Engine = "openvino",
+        *,
+        keep: int = 4,
+        download: bool = False,
+        remote: Callable[[str], LanguageModel] | None = None,
     ) -> None:
-        """``keep`` models stay in memory; ``download`` lets names be fetched from the hub."""
+        """``keep`` models stay in memory; ``download`` lets names be fetched from the hub.
+
+        ``remote`` opens what is called ``openai:...``; unless told, patiently, as a run needs it.
+        """
         self._engine = engine
         self._keep = keep
         self._download = download
+        self._remote = remote
         self._language: OrderedDict[tuple[str, Path | None], LanguageModel] = OrderedDict()
         self._embedders: OrderedDict[tuple[str, Path | None], Embedder] = OrderedDict()
         self._cross_encoders: OrderedDict[str, Reranker] = OrderedDict()
@@ -104,7 +113,7 @@ class LocalModels:
                     f"{name} runs elsewhere and cannot load the adapter {adapter}; "
                     "serve the adapter there and ask for it by its model name"
                 )
-            return OpenAIModel.named(name)
+            return (self._remote or OpenAIModel.named)(name)
         directory = resolve(name, download=self._download)
         return local_model(directory, name=name, adapter=adapter, engine=self._engine)
 

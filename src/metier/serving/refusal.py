@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 
-from metier.errors import DataError, EndpointError, MetierError
+from metier.errors import DataError, EndpointError, EndpointRefusal, MetierError
 from metier.types import Json
 
 _log = logging.getLogger("metier.serving")
+WAIT = 5
+"""Seconds, where the server behind a model does not say when to come back."""
 
 
 class Refusal(Exception):
@@ -46,6 +49,7 @@ _KINDS = {
     403: "permission_error",
     429: "rate_limit_error",
     500: "server_error",
+    502: "server_error",
     503: "server_error",
 }
 
@@ -73,6 +77,8 @@ def refusal_of(error: BaseException) -> Refusal:
         return error
     if isinstance(error, DataError):
         return Refusal(400, str(error))
+    if isinstance(error, EndpointRefusal):
+        return _refused_behind(error)
     if isinstance(error, EndpointError):
         return Refusal(503, str(error), headers={"Retry-After": "5"})
     if isinstance(error, MetierError):
@@ -80,3 +86,29 @@ def refusal_of(error: BaseException) -> Refusal:
         return Refusal(503, f"the server cannot do this now: {type(error).__name__}")
     _log.error("request failed", exc_info=error)
     return Refusal(500, "the server failed; its log says why")
+
+
+def _refused_behind(error: EndpointRefusal) -> Refusal:
+    """What the server behind a model refused: the client's faults in its words, ours in the log."""
+    wait = WAIT if error.retry_after is None else math.ceil(error.retry_after)
+    if error.status in (400, 413, 422):
+        said = error.said or "the server behind this model cannot do what was asked"
+        status = 413 if error.status == 413 else 400
+        return Refusal(status, said, code=error.code, param=error.param)
+    if error.status == 429:
+        return busy(wait, "the server behind this model has too much to do")
+    _log.error("%s", error)
+    if error.status == 404:
+        return Refusal(
+            404,
+            "the server behind this model does not know it; its operator finds more in the log",
+            code="model_not_found",
+            param="model",
+        )
+    if error.status == 408 or error.status >= 500:
+        return Refusal(
+            503, "the server behind this model failed", headers={"Retry-After": str(max(1, wait))}
+        )
+    return Refusal(
+        502, "the server behind this model refuses us; its operator finds why in the log"
+    )

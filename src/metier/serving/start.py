@@ -16,6 +16,7 @@ from metier.serving.catalogue.entries import Catalogue, Makers, Target, open_cat
 from metier.serving.catalogue.tool_options import ToolOptions, open_toolbox
 from metier.serving.engines.batcher import Batcher
 from metier.serving.engines.opening import Engines
+from metier.serving.engines.remote import open_remote
 from metier.serving.engines.upstream import Upstream
 from metier.serving.engines.writers import SpecialistWriter
 from metier.serving.gate.access import Access
@@ -64,7 +65,7 @@ class ServeOptions:
 def open_gateway(options: ServeOptions) -> Gateway:
     """Load every model and open the book; errors say what cannot be served."""
     batcher = Batcher()
-    models = registry.LocalModels(engine=options.engine, keep=64)
+    models = registry.LocalModels(engine=options.engine, keep=64, remote=open_remote)
     engines = Engines(
         models,
         batcher,
@@ -104,7 +105,6 @@ def _tool_options(options: ServeOptions) -> ToolOptions:
         options.tool_file,
         options.mcp,
         options.book.with_name(f"{options.book.stem}-artifacts.sqlite"),
-        options.retention_days,
     )
 
 

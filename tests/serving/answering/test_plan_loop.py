@@ -45,6 +45,16 @@ def test_a_plan_can_be_looked_at_changed_and_sent_back(start):
         plan(client, template="other")
 
 
+def test_each_node_of_a_plan_is_logged(start):
+    client, _, _ = start("bar", "tons", "month", *ROWS, TEXTS[1])
+    answer = plan(client, template="chart")
+    logged = client.get(f"/steps/{answer.id}", cast_to=object)["data"]
+    told = [(step["place"], step["tool"], bool(step["failed"])) for step in logged]
+    kinds = ("retrieve", "extract", "run", "summarise")
+    assert told == [(place, kind, False) for place, kind in enumerate(kinds, start=1)]
+    assert json.loads(logged[0]["arguments"])["node"] == "find" and logged[3]["result"] == TEXTS[1]
+
+
 def test_a_plan_keeps_to_its_budget(start):
     client, _, _ = start()
     nodes = [

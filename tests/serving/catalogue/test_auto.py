@@ -126,7 +126,7 @@ def test_a_release_carries_questions_of_its_training_rows_alone(finished):
 
 
 def test_the_server_routes_among_its_releases_when_told_to(finished, tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "LocalModels", lambda engine, keep: FakeModels())
+    monkeypatch.setattr(registry, "LocalModels", lambda **settings: FakeModels())
     options = ServeOptions(
         targets=(f"docs={finished[0]}",),
         auto=True,

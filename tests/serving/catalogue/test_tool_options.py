@@ -29,7 +29,7 @@ def opened(tmp_path, monkeypatch):
         models = SimpleNamespace(
             language_model=lambda name, adapter=None: model, embedder=fakes.embedder
         )
-        monkeypatch.setattr(start.registry, "LocalModels", lambda engine, keep: models)
+        monkeypatch.setattr(start.registry, "LocalModels", lambda **settings: models)
         book = tmp_path / "book.sqlite"
         return open_gateway(
             ServeOptions(targets, book=book, embedder=None, engine="transformers", **options)

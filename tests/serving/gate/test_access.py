@@ -148,13 +148,15 @@ def test_nobody_else_is_let_in_without_keys(tmp_path):
     check_exposure(ServeOptions(host="0.0.0.0", book=here))
 
 
-def test_the_log_is_forgotten_and_feedback_is_not(tmp_path):
+def test_the_log_and_feedback_are_forgotten_and_the_audit_log_is_not(tmp_path):
     from metier.serving.records.book import Served
 
     now = [0.0]
     book = Book(tmp_path / "book", now=lambda: now[0])
     book.log(Served("r1", "", "", "m", "chat", 200, 0.1))
     book.add_feedback("r1", "", "", {"thumb": "up"})
+    book.audit("operator", "create key", "k1")
     now[0] = 10 * 86400
-    assert book.forget(11) == 0 and book.forget(9) == 1
-    assert book.request("r1", "") is None and len(book.feedback()) == 1
+    assert book.forget(11) == 0 and len(book.feedback()) == 1
+    assert book.forget(9) == 1 and not book.feedback()
+    assert book.request("r1", "") is None and len(book.audits()) == 1

@@ -1,9 +1,17 @@
-"""The request log is cut while the server runs."""
+"""What the server keeps is cut while it runs."""
 
 import asyncio
+import time
 
+import httpx
+
+from metier.errors import StorageError
+from metier.serving.catalogue.toolbox import Toolbox
 from metier.serving.records.book import Book, Served
 from metier.serving.records.retention import retained
+from metier.serving.records.shelf import Shelf, Step
+from metier.types import Artifact
+from tests.serving.server import fake_gateway, serving
 
 
 def test_what_grows_too_old_while_the_server_runs_is_deleted(tmp_path):
@@ -13,7 +21,7 @@ def test_what_grows_too_old_while_the_server_runs_is_deleted(tmp_path):
 
     async def run():
         nonlocal day
-        async with retained(book, 30, every=0.01):
+        async with retained([book.forget], 30, every=0.01):
             day = 20.0
             await asyncio.sleep(0.05)
             assert book.history("")
@@ -31,8 +39,50 @@ def test_without_a_limit_everything_stays(tmp_path):
     book.log(Served("first", "", "", "m", "chat", 200, 0.1))
 
     async def run():
-        async with retained(book, None):
+        async with retained([book.forget], None):
             await asyncio.sleep(0.01)
 
     asyncio.run(run())
     assert book.history("")
+
+
+def test_what_tools_made_goes_with_the_log_while_the_server_runs(tmp_path):
+    now = 0.0
+    book = Book(tmp_path / "book", now=lambda: now)
+    shelf = Shelf(tmp_path / "shelf", now=lambda: now)
+    made = shelf.put(Artifact("zebra.txt", "text/plain", b"zebra"), tenant="", request="first")
+    shelf.note(Step("first", 1, "", "python", failed=False, seconds=0.1))
+    now = 1.0
+
+    async def run():
+        async with retained([book.forget, shelf.forget], 0, every=0.01):
+            while shelf.get(made, "") or shelf.steps("first", ""):  # the test's time-out would end
+                await asyncio.sleep(0.01)
+
+    asyncio.run(run())
+
+
+def test_a_shelf_that_cannot_be_cut_keeps_nothing_else_from_being_cut(tmp_path):
+    book = Book(tmp_path / "book", now=lambda: now)
+    now = 0.0
+    book.log(Served("first", "", "", "m", "chat", 200, 0.1))
+    now = 1.0
+
+    def full(days):
+        raise StorageError("no space")
+
+    async def run():
+        async with retained([full, book.forget], 0, every=0.01):
+            while book.history(""):  # the test's time-out would end it
+                await asyncio.sleep(0.01)
+
+    asyncio.run(run())
+
+
+def test_an_artifact_that_grew_too_old_is_not_served(tmp_path):
+    shelf = Shelf(tmp_path / "shelf")
+    made = shelf.put(Artifact("zebra.txt", "text/plain", b"zebra"), tenant="", request="first")
+
+    with serving(fake_gateway(tmp_path, toolbox=Toolbox([], shelf), retention_days=0)) as url:
+        while httpx.get(f"{url}/artifacts/{made}").status_code != 404:  # the time-out would end it
+            time.sleep(0.01)

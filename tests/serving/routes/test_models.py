@@ -15,7 +15,7 @@ from tests.tools.released import write_release
 
 @pytest.fixture
 def gateway(tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "LocalModels", lambda engine, keep: FakeModels())
+    monkeypatch.setattr(registry, "LocalModels", lambda **settings: FakeModels())
     book = tmp_path / "book"
     return open_gateway(ServeOptions(("fake",), "fake", book=book, engine="transformers"))
 

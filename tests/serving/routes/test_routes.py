@@ -224,6 +224,13 @@ def test_feedback_is_kept_beside_the_answer_it_is_about(client, url, gateway):
     assert httpx.post(f"{url}/feedback", json=unknown).status_code == 404
 
 
+def test_feedback_is_told_with_personal_data_replaced(client, url):
+    comment = {"response_id": chat(client).id, "comment": "Ask joe@example.org instead."}
+    httpx.post(f"{url}/feedback", json=comment)
+    told = httpx.get(f"{url}/feedback").json()["data"][-1]
+    assert told["comment"] == "Ask [email] instead."
+
+
 def test_past_requests_are_found_with_personal_data_replaced(client, url):
     asked = [{"role": "user", "content": "Write to joe@example.org about zebras."}]
     client.chat.completions.create(model="fake", messages=asked)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import importlib
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from metier.errors import EndpointError, MissingExtraError, NoLabelScoresError, UserError
+from metier.models.engines.forms import (
+    WRAPPING_TOKENS,
+    complaint,
+    is_wrapped,
+    response_format,
+    unwrapped,
+)
+from metier.models.engines.refused import refused
 from metier.types import (
     Completion,
     Conversation,
@@ -25,7 +33,9 @@ CHARACTERS_PER_TOKEN = 4
 Given = TypeVar("Given")
 Result = TypeVar("Result")
 Reply = Any
-"""A chat completion of the client."""
+"""A chat completion of the client, or a chunk of one."""
+Settings = Mapping[str, Json]
+"""Fields of a request beside its messages and what every engine knows."""
 
 
 class OpenAIModel:
@@ -43,9 +53,15 @@ class OpenAIModel:
         concurrency: int = 32,
         retries: int = 6,
         timeout: float = 120.0,
+        tells_cached: bool = True,
     ) -> None:
-        """``timeout`` in seconds; the key comes from ``OPENAI_API_KEY``."""
+        """``timeout`` in seconds; the key comes from ``OPENAI_API_KEY``.
+
+        Without ``tells_cached``, ``generate`` does not say how much of a prompt was known: to
+        whoever shares the endpoint's cache with strangers, that tells what they asked.
+        """
         try:
+            import httpx
             import openai
         except ImportError as error:
             raise MissingExtraError(f"the remote model {model}", "openai") from error
@@ -54,19 +70,23 @@ class OpenAIModel:
             raise UserError(f"{model} needs a key: set OPENAI_API_KEY")
         self._model = model
         self._url = base_url
+        self._tells_cached = tells_cached
+        self._key = key
         self._openai: Any = openai
+        self._lost = openai.APIError, httpx.HTTPError  # the latter in the middle of a stream
         self._client: Any = openai.OpenAI(
             api_key=key or "none", base_url=base_url, max_retries=retries, timeout=timeout
         )
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="metier-openai")
 
     @classmethod
-    def named(cls, name: str) -> OpenAIModel:
+    def named(cls, name: str, *, retries: int = 6, tells_cached: bool = True) -> OpenAIModel:
         """Open ``openai:MODEL`` or ``openai:MODEL@BASE_URL``."""
         model, _, url = name.removeprefix("openai:").partition("@http")
         if not model:
             raise UserError(f"{name!r} names no model; write openai:MODEL@BASE_URL")
-        return cls(model, base_url=f"http{url}" if url else None)
+        at = f"http{url}" if url else None
+        return cls(model, base_url=at, retries=retries, tells_cached=tells_cached)
 
     @property
     def name(self) -> str:
@@ -80,7 +100,10 @@ class OpenAIModel:
         more when it does not fit. What does not fit then is returned as it came, so that a paid
         run is not lost to one answer: evaluation counts it as outside the enum.
         """
-        return self._each(batch, lambda conversation: self._answer(conversation, config))
+        done = self._each(batch, lambda conversation: self.answer(conversation, config))
+        if self._tells_cached:
+            return done
+        return [replace(one, usage=replace(one.usage, cached_tokens=0)) for one in done]
 
     def generate_each(
         self, batch: Sequence[Conversation], config: GenerateConfig
@@ -92,7 +115,7 @@ class OpenAIModel:
 
         def one(conversation: Conversation) -> Completion | EndpointError:
             try:
-                return self._answer(conversation, config)
+                return self.answer(conversation, config)
             except EndpointError as error:
                 return error
 
@@ -107,12 +130,59 @@ class OpenAIModel:
     def stream(self, conversation: Conversation, config: GenerateConfig) -> Iterator[str]:
         """Yield the text piece by piece; bound answers come in one piece, after the check."""
         if config.choices or config.json_schema is not None:
-            yield self._answer(conversation, config).text
+            yield self.answer(conversation, config).text
             return
-        events = self._ask(conversation, config, stream=True)
-        for event in events:
-            if event.choices and event.choices[0].delta.content:
-                yield event.choices[0].delta.content
+        for chunk in self.replies(conversation, config, stream=True):
+            if chunk.choices and chunk.choices[0].delta.content:
+                yield chunk.choices[0].delta.content
+
+    def replies(
+        self,
+        conversation: Conversation,
+        config: GenerateConfig,
+        *,
+        stream: bool,
+        more: Settings | None = None,
+    ) -> Iterator[Reply]:
+        """The endpoint's own chunks, or its whole reply as the only one.
+
+        The last chunk has the usage, where the endpoint can tell it.
+        """
+        if not stream:
+            yield self._ask(conversation, config, more)
+            return
+        streamed = {"stream": True, "stream_options": {"include_usage": True}, **(more or {})}
+        with self._ask(conversation, config, streamed) as chunks, self._faults():
+            yield from chunks
+
+    def answer(
+        self, conversation: Conversation, config: GenerateConfig, more: Settings | None = None
+    ) -> Completion:
+        """One answer; a bound one is asked for once more when it does not fit."""
+        first = _completion(self._ask(conversation, config, more), config)
+        wrong = complaint(first.text, config)
+        if wrong is None:
+            return first
+        again = (
+            *conversation,
+            Message("assistant", first.text),
+            Message("user", f"That answer cannot be used: {wrong}"),
+        )
+        second = _completion(self._ask(again, config, more), config)
+        return Completion(second.text, first.usage + second.usage, second.finish_reason)
+
+    def is_vllm(self) -> bool | None:
+        """Whether the endpoint says that it is vLLM; None while it says nothing."""
+        if self._url is None:
+            return False
+        try:
+            known = self._client.with_options(max_retries=0, timeout=5).models.list()
+        except self._openai.NotFoundError:
+            return False
+        except self._openai.APIError:
+            return None
+        models = getattr(known, "data", None) or ()
+        return any(getattr(model, "owned_by", None) == "vllm" for model in models)
 
     def loglikelihood(self, batch: Sequence[tuple[Conversation, str]]) -> list[float]:
         """Natural log of the probability of the answer and the end of its turn.
@@ -146,51 +216,39 @@ class OpenAIModel:
     def _each(self, batch: Sequence[Given], ask: Callable[[Given], Result]) -> list[Result]:
         return list(self._threads.map(ask, batch))
 
-    def _answer(self, conversation: Conversation, config: GenerateConfig) -> Completion:
-        first = _completion(self._ask(conversation, config), config)
-        complaint = _complaint(first.text, config)
-        if complaint is None:
-            return first
-        again = (
-            *conversation,
-            Message("assistant", first.text),
-            Message("user", f"That answer cannot be used: {complaint}"),
-        )
-        second = _completion(self._ask(again, config), config)
-        return Completion(second.text, first.usage + second.usage, second.finish_reason)
-
-    def _ask(self, conversation: Conversation, config: GenerateConfig, **more: Json) -> Reply:
+    def _ask(
+        self, conversation: Conversation, config: GenerateConfig, more: Settings | None = None
+    ) -> Reply:
         asked: dict[str, Json] = {
-            "max_tokens": config.max_new_tokens,
+            "max_tokens": config.max_new_tokens + WRAPPING_TOKENS * is_wrapped(config),
             "temperature": config.temperature,
             "top_p": config.top_p,
             "seed": config.seed,
         }
         if config.stop:
             asked["stop"] = list(config.stop)
-        schema = _schema(config)
-        if schema is not None:
-            form = {"name": "answer", "schema": schema, "strict": True}
-            asked["response_format"] = {"type": "json_schema", "json_schema": form}
-            # The choice is wrapped in an object, which takes tokens of its own.
-            asked["max_tokens"] = config.max_new_tokens + (32 if config.choices else 0)
+        form = response_format(config)
+        if form is not None:
+            asked["response_format"] = form
+        asked |= more or {}
         if config.top_k is not None:
-            asked["extra_body"] = {"top_k": config.top_k}
-        return self._create(conversation, **asked, **more)
+            asked["extra_body"] = {"top_k": config.top_k, **asked.get("extra_body", {})}
+        return self._create(conversation, **asked)
 
     def _create(self, conversation: Conversation, **asked: Json) -> Reply:
         messages = [{"role": part.role, "content": part.content} for part in conversation]
-        try:
+        with self._faults():
             return self._client.chat.completions.create(
                 model=self._model, messages=messages, **asked
             )
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        try:
+            yield
         except self._openai.APIStatusError as error:
-            hint = {401: "; check OPENAI_API_KEY", 404: "; check the model's name and the URL"}
-            raise EndpointError(
-                f"{self.name} answered {error.status_code}: {str(error.message)[:300]}"
-                f"{hint.get(error.status_code, '')}"
-            ) from error
-        except self._openai.APIError as error:
+            raise refused(self.name, error, key=self._key) from error
+        except self._lost as error:
             raise EndpointError(
                 f"{self.name} did not answer after the retries: {error}; is it running?"
             ) from error
@@ -228,57 +286,22 @@ class OpenAIModel:
         )
 
 
-def _schema(config: GenerateConfig) -> Mapping[str, Json] | None:
-    if not config.choices:
-        return config.json_schema
-    return {
-        "type": "object",
-        "properties": {"answer": {"type": "string", "enum": list(config.choices)}},
-        "required": ["answer"],
-        "additionalProperties": False,
-    }
-
-
 def _completion(reply: Reply, config: GenerateConfig) -> Completion:
     if not reply.choices:
         raise EndpointError("the endpoint sent an answer without choices")
     choice = reply.choices[0]
     text = choice.message.content or ""
-    if config.choices:
-        text = _chosen(text)
-    usage = Usage()
-    if reply.usage is not None:
-        details = reply.usage.prompt_tokens_details
-        usage = Usage(
-            reply.usage.prompt_tokens,
-            reply.usage.completion_tokens,
-            (details.cached_tokens or 0) if details is not None else 0,
-        )
-    return Completion(text, usage, "length" if choice.finish_reason == "length" else "stop")
+    return Completion(
+        unwrapped(text, config),
+        usage_of(reply) or Usage(),
+        "length" if choice.finish_reason == "length" else "stop",
+    )
 
 
-def _chosen(text: str) -> str:
-    """The choice inside the object; endpoints that ignore the schema may send it bare."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return text.strip()
-    return str(value["answer"]) if isinstance(value, dict) and "answer" in value else text.strip()
-
-
-def _complaint(text: str, config: GenerateConfig) -> str | None:
-    """What is wrong with a bound answer, in words that the model can act on."""
-    if config.choices:
-        if text in config.choices:
-            return None
-        return "it must be exactly one of: " + ", ".join(config.choices)
-    if config.json_schema is None:
+def usage_of(reply: Reply) -> Usage | None:
+    """What a reply or a chunk says of tokens; None where it says nothing."""
+    if reply.usage is None:
         return None
-    jsonschema: Any = importlib.import_module("jsonschema")
-    try:
-        jsonschema.validate(json.loads(text), dict(config.json_schema))
-    except ValueError as error:
-        return f"it must be JSON alone ({error})"
-    except jsonschema.ValidationError as error:
-        return f"the JSON does not fit the schema ({error.message})"
-    return None
+    details = reply.usage.prompt_tokens_details
+    cached = (details.cached_tokens or 0) if details is not None else 0
+    return Usage(reply.usage.prompt_tokens, reply.usage.completion_tokens, cached)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
@@ -70,7 +71,10 @@ class Planner:
         tenant = self.steps.visit.caller.tenant
         bench = Bench(model, self.steps.toolbox.of(self.steps.body.model, tenant), tenant)
 
+        made = {node.id: node for node in plan.nodes}
+
         def done(result: NodeResult) -> None:
+            progress.note(made[result.node], result)
             model.check()
             progress.node(result)
 
@@ -103,6 +107,19 @@ class _Progress:
     def __post_init__(self) -> None:
         if self.reader is not None:
             self.untold = {}
+
+    def note(self, node: PlanNode, result: NodeResult) -> None:
+        """Log what was done."""
+        settings = {"node": node.id, **node.settings, "inputs": list(node.inputs)}
+        said = result.text or json.dumps([dict(row) for row in result.rows], ensure_ascii=False)
+        self.steps.note(
+            self._nodes + 1,
+            node.kind,
+            settings,
+            result=said,
+            failed=result.failed,
+            seconds=round(result.seconds, 3),
+        )
 
     def node(self, result: NodeResult) -> None:
         """One is done."""

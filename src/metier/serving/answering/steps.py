@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from metier.serving.engines.writers import SpecialistWriter
 from metier.serving.engines.writing import Ask, End, Piece, Writer, Writing
 from metier.serving.gate.gateway import Visit
 from metier.serving.gate.wire import ChatRequest
+from metier.serving.records.redaction import redacted
+from metier.serving.records.shelf import Step
 from metier.serving.refusal import Refusal
 from metier.types import Artifact, Budget, Json
 
@@ -47,6 +50,24 @@ class Steps:
             "media_type": artifact.media_type,
             "bytes": len(artifact.content),
         }
+
+    def note(
+        self, place: int, tool: str, arguments: Json, *, result: str, failed: bool, seconds: float
+    ) -> None:
+        """Log a step; its texts only where the operator keeps texts, personal data replaced."""
+        keep = self.visit.gateway.keep_texts
+        self.toolbox.shelf.note(
+            Step(
+                self.visit.id,
+                place,
+                self.visit.caller.tenant,
+                tool,
+                failed,
+                seconds,
+                redacted(json.dumps(arguments, ensure_ascii=False)) if keep else None,
+                redacted(result) if keep else None,
+            )
+        )
 
 
 def steps_of(body: ChatRequest, visit: Visit, *, param: str) -> Steps:

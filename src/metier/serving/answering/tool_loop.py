@@ -31,8 +31,6 @@ from metier.serving.gate.wire import (
     ToolCall,
 )
 from metier.serving.gate.wire import Tool as FunctionTool
-from metier.serving.records.redaction import redacted
-from metier.serving.records.shelf import Step
 from metier.tools.calling import call_tool
 from metier.tracing import span
 from metier.types import Artifact, Budget, Hit, Json, ToolResult, Usage
@@ -179,7 +177,8 @@ class ToolLoop:
         run.hits += [hit for hit in result.hits if hit.chunk.id not in _ids(run.hits)]
         run.messages.append(ChatMessage(role="assistant", tool_calls=[called]))
         run.messages.append(ChatMessage(role="tool", content=result.text, tool_call_id=called.id))
-        self._note(step, len(run.steps))
+        told = {name: step[name] for name in ("result", "failed", "seconds")}
+        self.steps.note(len(run.steps), tool.name, arguments, **told)
 
     def _keep(self, artifact: Artifact, run: _Run) -> str:
         """Its id on the shelf; a name that is taken gets a number."""
@@ -194,21 +193,6 @@ class ToolLoop:
         cited = [hit.chunk.id for hit in run.hits]
         run.artifacts.append({**kept, "step": len(run.steps), "cited": cited})
         return str(kept["id"])
-
-    def _note(self, step: Json, place: int) -> None:
-        keep = self.steps.visit.gateway.keep_texts
-        self.steps.toolbox.shelf.note(
-            Step(
-                self.steps.visit.id,
-                place,
-                self.steps.visit.caller.tenant,
-                step["tool"],
-                step["failed"],
-                step["seconds"],
-                redacted(json.dumps(step["arguments"], ensure_ascii=False)) if keep else None,
-                redacted(step["result"]) if keep else None,
-            )
-        )
 
     async def _end(self, run: _Run, written: Written, text: str, stopped: str | None) -> End:
         extras: dict[str, Json] = {"steps": run.steps, "artifacts": run.artifacts}

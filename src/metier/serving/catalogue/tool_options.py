@@ -31,8 +31,7 @@ class ToolOptions:
     file: Path | None
     mcp: Path | None
     shelf: Path
-    """Where artifacts are kept, and for how many days."""
-    retention_days: float
+    """Where artifacts are kept."""
 
 
 def open_toolbox(
@@ -53,10 +52,8 @@ def open_toolbox(
         started = McpServers(servers)
         offered += [Offered(tool, tenant=tool.server.tenant) for tool in started.tools()]
         closing.append(started.close)
-    shelf = Shelf(options.shelf)
-    shelf.forget(options.retention_days)
     most = Budget(listed.budget.steps, listed.budget.tokens, listed.budget.seconds)
-    return Toolbox(offered, shelf, most, closing=tuple(closing))
+    return Toolbox(offered, Shelf(options.shelf), most, closing=tuple(closing))
 
 
 def _table(word: str) -> tuple[str, ToolTable]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 
+from metier.models.engines.openai import OpenAIModel
 from metier.models.names.resolve import resolve
 from metier.protocols import Models
 from metier.serving.engines.batcher import Batcher, Crowd
 from metier.serving.engines.process import ContinuousWriter, EngineProcess
+from metier.serving.engines.remote import RemoteWriter
 from metier.serving.engines.upstream import Upstream
 from metier.serving.engines.worker import Opening
 from metier.serving.engines.writers import PlainWriter
@@ -31,6 +34,7 @@ class Engines:
         self._models = models
         self._batcher = batcher
         self._remote = Crowd()
+        self._secret = secrets.token_bytes(32)
         self._engine = engine
         self._cache_tokens = cache_tokens
         self._upstream = upstream
@@ -42,7 +46,10 @@ class Engines:
             if self._upstream is not None and adapter is not None:
                 name = f"openai:{self._upstream.adapter(adapter)}@{self._upstream.name}"
                 adapter = None
-            return PlainWriter(self._models.language_model(name, adapter=adapter), self._remote)
+            model = self._models.language_model(name, adapter=adapter)
+            if isinstance(model, OpenAIModel):
+                return RemoteWriter(model, self._remote, self._secret)
+            return PlainWriter(model, self._batcher)
         if self._engine != "openvino":
             return PlainWriter(self._models.language_model(name, adapter=adapter), self._batcher)
         if name not in self._processes:

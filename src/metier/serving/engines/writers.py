@@ -9,7 +9,7 @@ from typing import Literal
 
 from metier.protocols import LanguageModel
 from metier.retrieval.grounding.gemini import as_gemini
-from metier.serving.engines.batcher import Batcher, Crowd
+from metier.serving.engines.batcher import Batcher
 from metier.serving.engines.writing import Ask, End, Piece, Writing
 from metier.serving.refusal import Refusal
 from metier.serving.release.specialist import Specialist
@@ -26,19 +26,19 @@ from metier.types import (
 
 
 class PlainWriter:
-    """Any ``LanguageModel`` behind the batcher: remote endpoints, transformers, the fake."""
+    """Any ``LanguageModel`` behind the batcher: transformers, the fake."""
 
     logs = False
     window = None
 
-    def __init__(self, model: LanguageModel, batcher: Batcher | Crowd) -> None:
+    def __init__(self, model: LanguageModel, batcher: Batcher) -> None:
         self._model = model
         self._batcher = batcher
 
     def start(self, ask: Ask) -> Writing:
         """Batch with others of the same settings, or read along alone when somebody watches."""
         writing = Writing()
-        conversation = _conversation(ask.prompt)
+        conversation = conversation_of(ask.prompt)
         if ask.live:
             self._batcher.submit(object(), conversation, self._streamer(ask, writing))
             return writing
@@ -106,7 +106,7 @@ class SpecialistWriter:
             )
         writing = Writing()
         group = id(self._specialist), ask.tenant
-        future = self._batcher.submit(group, _conversation(ask.prompt), self._specialist.answer)
+        future = self._batcher.submit(group, conversation_of(ask.prompt), self._specialist.answer)
         future.add_done_callback(lambda done: _tell_answer(writing, done))
         return writing
 
@@ -126,7 +126,8 @@ def _tell_answer(writing: Writing, done: Future[Answer]) -> None:
     writing.tell(End("stop", answer.usage, extras))
 
 
-def _conversation(prompt: Conversation | str) -> Conversation:
+def conversation_of(prompt: Conversation | str) -> Conversation:
+    """Plain text is what a user says, to models that know conversations only."""
     return (Message("user", prompt),) if isinstance(prompt, str) else prompt
 
 

@@ -238,9 +238,10 @@ class Book:
         return self.rows("SELECT * FROM audit ORDER BY id")
 
     def forget(self, days: float) -> int:
-        """Delete the log of requests older than this; how many went. Feedback stays."""
+        """Delete requests and feedback older than this; how many requests went."""
         with self._write("FULL") as db:
             oldest = self._now() - days * 86400
+            db.execute("DELETE FROM feedback WHERE created < ?", (oldest,))
             done = db.execute("DELETE FROM requests WHERE created < ?", (oldest,))
             if done.rowcount:  # else the words of what went stay in the index until it is rewritten
                 db.execute("INSERT INTO request_texts (request_texts) VALUES ('optimize')")

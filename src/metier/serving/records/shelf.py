@@ -62,6 +62,7 @@ class Shelf:
             self._db = sqlite3.connect(path, check_same_thread=False, timeout=30)
             self._db.row_factory = sqlite3.Row
             self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
             if not self._db.execute("PRAGMA user_version").fetchone()[0]:
                 self._db.executescript(_TABLES)
 

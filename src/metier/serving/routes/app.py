@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from metier.serving.gate.gateway import Gateway
 from metier.serving.gate.traces import Traced
-from metier.serving.records.retention import retained
+from metier.serving.records.retention import Forget, retained
 from metier.serving.refusal import Refusal, refusal_of
 from metier.serving.routes import (
     artifacts,
@@ -39,7 +39,10 @@ def make_app(gateway: Gateway) -> FastAPI:
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
-        async with retained(gateway.book, gateway.retention_days):
+        forgets: list[Forget] = [gateway.book.forget]
+        if gateway.toolbox is not None:
+            forgets.append(gateway.toolbox.shelf.forget)
+        async with retained(forgets, gateway.retention_days):
             yield
         gateway.close()
 

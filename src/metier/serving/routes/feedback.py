@@ -1,4 +1,4 @@
-"""POST /v1/feedback: what a person thinks of an answer."""
+"""/v1/feedback: what people think of answers, kept and told."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse, Response
 
 from metier.serving.gate.gateway import Gateway
 from metier.serving.gate.wire import FeedbackRequest
+from metier.serving.records.redaction import redacted
 from metier.serving.refusal import Refusal
 from metier.serving.routes.replies import accounted, gateway_of
 
@@ -40,4 +41,16 @@ def _keep(gateway: Gateway, tenant: str, key: str, body: FeedbackRequest) -> int
             code="not_found",
             param="response_id",
         )
-    return gateway.book.add_feedback(response, tenant, key, body.model_dump())
+    texts = {"correction": body.correction, "comment": body.comment}
+    given = {name: text and redacted(text) for name, text in texts.items()}
+    return gateway.book.add_feedback(response, tenant, key, {"thumb": body.thumb, **given})
+
+
+@router.get("/v1/feedback")
+async def all_feedback(request: Request) -> Response:
+    """What was thought of the answers of the caller's tenant, the oldest first."""
+    gateway = gateway_of(request)
+    visit = gateway.admit("feedback", "history", request.headers)
+    async with accounted(visit):
+        rows = await asyncio.to_thread(gateway.book.feedback, visit.caller.tenant)
+    return JSONResponse({"object": "list", "data": rows}, headers=visit.headers)
