@@ -41,6 +41,7 @@ def make_app(gateway: Gateway) -> FastAPI:
     async def life(app: FastAPI) -> AsyncIterator[None]:
         async with retained(gateway.book, gateway.retention_days):
             yield
+            await gateway.settle()
         gateway.close()
 
     app = FastAPI(title="metier", lifespan=life, redoc_url=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from fastapi import APIRouter, Request
@@ -16,7 +17,7 @@ from metier.serving.gate.gateway import Visit
 from metier.serving.gate.wire import CompletionRequest
 from metier.serving.refusal import Refusal
 from metier.serving.routes.replies import accounted, gateway_of, streamed, usage_json, whole
-from metier.types import Json
+from metier.types import Json, Usage
 
 router = APIRouter()
 DEFAULT_TOKENS = 16
@@ -39,13 +40,7 @@ async def completions(body: CompletionRequest, request: Request) -> Response:
         if body.stream:
             return await streamed(visit, writer, asks, _Chunks(body, visit))
         drafts = await whole(request, visit, writer, asks)
-        count = body.n or 1
-        usages = [
-            total([draft.end for draft in drafts[start : start + count]])
-            for start in range(0, len(drafts), count)
-        ]
-        for usage in usages:
-            visit.usage += usage
+        visit.usage = _usage(body, [draft.end for draft in drafts])
         content = _envelope(visit, body, [_choice(*pair) for pair in enumerate(drafts)])
         content["usage"] = usage_json(visit.usage)
         return JSONResponse(content, headers=visit.headers)
@@ -70,6 +65,13 @@ def _asks(body: CompletionRequest, visit: Visit) -> list[Ask]:
         for prompt in prompts
         for place in range(count)
     ]
+
+
+def _usage(body: CompletionRequest, ends: Sequence[End | None]) -> Usage:
+    """Of all prompts, each of which counts once for its answers."""
+    count = body.n or 1
+    starts = range(0, len(ends), count)
+    return sum((total(ends[start : start + count]) for start in starts), Usage())
 
 
 def _choice(place: int, draft: Written) -> Json:
@@ -104,7 +106,7 @@ class _Chunks:
     body: CompletionRequest
     visit: Visit
     text: str = ""
-    _ends: list[End] = field(default_factory=list)
+    _ends: dict[int, End] = field(default_factory=dict)
 
     def begin(self) -> list[str]:
         """Nothing."""
@@ -117,13 +119,13 @@ class _Chunks:
             self.text += event.text if place == 0 else ""
             choice["text"] = event.text
         else:
-            self._ends.append(event)
+            self._ends[place] = event
             choice["finish_reason"] = event.finish
         return [json.dumps(_envelope(self.visit, self.body, [choice]), ensure_ascii=False)]
 
     def end(self) -> list[str]:
         """The usage, for clients that ask for it."""
-        self.visit.usage = total(self._ends)
+        self.visit.usage = _usage(self.body, [end for _, end in sorted(self._ends.items())])
         if not self.body.stream_options or not self.body.stream_options.include_usage:
             return []
         last = _envelope(self.visit, self.body, [])
