@@ -23,7 +23,7 @@ from metier.serving.gate.access import Access, Caller
 from metier.serving.gate.metrics import Metrics
 from metier.serving.records.book import Book, Served
 from metier.serving.records.redaction import redacted, redacted_texts
-from metier.serving.refusal import Refusal
+from metier.serving.refusal import Refusal, refusal_of
 from metier.tracing import span
 from metier.types import Json, Usage
 
@@ -56,12 +56,26 @@ class Gateway:
     settling: set[asyncio.Task[None]] = field(default_factory=set)
     """Requests that were broken off, whose engines have yet to tell what they cost."""
 
-    def admit(self, route: str, scope: str, headers: Mapping[str, str]) -> Visit:
-        """Begin a request; ``Refusal`` for wrong keys, missing scopes and spent limits."""
-        with span("admit", {"metier.scope": scope}):
-            caller = self.access.caller(headers.get("authorization"))
-            limits = self.access.admit(caller, scope)
-        return Visit(self, route, caller, dict(limits))
+    def admit(
+        self, route: str, scope: str | None, headers: Mapping[str, str], *, logged: bool = True
+    ) -> Visit:
+        """Begin a request; ``Refusal`` for wrong keys, missing scopes and spent limits.
+
+        Refusals count in the metrics. Those of a known key are logged too; strangers could fill
+        the disk with theirs.
+        """
+        visit = Visit(self, route, logged=logged)
+        try:
+            with span("admit", {"metier.scope": scope or ""}):
+                visit.caller = self.access.caller(headers.get("authorization"))
+                visit.known = True
+                if scope is not None:
+                    visit.headers |= self.access.admit(visit.caller, scope)
+        except Exception as error:
+            refusal = refusal_of(error)
+            visit.close(refusal.status)
+            raise refusal from error
+        return visit
 
     async def settle(self) -> None:
         """Account for what was broken off, as far as it is known in ten seconds."""
@@ -85,12 +99,16 @@ class Gateway:
 
 @dataclass(slots=True)
 class Visit:
-    """One admitted request."""
+    """One request, from its admission on."""
 
     gateway: Gateway
     route: str
-    caller: Caller
-    headers: dict[str, str]
+    logged: bool = True
+    """Whether the log has it when it is answered; it always has what was refused."""
+    caller: Caller = field(default_factory=Caller)
+    known: bool = False
+    """Whether the caller is no stranger."""
+    headers: dict[str, str] = field(default_factory=dict)
     id: str = field(default_factory=lambda: secrets.token_hex(12))
     model: str = ""
     routing: Json = None
@@ -156,6 +174,8 @@ class Visit:
         self.gateway.metrics.count(
             self.route, self.model, status, seconds, first=self.first, usage=self.usage
         )
+        if not self.known or not (self.logged or status >= 400):
+            return
         self.gateway.book.log(
             Served(
                 id=self.id,

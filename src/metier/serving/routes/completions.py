@@ -16,34 +16,35 @@ from metier.serving.engines.writing import Ask, End, Piece
 from metier.serving.gate.gateway import Visit
 from metier.serving.gate.wire import CompletionRequest
 from metier.serving.refusal import Refusal
-from metier.serving.routes.replies import accounted, gateway_of, streamed, usage_json, whole
+from metier.serving.routes.admission import Admitting, needs, visit_of
+from metier.serving.routes.replies import streamed, usage_json, whole
 from metier.types import Json, Usage
 
-router = APIRouter()
+router = APIRouter(route_class=Admitting)
 DEFAULT_TOKENS = 16
 """As OpenAI has it."""
 
 
 @router.post("/v1/completions")
+@needs("completions", "ask")
 async def completions(body: CompletionRequest, request: Request) -> Response:
     """Continue plain text, without a chat template where the engine knows one."""
-    visit = gateway_of(request).admit("completions", "ask", request.headers)
+    visit = visit_of(request)
     visit.asked = body.prompt if isinstance(body.prompt, str) else "\n".join(body.prompt)
     visit.body = body.model_dump(exclude_none=True)
-    async with accounted(visit):
-        writer = visit.writer(body.model)
-        if body.echo:
-            raise Refusal(400, "echo is not offered", param="echo")
-        if body.logprobs is not None and not writer.logs:
-            raise Refusal(400, f"{body.model!r} cannot tell log probabilities", param="logprobs")
-        asks = _asks(body, visit)
-        if body.stream:
-            return await streamed(visit, writer, asks, _Chunks(body, visit))
-        drafts = await whole(request, visit, writer, asks)
-        visit.usage = _usage(body, [draft.end for draft in drafts])
-        content = _envelope(visit, body, [_choice(*pair) for pair in enumerate(drafts)])
-        content["usage"] = usage_json(visit.usage)
-        return JSONResponse(content, headers=visit.headers)
+    writer = visit.writer(body.model)
+    if body.echo:
+        raise Refusal(400, "echo is not offered", param="echo")
+    if body.logprobs is not None and not writer.logs:
+        raise Refusal(400, f"{body.model!r} cannot tell log probabilities", param="logprobs")
+    asks = _asks(body, visit)
+    if body.stream:
+        return await streamed(visit, writer, asks, _Chunks(body, visit))
+    drafts = await whole(request, visit, writer, asks)
+    visit.usage = _usage(body, [draft.end for draft in drafts])
+    content = _envelope(visit, body, [_choice(*pair) for pair in enumerate(drafts)])
+    content["usage"] = usage_json(visit.usage)
+    return JSONResponse(content, headers=visit.headers)
 
 
 def _asks(body: CompletionRequest, visit: Visit) -> list[Ask]:
