@@ -41,7 +41,7 @@ async def embeddings(body: EmbeddingRequest, request: Request) -> Response:
 
     named = {"gen_ai.operation.name": "embeddings", "gen_ai.provider.name": PROVIDER}
     with span(f"embeddings {body.model}", {**named, "gen_ai.request.model": body.model}):
-        future = visit.gateway.batcher.submit(("embed", body.model), texts, embed)
+        future = visit.gateway.batcher.submit(("embed", id(embedder)), texts, embed)
         vectors, read = await asyncio.wrap_future(future)
     visit.usage = Usage(read)
     return JSONResponse(_embedded(body, vectors, visit.usage), headers=visit.headers)

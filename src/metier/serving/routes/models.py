@@ -50,10 +50,10 @@ async def add_model(body: NewModel, request: Request) -> Response:
 
 @router.delete("/v1/models/{name:path}")
 @needs("models", OPERATOR)
-async def remove_model(name: str, request: Request) -> Response:
-    """Serve a model no longer."""
+async def remove_model(name: str, request: Request, tenant: str | None = None) -> Response:
+    """Serve a model no longer; ``tenant`` tells whose, where several have one of this name."""
     visit, changes = _operated(request)
-    await changes.remove(name)
+    await changes.remove(name, tenant)
     visit.gateway.book.audit(visit.caller.key, "remove model", name)
     told = {"id": name, "object": "model", "deleted": True}
     return JSONResponse(told, headers=visit.headers)
