@@ -111,7 +111,8 @@ def _tool_options(options: ServeOptions) -> ToolOptions:
 def _targets(options: ServeOptions) -> tuple[str, ...]:
     targets = options.targets or (options.base,)
     generalist = options.generalist or options.base
-    named = {target.name or target.place for target in map(Target.parse, targets)}
+    parsed = map(Target.parse, targets)
+    named = {target.name or target.place for target in parsed if not target.tenant}
     return (*targets, generalist) if options.auto and generalist not in named else targets
 
 

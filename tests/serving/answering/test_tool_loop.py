@@ -167,3 +167,15 @@ def test_a_client_that_hangs_up_ends_the_loop(start, stream):
     assert gateway.book.history("")[0]["status"] == 499
     gateway.toolbox.workers.shutdown()  # the call that was under way
     assert len(model.asked) == 1
+
+
+def test_what_the_model_wrote_between_its_tools_counts_when_the_client_leaves(start):
+    client, _, gateway = start(
+        called("python", code="import time; time.sleep(3)"), json.dumps({"content": "done"})
+    )
+    with pytest.raises(openai.APITimeoutError):
+        ask(client.with_options(timeout=1))
+    while not (rows := gateway.book.history("")):
+        time.sleep(0.02)
+    assert rows[0]["status"] == 499
+    assert (rows[0]["prompt_tokens"], rows[0]["completion_tokens"]) == (10, 5)

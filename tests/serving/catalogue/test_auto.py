@@ -105,6 +105,15 @@ def test_a_tenant_is_never_routed_to_anothers_specialist(tmp_path):
             ask(url, BIRDS[3], keys["c"])
 
 
+def test_tenants_specialists_of_one_name_are_told_apart(tmp_path):
+    gateway = opened(tmp_path, ("ours", "a", BIRDS), ("ours", "b", SHIPS), ("ships", "", SHIPS))
+    keys = {name: create_key(gateway.book, name, tenant=name) for name in ("a", "b", "c")}
+    with serving(gateway) as url:
+        assert ask(url, BIRDS[3], keys["a"]).model == "ours"
+        assert ask(url, BIRDS[3], keys["b"]).model == "generalist"
+        assert ask(url, SHIPS[3], keys["c"]).model == "ships"
+
+
 def test_vectors_are_read_once_and_few_questions_are_refused(tmp_path, monkeypatch):
     opened(tmp_path, ("birds", "", BIRDS)).close()
     monkeypatch.setattr(FakeEmbedder, "embed", lambda self, texts: 1 / 0)

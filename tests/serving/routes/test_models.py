@@ -86,6 +86,23 @@ def test_a_model_of_a_tenant_is_nobody_elses(gateway):
             ask(client(url, gateway, tenant="b"), "theirs")
 
 
+def test_two_tenants_have_models_of_one_name(gateway):
+    with serving(gateway) as url:
+        operator = client(url, gateway, "operator")
+        for tenant in ("a", "b"):
+            add(operator, "law", f"law-of-{tenant}", tenant=tenant)
+        with pytest.raises(openai.ConflictError, match="'law' already"):
+            add(operator, "law", "another", tenant="a")
+        said = [ask(client(url, gateway, tenant=tenant), "law") for tenant in ("a", "b")]
+        assert said[0].choices and said[1].choices
+        with pytest.raises(openai.NotFoundError):
+            ask(operator, "law")
+        with pytest.raises(openai.ConflictError, match=r"'a', 'b'; name one with \?tenant="):
+            operator.models.delete("law")
+        operator.models.delete("law", extra_query={"tenant": "a"})
+        assert [entry.tenant for entry in gateway.catalogue if entry.name == "law"] == ["b"]
+
+
 def test_only_a_key_made_for_it_changes_models(gateway, tmp_path):
     with serving(gateway) as url:
         nobody = openai.OpenAI(base_url=url, api_key="none", max_retries=0)

@@ -13,7 +13,7 @@ from metier.errors import DataError
 from metier.retrieval.grounding.gemini import as_gemini
 from metier.serving.answering.steps import Steps, StepWriter, steps_of
 from metier.serving.answering.turns import Turn, turn_of
-from metier.serving.engines.reading import collect
+from metier.serving.engines.reading import collect, start_all
 from metier.serving.engines.writing import Ask, End, Piece, Writer, Writing
 from metier.serving.gate.gateway import Visit
 from metier.serving.gate.wire import ChatRequest
@@ -53,7 +53,7 @@ class Planner:
     async def run(self, ask: Ask, writing: Writing) -> tuple[str, End]:
         """In a thread of the tools'."""
         loop = asyncio.get_running_loop()
-        model = _Bridge(self.steps.writer, ask, loop)
+        model = _Bridge(self.steps.writer, ask, writing, loop)
         try:
             return await loop.run_in_executor(
                 self.steps.toolbox.workers, self._answer, ask, model, writing
@@ -157,9 +157,12 @@ def _ending(run: PlanRun) -> dict[str, Json]:
 class _Bridge:
     """The server's model as planning wants it: called from a thread, answering whole."""
 
-    def __init__(self, writer: Writer, ask: Ask, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, writer: Writer, ask: Ask, writing: Writing, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self._writer = writer
         self._ask = ask
+        self._writing = writing
         self._loop = loop
         self._asked: Future[list[Completion]] | None = None
         self._stopped = False
@@ -186,7 +189,9 @@ class _Bridge:
             replace(self._ask, prompt=one, config=config, live=False, top_logs=None)
             for one in batch
         ]
-        drafts = await asyncio.gather(*(collect(self._writer.start(ask)) for ask in asks))
+        begun = start_all(self._writer, asks)
+        self._writing.parts += begun
+        drafts = await asyncio.gather(*map(collect, begun))
         return [
             Completion(
                 draft.text,

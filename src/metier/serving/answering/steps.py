@@ -79,11 +79,11 @@ def steps_of(body: ChatRequest, visit: Visit, *, param: str) -> Steps:
     toolbox = visit.gateway.toolbox
     if toolbox is None:
         raise Refusal(400, "this server offers no tools; see `metier serve --tool`", param=param)
-    writer = visit.writer(body.model)
+    writer, tenant = visit.writer(body.model), visit.entry(body.model).tenant
     if isinstance(writer, SpecialistWriter):
         if writer.base is None:
             raise Refusal(400, f"{body.model!r} has no base model to call tools", param=param)
-        below = visit.gateway.catalogue.get(writer.base, visit.caller.tenant).writer
+        below = visit.gateway.catalogue.get(writer.base, tenant).writer
         assert below is not None  # the catalogue loads a specialist's base with it
         writer = below
     return Steps(body, visit, toolbox, writer)

@@ -109,7 +109,7 @@ class ToolLoop:
         while True:
             stopped = run.spent()
             turn = self._turn(run, stopped)
-            written = await self._write(ask, turn, run)
+            written = await self._write(ask, turn, run, writing)
             message = turn.read(written.text) if turn.read else {"content": written.text}
             call = self._served_call(message)
             if call is None:
@@ -130,14 +130,12 @@ class ToolLoop:
             return turn
         return replace(turn, config=reply_only(turn.config), read=read_call)
 
-    async def _write(self, ask: Ask, turn: Turn, run: _Run) -> Written:
+    async def _write(self, ask: Ask, turn: Turn, run: _Run, writing: Writing) -> Written:
         most = max(LEAST_TOKENS, min(ask.config.max_new_tokens, run.tokens_left))
         config = replace(turn.config, seed=ask.config.seed, max_new_tokens=most)
-        written = await collect(
-            self.steps.writer.start(
-                replace(ask, prompt=turn.conversation, config=config, live=False)
-            )
-        )
+        asked = replace(ask, prompt=turn.conversation, config=config, live=False)
+        writing.parts.append(self.steps.writer.start(asked))
+        written = await collect(writing.parts[-1])
         run.usage += written.end.usage if written.end else Usage()
         return written
 

@@ -12,7 +12,7 @@ from metier.errors import DataError
 from metier.methods.files import read_arrays, write_arrays
 from metier.methods.tuning.requests import general_requests
 from metier.protocols import Embedder
-from metier.serving.catalogue.entries import Entry
+from metier.serving.catalogue.entries import Entry, visible_to
 from metier.serving.catalogue.router import Route, Router, fit_router
 from metier.serving.engines.batcher import Batcher
 from metier.serving.release.questions import MOST_CHARACTERS
@@ -46,7 +46,7 @@ class Auto:
         self._batcher = batcher
         self._generalist = generalist
         self._cache = cache
-        self._routers: Mapping[str, Router] = {}
+        self._routers: Mapping[str, Router | None] = {}
         self.learn(entries)
 
     def learn(self, entries: Iterable[Entry]) -> None:
@@ -68,17 +68,18 @@ class Auto:
             raise DataError(
                 f"the generalist {self._generalist!r} is no model that everybody may ask"
             )
-        vectors = {entry.name: self._vectors(entry.questions) for entry in asked}
         general = self._vectors(general_requests(_GENERAL))
-        routers = {}
-        for tenant in {entry.tenant for entry in asked}:
-            visible = {e.name: vectors[e.name] for e in asked if e.tenant in ("", tenant)}
-            routers[tenant] = fit_router(visible, general, generalist=self._generalist)
+        routers: dict[str, Router | None] = {"": None}
+        for tenant in {entry.tenant for entry in known}:
+            seen = visible_to(tenant, known)
+            vectors = {one.name: self._vectors(one.questions) for one in seen if one.questions}
+            fitted = fit_router(vectors, general, generalist=self._generalist) if vectors else None
+            routers[tenant] = fitted
         self._routers = routers
 
     def router(self, tenant: str) -> Router | None:
         """The tenant's own, or that over everybody's specialists; None where it may ask none."""
-        return self._routers.get(tenant, self._routers.get(""))
+        return self._routers[tenant if tenant in self._routers else ""]
 
     async def route(self, text: str, router: Router) -> Route:
         """Where a question goes; ``Refusal`` 429 when too much waits already."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -57,19 +57,22 @@ class Target:
 
 
 class Catalogue:
-    """The entries by name; a tenant sees its own and those of everybody."""
+    """The entries by tenant and name; a tenant's own hides everybody's of that name."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:
-        self._entries: Mapping[str, Entry] = {}
+        self._entries: Mapping[tuple[str, str], Entry] = {}
         self.become(entries)
 
     def become(self, entries: Sequence[Entry]) -> None:
         """Have these instead; requests under way keep what they have found."""
-        named: dict[str, Entry] = {}
+        named: dict[tuple[str, str], Entry] = {}
         for entry in entries:
-            if entry.name in named:
-                raise DataError(f"two models are called {entry.name!r}; name one with NAME=PATH")
-            named[entry.name] = entry
+            if (entry.tenant, entry.name) in named:
+                whose = f" of {entry.tenant!r}" if entry.tenant else ""
+                raise DataError(
+                    f"two models{whose} are called {entry.name!r}; name one with NAME=PATH"
+                )
+            named[entry.tenant, entry.name] = entry
         self._entries = named
 
     def __iter__(self) -> Iterator[Entry]:
@@ -78,14 +81,25 @@ class Catalogue:
 
     def of(self, tenant: str) -> list[Entry]:
         """What this tenant may use."""
-        return [entry for entry in self._entries.values() if entry.tenant in ("", tenant)]
+        return visible_to(tenant, self)
 
     def get(self, name: str, tenant: str) -> Entry:
         """The entry of this name; ``Refusal`` 404 also for what belongs to another tenant."""
-        entry = self._entries.get(name)
-        if entry is None or entry.tenant not in ("", tenant):
+        entry = self._entries.get((tenant, name)) or self._entries.get(("", name))
+        if entry is None:
             raise unknown_model(name)
         return entry
+
+
+def visible_to(tenant: str, entries: Iterable[Entry]) -> list[Entry]:
+    """Its own and everybody's, but for those whose names its own have."""
+    known = list(entries)
+    own = {entry.name for entry in known if entry.tenant == tenant}
+    return [
+        entry
+        for entry in known
+        if entry.tenant == tenant or (not entry.tenant and entry.name not in own)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,21 +118,21 @@ class Makers:
 def open_catalogue(targets: Sequence[str], makers: Makers, *, embedder: str | None) -> Catalogue:
     """Load everything at once, so that what cannot be served is found out at the start."""
     entries = load_entries(list(map(Target.parse, targets)), makers)
-    if embedder is not None and embedder not in {entry.name for entry in entries}:
+    if embedder is not None and embedder not in {one.name for one in entries if not one.tenant}:
         entries.append(Entry(embedder, "embedder", embedder=makers.embedder(embedder)))
     return Catalogue(entries)
 
 
 def load_entries(
-    targets: Sequence[Target], makers: Makers, *, known: Collection[str] = ()
+    targets: Sequence[Target], makers: Makers, *, known: Sequence[Entry] = ()
 ) -> list[Entry]:
-    """The targets' own, then the bases below specialists, where their names are not known yet."""
+    """The targets' own, then the bases below specialists, which are everybody's, where their names
+    are not known yet."""
     entries = [_entry(target, makers) for target in targets]
-    names = {*known, *(entry.name for entry in entries)}
     for entry in list(entries):
         below = entry.writer.base if isinstance(entry.writer, SpecialistWriter) else None
+        names = {one.name for one in visible_to(entry.tenant, [*known, *entries])}
         if below is not None and below not in names:
-            names.add(below)
             entries.append(Entry(below, "base", writer=makers.writer(below, None)))
     return entries
 

@@ -57,6 +57,8 @@ class EngineProcess:
         self._adapters: list[Path] = []
         self._numbers = itertools.count(1)
         self._writings: dict[int, Writing] = {}
+        self._left: dict[int, Writing] = {}
+        """Those without a reader, whose engine has yet to tell what they cost."""
         self._outcomes: dict[int, Future[None]] = {}
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -178,7 +180,8 @@ class EngineProcess:
         with self._lock:
             self.ready = False
             self.counts = Counts()
-            writings, self._writings = self._writings, {}
+            writings = {**self._writings, **self._left}
+            self._writings, self._left = {}, {}
             outcomes, self._outcomes = self._outcomes, {}
         if not self._closing.is_set():
             _log.error("the process of %s ended; starting it again", self.name)
@@ -191,15 +194,17 @@ class EngineProcess:
         self.counts = report.counts
         told: list[tuple[Writing, Event]] = []
         for news in report.news:
-            writing = self._writings.get(news.number)
+            writing = self._writings.get(news.number) or self._left.get(news.number)
             if writing is not None:
+                writing.usage = news.usage
                 told += [(writing, event) for event in _events(news)]
             if news.finish is not None:
                 self._writings.pop(news.number, None)
+                self._left.pop(news.number, None)
         tell_all(told)
         for number, writing in list(self._writings.items()):
             if writing.cancelled:
-                del self._writings[number]
+                self._left[number] = self._writings.pop(number)
                 self._life.send(Cancel(number))
 
     def _outcome(self, outcome: Outcome) -> None:
@@ -208,8 +213,10 @@ class EngineProcess:
             future.set_result(None)
         elif future is not None:
             future.set_exception(outcome.error)
-        elif outcome.error is not None and outcome.number in self._writings:
-            self._writings.pop(outcome.number).tell(_refused(outcome.error))
+        elif outcome.error is not None:
+            for known in (self._writings, self._left):
+                if outcome.number in known:
+                    known.pop(outcome.number).tell(_refused(outcome.error))
 
 
 class _Life:

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from metier.serving.engines.writing import Ask, End, Piece, TokenLog, Writer, Writing
-from metier.types import Usage
+from metier.types import Conversation, Usage
 
 
 @dataclass(slots=True)
@@ -95,8 +95,21 @@ async def _several(writings: Sequence[Writing]) -> Events:
 
 def total(ends: Sequence[End | None]) -> Usage:
     """The usage of several answers to one prompt: the prompt counts once."""
-    known = [end.usage for end in ends if end is not None]
-    if not known:
+    return one_prompt([end.usage for end in ends if end is not None])
+
+
+def one_prompt(usages: Sequence[Usage]) -> Usage:
+    """The same from what each of them cost."""
+    if not usages:
         return Usage()
-    wrote = sum(usage.completion_tokens for usage in known)
-    return Usage(known[0].prompt_tokens, wrote, known[0].cached_tokens)
+    first = max(usages, key=lambda usage: usage.prompt_tokens)
+    wrote = sum(usage.completion_tokens for usage in usages)
+    return Usage(first.prompt_tokens, wrote, first.cached_tokens)
+
+
+def cost(begun: Sequence[tuple[Ask, Writing]]) -> Usage:
+    """What answers cost so far that may not be whole, each prompt once."""
+    spent: dict[Conversation | str, list[Usage]] = {}
+    for ask, writing in begun:
+        spent.setdefault(ask.prompt, []).append(writing.cost)
+    return sum(map(one_prompt, spent.values()), Usage())

@@ -6,7 +6,7 @@ import logging
 import signal
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Literal
@@ -59,7 +59,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Nobody waits for this order any more."""
+    """Nobody waits for this order any more; answered by ``News`` of what it cost until then."""
 
     number: int
 
@@ -132,7 +132,7 @@ class _Worker:
         self._opener = Opener(opening.directory, name=opening.name, window=self.window)
         self._engine = Continuous(self._paged, self._opener.chat)
         self._pipe = pipe
-        self._wanted: set[int] = set()
+        self._wanted: dict[int, Job] = {}
         """Orders that are neither finished nor cancelled."""
         self._news: list[News] = []
 
@@ -154,7 +154,7 @@ class _Worker:
 
     def _take(self, message: object) -> None:
         if isinstance(message, Cancel):
-            self._wanted.discard(message.number)
+            self._cancel(message.number)
         elif isinstance(message, Order | Register):
             try:
                 self._add(message) if isinstance(message, Order) else self._register(message)
@@ -171,7 +171,14 @@ class _Worker:
             cancelled=lambda: order.number not in self._wanted,
         )
         self._engine.add(job)
-        self._wanted.add(order.number)
+        self._wanted[order.number] = job
+
+    def _cancel(self, number: int) -> None:
+        job = self._wanted.pop(number, None)
+        if job is not None:
+            spent = usage(job.row)
+            read = min(job.read, spent.prompt_tokens)
+            self._news.append(News(number, "", (), replace(spent, prompt_tokens=read), "stop"))
 
     def _register(self, wanted: Register) -> None:
         self._paged.register(wanted.adapter, base_name=self._opener.name)
@@ -180,7 +187,7 @@ class _Worker:
     def _tell(self, news: News) -> None:
         self._news.append(news)
         if news.finish is not None:
-            self._wanted.discard(news.number)
+            self._wanted.pop(news.number, None)
 
 
 class _Teller:

@@ -65,6 +65,8 @@ class PlainWriter:
                     writing.tell(Piece(piece))
                 writing.tell(End(*self._reckon(batch[0], text, ask.config)))
             except Exception as error:
+                if text:
+                    writing.usage = self._reckon(batch[0], text, ask.config)[1]
                 writing.tell(error)
             return [None]
 

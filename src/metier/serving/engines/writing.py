@@ -73,6 +73,11 @@ class Writing:
         """Whether its reader left; engines look at it between tokens."""
         self.work: asyncio.Future[None] | None = None
         """What the event loop itself does for it, which ends with the reader."""
+        self.usage = Usage()
+        """What it cost so far, as far as its engine has told."""
+        self.parts: list[Writing] = []
+        """The answers that it is made of, where a model is asked more than once."""
+        self._over = asyncio.Event()
 
     def cancel(self) -> None:
         """Nobody reads it any more."""
@@ -110,6 +115,22 @@ class Writing:
     def take(self, event: Event) -> None:
         """As ``tell``, in the event loop's own thread."""
         self._events.put_nowait(event)
+        if isinstance(event, End):
+            self.usage = event.usage
+        if not isinstance(event, Piece):
+            self._over.set()
+
+    async def over(self) -> None:
+        """Wait for the end, which engines tell also of an answer that nobody reads any more."""
+        for part in self.parts:
+            await part.over()
+        if not self.parts:
+            await self._over.wait()
+
+    @property
+    def cost(self) -> Usage:
+        """Of all its parts, so far."""
+        return sum((part.cost for part in self.parts), Usage()) if self.parts else self.usage
 
 
 def tell_all(told: Sequence[tuple[Writing, Event]]) -> None:

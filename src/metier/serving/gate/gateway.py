@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 import time
@@ -15,13 +16,14 @@ from metier.serving.catalogue.entries import Catalogue, Entry
 from metier.serving.catalogue.toolbox import Toolbox
 from metier.serving.engines.batcher import Batcher
 from metier.serving.engines.process import EngineProcess
+from metier.serving.engines.reading import cost, start_all
 from metier.serving.engines.upstream import Upstream
-from metier.serving.engines.writing import Writer
+from metier.serving.engines.writing import Ask, Writer, Writing
 from metier.serving.gate.access import Access, Caller
 from metier.serving.gate.metrics import Metrics
 from metier.serving.records.book import Book, Served
 from metier.serving.records.redaction import redacted, redacted_texts
-from metier.serving.refusal import Refusal
+from metier.serving.refusal import Refusal, refusal_of
 from metier.tracing import span
 from metier.types import Json, Usage
 
@@ -51,13 +53,37 @@ class Gateway:
     tracing: Tracing | None = None
     toolbox: Toolbox | None = None
     """What models may call; None for nothing."""
+    settling: set[asyncio.Task[None]] = field(default_factory=set)
+    """Requests that were broken off, whose engines have yet to tell what they cost."""
 
-    def admit(self, route: str, scope: str, headers: Mapping[str, str]) -> Visit:
-        """Begin a request; ``Refusal`` for wrong keys, missing scopes and spent limits."""
-        with span("admit", {"metier.scope": scope}):
-            caller = self.access.caller(headers.get("authorization"))
-            limits = self.access.admit(caller, scope)
-        return Visit(self, route, caller, dict(limits))
+    def admit(
+        self, route: str, scope: str | None, headers: Mapping[str, str], *, logged: bool = True
+    ) -> Visit:
+        """Begin a request; ``Refusal`` for wrong keys, missing scopes and spent limits.
+
+        Refusals count in the metrics. Those of a known key are logged too; strangers could fill
+        the disk with theirs.
+        """
+        visit = Visit(self, route, logged=logged)
+        try:
+            with span("admit", {"metier.scope": scope or ""}):
+                visit.caller = self.access.caller(headers.get("authorization"))
+                visit.known = True
+                if scope is not None:
+                    visit.headers |= self.access.admit(visit.caller, scope)
+        except Exception as error:
+            refusal = refusal_of(error)
+            visit.close(refusal.status)
+            raise refusal from error
+        return visit
+
+    async def settle(self) -> None:
+        """Account for what was broken off, as far as it is known in ten seconds."""
+        if self.settling:
+            _, late = await asyncio.wait(self.settling, timeout=10)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     def close(self) -> None:
         """Let the engines finish, then close the book."""
@@ -73,12 +99,16 @@ class Gateway:
 
 @dataclass(slots=True)
 class Visit:
-    """One admitted request."""
+    """One request, from its admission on."""
 
     gateway: Gateway
     route: str
-    caller: Caller
-    headers: dict[str, str]
+    logged: bool = True
+    """Whether the log has it when it is answered; it always has what was refused."""
+    caller: Caller = field(default_factory=Caller)
+    known: bool = False
+    """Whether the caller is no stranger."""
+    headers: dict[str, str] = field(default_factory=dict)
     id: str = field(default_factory=lambda: secrets.token_hex(12))
     model: str = ""
     routing: Json = None
@@ -93,6 +123,8 @@ class Visit:
     said: str = ""
     streaming: bool = False
     """Whether the answer goes on after its route returned; then the stream accounts for it."""
+    begun: list[tuple[Ask, Writing]] = field(default_factory=list)
+    """Every answer that an engine was asked for."""
 
     def entry(self, name: str) -> Entry:
         """The model asked for, which the log then names."""
@@ -110,6 +142,31 @@ class Visit:
             raise Refusal(400, f"{name!r} {what}", param="model")
         return entry.writer
 
+    def start(self, writer: Writer, asks: Sequence[Ask]) -> list[Writing]:
+        """Begin answers, so that they count also when they are never whole."""
+        writings = start_all(writer, asks)
+        self.begun += zip(asks, writings, strict=True)
+        return writings
+
+    def break_off(self, status: int) -> None:
+        """Account for it as soon as it is known what was read and written until now."""
+        for _, writing in self.begun:
+            writing.cancel()
+        if not self.begun:
+            self.close(status)
+            return
+        task = asyncio.ensure_future(self._settle(status))
+        self.gateway.settling.add(task)
+        task.add_done_callback(self.gateway.settling.discard)
+
+    async def _settle(self, status: int) -> None:
+        try:
+            for _, writing in self.begun:
+                await writing.over()
+        finally:
+            self.usage = cost(self.begun)
+            self.close(status)
+
     def close(self, status: int) -> None:
         """Account for it, whatever became of it."""
         seconds = time.perf_counter() - self.started
@@ -117,6 +174,8 @@ class Visit:
         self.gateway.metrics.count(
             self.route, self.model, status, seconds, first=self.first, usage=self.usage
         )
+        if not self.known or not (self.logged or status >= 400):
+            return
         self.gateway.book.log(
             Served(
                 id=self.id,

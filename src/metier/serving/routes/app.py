@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -16,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from metier.serving.gate.gateway import Gateway
 from metier.serving.gate.traces import Traced
 from metier.serving.records.retention import Forget, retained
-from metier.serving.refusal import Refusal, refusal_of
+from metier.serving.refusal import Refusal
 from metier.serving.routes import (
     artifacts,
     chat,
@@ -29,9 +28,7 @@ from metier.serving.routes import (
     prompts,
     responses,
 )
-
-MOST_BYTES = 8 << 20
-"""Of a body; far more than any context window."""
+from metier.serving.routes.admission import as_refusal
 
 
 def make_app(gateway: Gateway) -> FastAPI:
@@ -44,6 +41,7 @@ def make_app(gateway: Gateway) -> FastAPI:
             forgets.append(gateway.toolbox.shelf.forget)
         async with retained(forgets, gateway.retention_days):
             yield
+            await gateway.settle()
         gateway.close()
 
     app = FastAPI(title="metier", lifespan=life, redoc_url=None)
@@ -51,8 +49,7 @@ def make_app(gateway: Gateway) -> FastAPI:
     for part in _PARTS:
         app.include_router(part.router, responses=_DOCUMENTED)
     app.add_exception_handler(Refusal, _refuse)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(HTTPException, _refuse)
     app.add_exception_handler(Exception, _refuse)
     app.add_middleware(_Identified)
     if gateway.tracing is not None:
@@ -103,29 +100,9 @@ class _Identified:
                 MutableHeaders(scope=message)["x-request-id"] = name
             await send(message)
 
-        length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > MOST_BYTES:
-            refusal = Refusal(413, f"a body has at most {MOST_BYTES:,} bytes")
-            await JSONResponse(refusal.body(), status_code=413)(scope, receive, named)
-            return
         await self._app(scope, receive, named)
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
-    refusal = refusal_of(error)
+    refusal = as_refusal(error)
     return JSONResponse(refusal.body(), status_code=refusal.status, headers=refusal.headers)
-
-
-async def _invalid(request: Request, error: Exception) -> Response:
-    """The first fault of a body, with its place."""
-    assert isinstance(error, RequestValidationError)
-    fault = error.errors()[0]
-    place = ".".join(str(part) for part in fault["loc"] if part != "body")
-    said = f"{place}: {fault['msg']}" if place else str(fault["msg"])
-    return await _refuse(request, Refusal(400, said, param=place or None))
-
-
-async def _http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    headers = error.headers or {}
-    return await _refuse(request, Refusal(error.status_code, str(error.detail), headers=headers))

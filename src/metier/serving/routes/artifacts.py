@@ -8,24 +8,24 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from metier.serving.refusal import Refusal
-from metier.serving.routes.replies import accounted, gateway_of
+from metier.serving.routes.admission import Admitting, needs, visit_of
 
-router = APIRouter()
+router = APIRouter(route_class=Admitting)
 
 _SHOWN = ("image/png", "image/jpeg", "image/gif", "image/webp")
 """What a browser may show; HTML and SVG could run scripts in the server's name."""
 
 
 @router.get("/v1/artifacts/{id}")
+@needs("artifacts", "ask")
 async def artifact(id: str, request: Request) -> Response:
     """The file's content."""
-    gateway = gateway_of(request)
-    visit = gateway.admit("artifacts", "ask", request.headers)
-    async with accounted(visit):
-        shelf = gateway.toolbox.shelf if gateway.toolbox else None
-        found = shelf.get(id, visit.caller.tenant) if shelf else None
-        if found is None:
-            raise Refusal(404, f"there is no artifact {id!r} here")
+    visit = visit_of(request)
+    toolbox = visit.gateway.toolbox
+    shelf = toolbox.shelf if toolbox else None
+    found = shelf.get(id, visit.caller.tenant) if shelf else None
+    if found is None:
+        raise Refusal(404, f"there is no artifact {id!r} here")
     place = "inline" if found.media_type in _SHOWN else "attachment"
     return Response(
         found.content,
@@ -41,14 +41,14 @@ async def artifact(id: str, request: Request) -> Response:
 
 
 @router.get("/v1/steps/{request_id}")
+@needs("steps", "history")
 async def steps(request_id: str, request: Request) -> Response:
     """The calls of tools that one of the caller's requests made, from the log."""
-    gateway = gateway_of(request)
-    visit = gateway.admit("steps", "history", request.headers)
-    async with accounted(visit):
-        shelf = gateway.toolbox.shelf if gateway.toolbox else None
-        own = request_id.removeprefix("chatcmpl-")
-        rows = shelf.steps(own, visit.caller.tenant) if shelf else []
-        if not rows:
-            raise Refusal(404, f"there are no steps of {request_id!r} here")
+    visit = visit_of(request)
+    toolbox = visit.gateway.toolbox
+    shelf = toolbox.shelf if toolbox else None
+    own = request_id.removeprefix("chatcmpl-")
+    rows = shelf.steps(own, visit.caller.tenant) if shelf else []
+    if not rows:
+        raise Refusal(404, f"there are no steps of {request_id!r} here")
     return JSONResponse({"object": "list", "data": rows}, headers=visit.headers)

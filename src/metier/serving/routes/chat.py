@@ -22,22 +22,23 @@ from metier.serving.engines.writing import Ask, End, Piece, TokenLog, Writer
 from metier.serving.gate.gateway import Visit
 from metier.serving.gate.wire import ChatRequest
 from metier.serving.refusal import Refusal
+from metier.serving.routes.admission import Admitting, needs, visit_of
 from metier.serving.routes.prompts import filled
-from metier.serving.routes.replies import accounted, gateway_of, streamed, usage_json, whole
+from metier.serving.routes.replies import streamed, usage_json, whole
 from metier.types import Json
 
-router = APIRouter()
+router = APIRouter(route_class=Admitting)
 _JSON = json.JSONEncoder(ensure_ascii=False).encode
 _HERE = "\0"
 """No model name and no request id holds it."""
 
 
 @router.post("/v1/chat/completions")
+@needs("chat", "ask")
 async def chat_completions(body: ChatRequest, request: Request) -> Response:
     """Answer a conversation."""
-    visit = gateway_of(request).admit("chat", "ask", request.headers)
-    async with accounted(visit):
-        return await _answer(filled(body, visit), request, visit)
+    visit = visit_of(request)
+    return await _answer(filled(body, visit), request, visit)
 
 
 async def _answer(body: ChatRequest, request: Request, visit: Visit) -> Response:

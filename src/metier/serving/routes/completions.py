@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from fastapi import APIRouter, Request
@@ -15,40 +16,35 @@ from metier.serving.engines.writing import Ask, End, Piece
 from metier.serving.gate.gateway import Visit
 from metier.serving.gate.wire import CompletionRequest
 from metier.serving.refusal import Refusal
-from metier.serving.routes.replies import accounted, gateway_of, streamed, usage_json, whole
-from metier.types import Json
+from metier.serving.routes.admission import Admitting, needs, visit_of
+from metier.serving.routes.replies import streamed, usage_json, whole
+from metier.types import Json, Usage
 
-router = APIRouter()
+router = APIRouter(route_class=Admitting)
 DEFAULT_TOKENS = 16
 """As OpenAI has it."""
 
 
 @router.post("/v1/completions")
+@needs("completions", "ask")
 async def completions(body: CompletionRequest, request: Request) -> Response:
     """Continue plain text, without a chat template where the engine knows one."""
-    visit = gateway_of(request).admit("completions", "ask", request.headers)
+    visit = visit_of(request)
     visit.asked = body.prompt if isinstance(body.prompt, str) else "\n".join(body.prompt)
     visit.body = body.model_dump(exclude_none=True)
-    async with accounted(visit):
-        writer = visit.writer(body.model)
-        if body.echo:
-            raise Refusal(400, "echo is not offered", param="echo")
-        if body.logprobs is not None and not writer.logs:
-            raise Refusal(400, f"{body.model!r} cannot tell log probabilities", param="logprobs")
-        asks = _asks(body, visit)
-        if body.stream:
-            return await streamed(visit, writer, asks, _Chunks(body, visit))
-        drafts = await whole(request, visit, writer, asks)
-        count = body.n or 1
-        usages = [
-            total([draft.end for draft in drafts[start : start + count]])
-            for start in range(0, len(drafts), count)
-        ]
-        for usage in usages:
-            visit.usage += usage
-        content = _envelope(visit, body, [_choice(*pair) for pair in enumerate(drafts)])
-        content["usage"] = usage_json(visit.usage)
-        return JSONResponse(content, headers=visit.headers)
+    writer = visit.writer(body.model)
+    if body.echo:
+        raise Refusal(400, "echo is not offered", param="echo")
+    if body.logprobs is not None and not writer.logs:
+        raise Refusal(400, f"{body.model!r} cannot tell log probabilities", param="logprobs")
+    asks = _asks(body, visit)
+    if body.stream:
+        return await streamed(visit, writer, asks, _Chunks(body, visit))
+    drafts = await whole(request, visit, writer, asks)
+    visit.usage = _usage(body, [draft.end for draft in drafts])
+    content = _envelope(visit, body, [_choice(*pair) for pair in enumerate(drafts)])
+    content["usage"] = usage_json(visit.usage)
+    return JSONResponse(content, headers=visit.headers)
 
 
 def _asks(body: CompletionRequest, visit: Visit) -> list[Ask]:
@@ -70,6 +66,13 @@ def _asks(body: CompletionRequest, visit: Visit) -> list[Ask]:
         for prompt in prompts
         for place in range(count)
     ]
+
+
+def _usage(body: CompletionRequest, ends: Sequence[End | None]) -> Usage:
+    """Of all prompts, each of which counts once for its answers."""
+    count = body.n or 1
+    starts = range(0, len(ends), count)
+    return sum((total(ends[start : start + count]) for start in starts), Usage())
 
 
 def _choice(place: int, draft: Written) -> Json:
@@ -104,7 +107,7 @@ class _Chunks:
     body: CompletionRequest
     visit: Visit
     text: str = ""
-    _ends: list[End] = field(default_factory=list)
+    _ends: dict[int, End] = field(default_factory=dict)
 
     def begin(self) -> list[str]:
         """Nothing."""
@@ -117,13 +120,13 @@ class _Chunks:
             self.text += event.text if place == 0 else ""
             choice["text"] = event.text
         else:
-            self._ends.append(event)
+            self._ends[place] = event
             choice["finish_reason"] = event.finish
         return [json.dumps(_envelope(self.visit, self.body, [choice]), ensure_ascii=False)]
 
     def end(self) -> list[str]:
         """The usage, for clients that ask for it."""
-        self.visit.usage = total(self._ends)
+        self.visit.usage = _usage(self.body, [end for _, end in sorted(self._ends.items())])
         if not self.body.stream_options or not self.body.stream_options.include_usage:
             return []
         last = _envelope(self.visit, self.body, [])

@@ -14,38 +14,37 @@ from numpy.typing import NDArray
 from metier.serving.gate.traces import PROVIDER
 from metier.serving.gate.wire import EmbeddingRequest
 from metier.serving.refusal import Refusal
-from metier.serving.routes.replies import accounted, gateway_of
+from metier.serving.routes.admission import Admitting, needs, visit_of
 from metier.tracing import span
 from metier.types import Json, Usage
 
-router = APIRouter()
+router = APIRouter(route_class=Admitting)
 
 
 @router.post("/v1/embeddings")
+@needs("embeddings", "embed")
 async def embeddings(body: EmbeddingRequest, request: Request) -> Response:
     """Texts to unit vectors."""
-    gateway = gateway_of(request)
-    visit = gateway.admit("embeddings", "embed", request.headers)
-    async with accounted(visit):
-        embedder = visit.entry(body.model).embedder
-        if embedder is None:
-            raise Refusal(400, f"{body.model!r} writes; it gives no vectors", param="model")
-        texts = [body.input] if isinstance(body.input, str) else body.input
-        if not all(text.strip() for text in texts):
-            raise Refusal(400, "input takes texts that are not empty", param="input")
+    visit = visit_of(request)
+    embedder = visit.entry(body.model).embedder
+    if embedder is None:
+        raise Refusal(400, f"{body.model!r} writes; it gives no vectors", param="model")
+    texts = [body.input] if isinstance(body.input, str) else body.input
+    if not all(text.strip() for text in texts):
+        raise Refusal(400, "input takes texts that are not empty", param="input")
 
-        def embed(batch: Sequence[Sequence[str]]) -> list[tuple[NDArray[np.float32], int]]:
-            vectors = embedder.embed([text for texts in batch for text in texts])
-            parts = np.split(vectors, np.cumsum([len(texts) for texts in batch])[:-1])
-            counts = [sum(map(embedder.count_tokens, texts)) for texts in batch]
-            return list(zip(parts, counts, strict=True))
+    def embed(batch: Sequence[Sequence[str]]) -> list[tuple[NDArray[np.float32], int]]:
+        vectors = embedder.embed([text for texts in batch for text in texts])
+        parts = np.split(vectors, np.cumsum([len(texts) for texts in batch])[:-1])
+        counts = [sum(map(embedder.count_tokens, texts)) for texts in batch]
+        return list(zip(parts, counts, strict=True))
 
-        named = {"gen_ai.operation.name": "embeddings", "gen_ai.provider.name": PROVIDER}
-        with span(f"embeddings {body.model}", {**named, "gen_ai.request.model": body.model}):
-            future = gateway.batcher.submit(("embed", body.model), texts, embed)
-            vectors, read = await asyncio.wrap_future(future)
-        visit.usage = Usage(read)
-        return JSONResponse(_embedded(body, vectors, visit.usage), headers=visit.headers)
+    named = {"gen_ai.operation.name": "embeddings", "gen_ai.provider.name": PROVIDER}
+    with span(f"embeddings {body.model}", {**named, "gen_ai.request.model": body.model}):
+        future = visit.gateway.batcher.submit(("embed", id(embedder)), texts, embed)
+        vectors, read = await asyncio.wrap_future(future)
+    visit.usage = Usage(read)
+    return JSONResponse(_embedded(body, vectors, visit.usage), headers=visit.headers)
 
 
 def _embedded(body: EmbeddingRequest, vectors: NDArray[np.float32], usage: Usage) -> Json:

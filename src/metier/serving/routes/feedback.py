@@ -7,33 +7,33 @@ import asyncio
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from metier.serving.gate.gateway import Gateway
+from metier.serving.gate.gateway import Visit
 from metier.serving.gate.wire import FeedbackRequest
 from metier.serving.records.redaction import redacted
 from metier.serving.refusal import Refusal
-from metier.serving.routes.replies import accounted, gateway_of
+from metier.serving.routes.admission import Admitting, needs, visit_of
 
-router = APIRouter()
+router = APIRouter(route_class=Admitting)
 
 
 @router.post("/v1/feedback")
+@needs("feedback", "feedback")
 async def feedback(body: FeedbackRequest, request: Request) -> Response:
     """Keep what a person thinks of an answer; it is on the disk before the 200."""
-    gateway = gateway_of(request)
-    visit = gateway.admit("feedback", "feedback", request.headers)
-    async with accounted(visit):
-        if body.thumb is None and not body.correction and not body.comment:
-            raise Refusal(400, "give a thumb, a correction or a comment", param="thumb")
-        kept = await asyncio.to_thread(_keep, gateway, visit.caller.tenant, visit.caller.key, body)
-        return JSONResponse(
-            {"object": "feedback", "id": kept, "response_id": body.response_id},
-            headers=visit.headers,
-        )
+    visit = visit_of(request)
+    if body.thumb is None and not body.correction and not body.comment:
+        raise Refusal(400, "give a thumb, a correction or a comment", param="thumb")
+    kept = await asyncio.to_thread(_keep, visit, body)
+    return JSONResponse(
+        {"object": "feedback", "id": kept, "response_id": body.response_id},
+        headers=visit.headers,
+    )
 
 
-def _keep(gateway: Gateway, tenant: str, key: str, body: FeedbackRequest) -> int:
+def _keep(visit: Visit, body: FeedbackRequest) -> int:
+    book, caller = visit.gateway.book, visit.caller
     response = body.response_id.replace("_", "-").rpartition("-")[2]
-    found = gateway.book.request(response, tenant)
+    found = book.request(response, caller.tenant)
     if found is None:
         raise Refusal(
             404,
@@ -43,14 +43,13 @@ def _keep(gateway: Gateway, tenant: str, key: str, body: FeedbackRequest) -> int
         )
     texts = {"correction": body.correction, "comment": body.comment}
     given = {name: text and redacted(text) for name, text in texts.items()}
-    return gateway.book.add_feedback(response, tenant, key, {"thumb": body.thumb, **given})
+    return book.add_feedback(response, caller.tenant, caller.key, {"thumb": body.thumb, **given})
 
 
 @router.get("/v1/feedback")
+@needs("feedback", "history")
 async def all_feedback(request: Request) -> Response:
     """What was thought of the answers of the caller's tenant, the oldest first."""
-    gateway = gateway_of(request)
-    visit = gateway.admit("feedback", "history", request.headers)
-    async with accounted(visit):
-        rows = await asyncio.to_thread(gateway.book.feedback, visit.caller.tenant)
+    visit = visit_of(request)
+    rows = await asyncio.to_thread(visit.gateway.book.feedback, visit.caller.tenant)
     return JSONResponse({"object": "list", "data": rows}, headers=visit.headers)

@@ -13,43 +13,42 @@ from metier.serving.gate.gateway import Visit
 from metier.serving.gate.wire import ChatMessage, ChatRequest, NewPrompt, ResponsesRequest
 from metier.serving.records.gallery import Gallery, Prompt, as_json
 from metier.serving.refusal import Refusal
-from metier.serving.routes.replies import accounted, gateway_of
+from metier.serving.routes.admission import Admitting, needs, visit_of
 
-router = APIRouter()
+router = APIRouter(route_class=Admitting)
 Asking = TypeVar("Asking", ChatRequest, ResponsesRequest)
 
 
 @router.get("/v1/prompts")
+@needs("prompts", "ask", logged=False)
 async def prompts(request: Request) -> Response:
     """Every version of every prompt that the caller may use."""
-    gateway = gateway_of(request)
-    visit = gateway.admit("prompts", "ask", request.headers)
-    found = await asyncio.to_thread(Gallery(gateway.book).all, visit.caller.tenant)
+    visit = visit_of(request)
+    found = await asyncio.to_thread(Gallery(visit.gateway.book).all, visit.caller.tenant)
     data = [as_json(prompt) for prompt in found]
     return JSONResponse({"object": "list", "data": data}, headers=visit.headers)
 
 
 @router.get("/v1/prompts/{name}")
+@needs("prompts", "ask", logged=False)
 async def prompt(name: str, request: Request, version: str | None = None) -> Response:
     """One version of a prompt, the newest unless told."""
-    visit = gateway_of(request).admit("prompts", "ask", request.headers)
+    visit = visit_of(request)
     found = await asyncio.to_thread(_found, visit, name, version)
     return JSONResponse(as_json(found), headers=visit.headers)
 
 
 @router.post("/v1/prompts")
+@needs("prompts", "prompts")
 async def add_prompt(body: NewPrompt, request: Request) -> Response:
     """Add a prompt of the caller's tenant, or the next version of one."""
-    gateway = gateway_of(request)
-    visit = gateway.admit("prompts", "prompts", request.headers)
-    async with accounted(visit):
-        messages = tuple(
-            {"role": one.role, "content": text_of(one.content)} for one in body.messages
-        )
-        new = Prompt(body.name, 0, messages, tuple(body.enum or ()), (), visit.caller.tenant)
-        added = await asyncio.to_thread(Gallery(gateway.book).add, new)
-        gateway.book.audit(visit.caller.key, "add prompt", f"{added.name} {added.version}")
-        return JSONResponse(as_json(added), headers=visit.headers)
+    visit = visit_of(request)
+    book = visit.gateway.book
+    messages = tuple({"role": one.role, "content": text_of(one.content)} for one in body.messages)
+    new = Prompt(body.name, 0, messages, tuple(body.enum or ()), (), visit.caller.tenant)
+    added = await asyncio.to_thread(Gallery(book).add, new)
+    book.audit(visit.caller.key, "add prompt", f"{added.name} {added.version}")
+    return JSONResponse(as_json(added), headers=visit.headers)
 
 
 def filled(body: ChatRequest, visit: Visit) -> ChatRequest:

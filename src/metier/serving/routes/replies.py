@@ -13,7 +13,7 @@ from fastapi import Request
 from fastapi.responses import Response
 from sse_starlette.sse import EventSourceResponse
 
-from metier.serving.engines.reading import Events, Written, collect, merged, start_all
+from metier.serving.engines.reading import Events, Written, collect, merged
 from metier.serving.engines.writing import Ask, End, Piece, Writer
 from metier.serving.gate.gateway import Gateway, Visit
 from metier.serving.gate.traces import Generation
@@ -59,7 +59,7 @@ async def accounted(visit: Visit) -> AsyncIterator[None]:
     except Exception as error:
         refusal = refusal_of(error)
         refusal.headers = {**visit.headers, **refusal.headers}
-        visit.close(refusal.status)
+        visit.break_off(refusal.status)
         raise refusal from error
     if not visit.streaming:
         visit.close(200)
@@ -71,7 +71,7 @@ async def whole(
     """All answers to their end; work stops when the client hangs up meanwhile."""
     told = Generation(visit, asks)
     with told.current():
-        writings = start_all(writer, asks)
+        writings = visit.start(writer, asks)
     drafts = asyncio.gather(*map(collect, writings))
     gone = asyncio.ensure_future(_until_gone(request))
     first_of: set[asyncio.Future[Any]] = {drafts, gone}
@@ -97,7 +97,7 @@ async def streamed(visit: Visit, writer: Writer, asks: Sequence[Ask], chunks: Ch
     """Server-sent events; what fails before the first of them still becomes a proper status."""
     told = Generation(visit, asks)
     with told.current():
-        events = merged(start_all(writer, asks))
+        events = merged(visit.start(writer, asks))
     try:
         first = await anext(events)
     except BaseException as error:
@@ -148,7 +148,10 @@ async def _stream(visit: Visit, events: Events, chunks: Chunks) -> AsyncIterator
         yield _sent([*texts, json.dumps(refusal.body())])
     finally:
         visit.said = chunks.text
-        visit.close(status)
+        if status == 200:
+            visit.close(status)
+        else:
+            visit.break_off(status)
 
 
 def _sent(texts: Sequence[str]) -> bytes:

@@ -23,38 +23,39 @@ from metier.serving.gate.wire import (
     ResponsesRequest,
 )
 from metier.serving.refusal import Refusal
+from metier.serving.routes.admission import Admitting, needs, visit_of
 from metier.serving.routes.prompts import opening
-from metier.serving.routes.replies import accounted, gateway_of, streamed, whole
+from metier.serving.routes.replies import streamed, whole
 from metier.types import Json
 
-router = APIRouter()
+router = APIRouter(route_class=Admitting)
 
 
 @router.post("/v1/responses")
+@needs("responses", "ask")
 async def responses(body: ResponsesRequest, request: Request) -> Response:
     """Answer an input; nothing is kept for a later request to refer to."""
-    visit = gateway_of(request).admit("responses", "ask", request.headers)
-    async with accounted(visit):
-        body, opened = opening(body, visit)
-        if body.previous_response_id is not None:
-            raise Refusal(
-                400,
-                "no conversation is kept here; send its turns as input",
-                param="previous_response_id",
-            )
-        if body.tools:
-            raise Refusal(400, "tools are offered by /v1/chat/completions", param="tools")
-        chat = _as_chat(body, opened)
-        visit.asked = chat.messages[-1].model_dump_json(exclude_none=True) if chat.messages else ""
-        turn = turn_of(chat)
-        writer = await choose(visit, body.model, turn)
-        ask = _ask(turn, visit, live=bool(body.stream))
-        if body.stream:
-            return await streamed(visit, writer, [ask], _Events(body, visit))
-        drafts = await whole(request, visit, writer, [ask])
-        if drafts[0].end:
-            visit.usage = drafts[0].end.usage
-        return JSONResponse(_response(body, visit, drafts[0]), headers=visit.headers)
+    visit = visit_of(request)
+    body, opened = opening(body, visit)
+    if body.previous_response_id is not None:
+        raise Refusal(
+            400,
+            "no conversation is kept here; send its turns as input",
+            param="previous_response_id",
+        )
+    if body.tools:
+        raise Refusal(400, "tools are offered by /v1/chat/completions", param="tools")
+    chat = _as_chat(body, opened)
+    visit.asked = chat.messages[-1].model_dump_json(exclude_none=True) if chat.messages else ""
+    turn = turn_of(chat)
+    writer = await choose(visit, body.model, turn)
+    ask = _ask(turn, visit, live=bool(body.stream))
+    if body.stream:
+        return await streamed(visit, writer, [ask], _Events(body, visit))
+    drafts = await whole(request, visit, writer, [ask])
+    if drafts[0].end:
+        visit.usage = drafts[0].end.usage
+    return JSONResponse(_response(body, visit, drafts[0]), headers=visit.headers)
 
 
 def _as_chat(body: ResponsesRequest, opened: Sequence[ChatMessage]) -> ChatRequest:
