@@ -24,6 +24,7 @@ class Passage:
     uri: str = ""
     tier: str = ""
     tenant: str = ""
+    """Whose it is, and nobody else sees it; "" for everybody's."""
     valid_from: str | None = None
     """ISO 8601 date from which the text holds, inclusive; None for always."""
     valid_to: str | None = None

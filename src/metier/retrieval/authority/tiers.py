@@ -143,7 +143,7 @@ def _owned(hits: Sequence[Hit], tier: Tier, scope: Scope) -> list[Hit]:
     return [
         replace(hit, tier=tier.name)
         for hit in hits
-        if str(hit.metadata.get("tenant") or "") in ("", scope.tenant)
+        if (hit.tenant or str(hit.metadata.get("tenant") or "")) in ("", scope.tenant)
     ]
 
 

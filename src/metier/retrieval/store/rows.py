@@ -30,6 +30,7 @@ SHOWN = (
     "regions",
     "uri",
     "tier",
+    "tenant",
     "valid_from",
     "valid_to",
     "metadata",
@@ -138,6 +139,7 @@ def to_hit(row: Row, score: float, ranks: dict[str, int]) -> Hit:
         metadata=json.loads(row["metadata"]),
         ranks=ranks,
         section=row["section"],
+        tenant=row["tenant"],
     )
 
 
@@ -157,12 +159,13 @@ def _regions(numbers: Sequence[float]) -> tuple[Region, ...]:
 def condition(scope: Scope, today: str) -> str:
     """The scope as an SQL condition on the table's columns.
 
-    Dates are compared as text, which is their order in ISO 8601; a text holds from ``valid_from``
-    up to, and not on, ``valid_to``, so of two versions that follow each other one is seen.
+    What belongs to nobody is seen by all. Dates are compared as text, which is their order in
+    ISO 8601; a text holds from ``valid_from`` up to, and not on, ``valid_to``, so of two versions
+    that follow each other one is seen.
     """
     date = quoted(scope.as_of or today)
     parts = [
-        f"tenant = {quoted(scope.tenant)}",
+        among("tenant", dict.fromkeys(("", scope.tenant))),
         f"(valid_from IS NULL OR valid_from <= {date})",
         f"(valid_to IS NULL OR valid_to > {date})",
     ]
