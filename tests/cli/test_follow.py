@@ -48,3 +48,13 @@ def test_a_new_version_ends_the_one_before(folder, index):
 def test_without_a_store_it_says_what_to_do(folder, fakes):
     write(folder, {"id": "new", "text": "A text."})
     assert "`metier run` a recipe with a `retrieve` rung" in refused("follow", ".", "news.jsonl")
+
+
+def test_a_tenants_stream_changes_nothing_of_others(folder, index):
+    write(folder, {"id": "old", "text": "A plan.", "tenant": "b"}, {"id": "new", "text": "Mine."})
+    assert call("follow", ".", "news.jsonl", "--once", "--tenant", "a").code == 0
+    hits = Index.open(index.path, FakeEmbedder()).search(["plan mine rivers"])[0]
+    assert [hit.chunk.text for hit in hits] == ["A text about rivers."]
+    write(folder, {"op": "delete", "id": "old"})
+    assert call("follow", ".", "news.jsonl", "--once", "--tenant", "a").code == 0
+    assert index.documents() == {"old", "new"}

@@ -22,6 +22,9 @@ def follow(
     text: Annotated[str, typer.Option(help="The key of a line with the text.")] = "text",
     id: Annotated[str, typer.Option(help="The key with the document's id.")] = "id",
     title: Annotated[str | None, typer.Option(help="A key with the title.")] = None,
+    tenant: Annotated[
+        str, typer.Option(help="Whose the documents are; else each line says it under `tenant`.")
+    ] = "",
     succeed: Annotated[
         bool, typer.Option(help="A version of an entity ends when the next one begins.")
     ] = False,
@@ -44,7 +47,7 @@ def follow(
 
     opened = open_recipe(recipe)
     folder = store_folder(project_folder(recipe, project) / "specialist")
-    source = StreamSource(stream, text=text, id=id, title=title)
+    source = StreamSource(stream, text=text, id=id, title=title, tenant=tenant)
     position = folder / f"stream-{content_hash(stream)}.position"
     end = CaughtUp()
     batches = source.updates(_report, after=resume(position), stop=end if once else lambda: False)

@@ -44,6 +44,11 @@ class Hit:
     tenant: str = ""
     """Whose it is; "" for everybody's."""
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from all others: passages of two tenants may have one id."""
+        return self.tenant, self.chunk.id
+
 
 @dataclass(frozen=True, slots=True)
 class GroundingChunk:

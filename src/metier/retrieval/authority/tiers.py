@@ -104,7 +104,8 @@ class TieredRetriever:
         entity = lower.metadata.get("entity")
         if higher.tier == lower.tier:
             return None
-        if higher.chunk.source.document == lower.chunk.source.document:
+        same = higher.chunk.source.document == lower.chunk.source.document
+        if same and higher.tenant == lower.tenant:
             return {"with": higher.chunk.id, "fields": {}}
         if not entity or higher.metadata.get("entity") != entity or not _overlap(higher, lower):
             return None

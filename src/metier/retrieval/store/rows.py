@@ -8,7 +8,7 @@ from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
 from metier.retrieval.store.encoding import Encoded
-from metier.types import Chunk, Hit, Passage, Piece, Region, Scope, Span
+from metier.types import Chunk, Hit, Owned, Passage, Piece, Region, Scope, Span
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -179,6 +179,17 @@ def condition(scope: Scope, today: str) -> str:
 def among(column: str, values: Iterable[str]) -> str:
     """The SQL condition that a column has one of these values."""
     return f"{column} IN ({', '.join(quoted(value) for value in values)})"
+
+
+def among_documents(documents: Iterable[Owned]) -> str:
+    """The SQL condition that a row is of one of these documents, each that of its tenant alone."""
+    ids: dict[str, list[str]] = {}
+    for tenant, document in documents:
+        ids.setdefault(tenant, []).append(document)
+    parts = [
+        f"(tenant = {quoted(tenant)} AND {among('document', own)})" for tenant, own in ids.items()
+    ]
+    return f"({' OR '.join(parts)})"
 
 
 def quoted(value: str) -> str:
