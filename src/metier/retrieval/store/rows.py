@@ -176,6 +176,18 @@ def condition(scope: Scope, today: str) -> str:
     return " AND ".join(parts)
 
 
+def lets_through(scope: Scope, passage: Passage, today: str) -> bool:
+    """Whether a search under this ``condition`` sees the passage, for passages in no table."""
+    day = scope.as_of or today
+    return (
+        passage.tenant in ("", scope.tenant)
+        and (passage.valid_from is None or passage.valid_from <= day)
+        and (passage.valid_to is None or passage.valid_to > day)
+        and (not scope.tiers or passage.tier in scope.tiers)
+        and (not scope.entities or passage.entity in scope.entities)
+    )
+
+
 def among(column: str, values: Iterable[str]) -> str:
     """The SQL condition that a column has one of these values."""
     return f"{column} IN ({', '.join(quoted(value) for value in values)})"
