@@ -8,8 +8,7 @@ process of its own, so that each one's memory is its own:
     whole       ``Index.search`` over the same rows, k = 10: vectors, words and tokens joined, rows
                 read (a question's own vectors are given, so embedding it is not in the time); a
                 document put in and found (``new_document_seconds``), taken out and not found, and a
-                search by a tenant who owns the first hundredth of the chunks a second time
-                (``narrow``)
+                search of the tier that holds the first hundredth of the chunks (``narrow``)
     faiss       IndexIVFFlat with as many lists, of which as many are read
     sqlite_vec  exact search, which is what sqlite-vec has
 
@@ -45,7 +44,7 @@ from metier.retrieval.store.rows import condition, to_table
 from metier.retrieval.store.table import create_table, keep_indexed, nearest_to, open_table
 from metier.types import Chunk, Passage, Scope, Span, TokenVectors
 
-RARE = 100  # one chunk in so many belongs to another tenant too
+RARE = 100  # one chunk in so many stands in a tier of its own
 Vectors = NDArray[np.float32]
 
 
@@ -120,7 +119,7 @@ def _latency(seconds: list[float], prefix: str = "") -> dict[str, float]:
 
 
 def _while_serving(work: Path) -> dict[str, float]:
-    """A document put in, found, taken out; and searches by the tenant who owns little."""
+    """A document put in, found, taken out; and searches of the tier that holds little."""
     index = Index.open(work / "index", _Reader(work))
     line = "zebra crosses the wide river at noon"
     new = Passage(Chunk("new#0", line, 0, len(line), Span("new", 0, len(line))))
@@ -137,7 +136,7 @@ def _while_serving(work: Path) -> dict[str, float]:
     narrow = []
     for number, words in enumerate(questions_in_words(50)):
         started = time.perf_counter()
-        hits = index.search([f"{number} {words}"], K, scope=Scope(tenant="rare"))[0]
+        hits = index.search([f"{number} {words}"], K, scope=Scope(tiers=("rare",)))[0]
         narrow.append(time.perf_counter() - started)
         assert len(hits) == K
     return {
@@ -168,19 +167,18 @@ def build_metier(work: Path) -> dict[str, float]:
 
 
 def _rows(vectors: Vectors) -> Iterator[pa.RecordBatch]:
-    rare = ("rare", range(len(vectors) // RARE))
-    own = [("", range(start, start + 20_000)) for start in range(0, len(vectors), 20_000)]
-    for tenant, places in (*own, rare):
-        part = np.array(vectors[places.start : places.stop])
-        written = lines(places.start, len(part))
+    rare = len(vectors) // RARE
+    for start in range(0, len(vectors), 20_000):
+        part = np.array(vectors[start : start + 20_000])
+        written = lines(start, len(part))
         passages = [
             Passage(
-                Chunk(f"{tenant}{place}", line, 0, 1, Span(f"{tenant}{place}", 0, 1)),
-                tenant=tenant,
+                Chunk(str(place), line, 0, 1, Span(str(place), 0, 1)),
+                tier="rare" if place < rare else "",
             )
-            for place, line in enumerate(written, places.start)
+            for place, line in enumerate(written, start)
         ]
-        encoded = Encoded(part, tuple(tokens(places.start, len(part))), tuple(written))
+        encoded = Encoded(part, tuple(tokens(start, len(part))), tuple(written))
         yield from to_table(passages, encoded).to_batches()
 
 

@@ -146,7 +146,7 @@ FIGURES: Mapping[str, tuple[Figure, ...]] = {
         Figure("vectors, words and tokens joined: median, ms", "whole.p50_ms", "{:.0f}"),
         Figure("joined: 95th percentile, ms", "whole.p95_ms", "{:.0f}"),
         Figure("a new document is found after, seconds", "whole.new_document_seconds", "{:.1f}"),
-        Figure("a tenant with a hundredth of them: 95th, ms", "whole.narrow.p95_ms", "{:.0f}"),
+        Figure("a scope with a hundredth of them: 95th, ms", "whole.narrow.p95_ms", "{:.0f}"),
     ),
     "ingest": (
         Figure("1 GB of CSV: peak memory, GB", "peak_memory_gb", headline=True),

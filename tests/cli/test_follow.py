@@ -146,3 +146,13 @@ entity = "group"
     assert call("follow", ".", "news.jsonl", "--once", "--source", "web.csv").code == 0
     hits = released.search(["mice"], 3, scope=ACME)[0]
     assert {hit.chunk.source.document: hit.tier for hit in hits}["3"] == "web"
+
+
+def test_a_tenants_stream_changes_nothing_of_others(folder, index):
+    write(folder, {"id": "old", "text": "A plan.", "tenant": "b"}, {"id": "new", "text": "Mine."})
+    assert call("follow", ".", "news.jsonl", "--once", "--tenant", "a").code == 0
+    hits = Index.open(index.path, FakeEmbedder()).search(["plan mine rivers"])[0]
+    assert [hit.chunk.text for hit in hits] == ["A text about rivers."]
+    write(folder, {"op": "delete", "id": "old"})
+    assert call("follow", ".", "news.jsonl", "--once", "--tenant", "a").code == 0
+    assert index.documents() == {"old", "new"}

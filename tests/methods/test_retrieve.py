@@ -5,7 +5,9 @@ import shutil
 
 import pytest
 
-from metier.errors import DataError, EmptyStageError, ModelFileError
+from metier.corpus.clean import make_step
+from metier.corpus.in_memory import MemoryCorpus
+from metier.errors import DataError, EmptyStageError, StorageError
 from metier.methods import candidate as candidates
 from metier.methods.long_context import LongContext
 from metier.methods.retrieve import Retrieve
@@ -17,9 +19,11 @@ from metier.types import (
     Chunk,
     CleanDocument,
     Completion,
+    Document,
     Example,
     Message,
     Piece,
+    Region,
     Span,
     Task,
     Usage,
@@ -179,19 +183,25 @@ def test_a_classification_gets_its_probabilities(tmp_path):
     assert answer.grounding.chunks
 
 
-def test_an_adapter_of_a_rung_above_reads_and_is_copied(tmp_path):
-    tuned = tmp_path / "tuned"
-    (tuned / "adapter").mkdir(parents=True)
-    (tuned / "adapter" / "adapter_config.json").write_text("{}")
-    above = candidates.Candidate("lora", "lora", TASK, {}, base="fake")
+def tuned_above(folder):
+    """A tuned rung above, as ``FitContext.fitted`` has it."""
+    (folder / "tuned" / "adapter").mkdir(parents=True)
+    (folder / "tuned" / "adapter" / "adapter_config.json").write_text("{}")
+    return {"lora": (candidates.Candidate("lora", "lora", TASK, {}, base="fake"), folder / "tuned")}
+
+
+@pytest.mark.parametrize("made", [Retrieve(), LongContext()])
+def test_an_adapter_of_a_rung_above_reads_and_is_copied(made, tmp_path):
+    above = tuned_above(tmp_path)
     candidate = fitted(
-        Retrieve(),
+        made,
         tmp_path / "rung",
         settings={"adapter": "lora"},
-        fitted={"lora": (above, tuned)},
+        fitted=above,
     )
     assert "adapter/adapter_config.json" in candidate.files
-    answerer = Retrieve().load(candidate, tmp_path / "rung", FakeModels())
+    shutil.rmtree(above["lora"][1])
+    answerer = made.load(candidate, tmp_path / "rung", FakeModels())
     [answer] = answerer.answer(asked("the king"))
     assert TASK.instruction not in answer.prompt[-1].content  # laid out as it was tuned
 
@@ -220,6 +230,70 @@ def test_long_context_shows_all_documents_first_in_one_order(tmp_path):
 def test_long_context_says_what_to_do_when_the_corpus_does_not_fit(tmp_path):
     with pytest.raises(DataError, match=r"more than context_tokens = 5 tokens .* 'retrieve'"):
         fitted(LongContext(), tmp_path, settings={"context_tokens": 5})
+
+
+class Documents(Texts):
+    """A corpus of documents that were cleaned, dated or owned before."""
+
+    def __init__(self, *documents):
+        self.given = documents
+
+    def __len__(self):
+        return len(self.given)
+
+    def documents(self):
+        return iter(self.given)
+
+    def chunks(self):
+        for one in self.given:
+            yield chunk_of(one)
+
+
+def chunk_of(document):
+    span = Span(document.id, 0, len(document.source_text))
+    return Chunk(f"{document.id}#0", document.text, 0, len(document.text), span, document.title)
+
+
+def told(id, text, **metadata):
+    """A document that says of itself whose it is, or when it holds."""
+    pieces = (Piece(0, len(text), 0, len(text)),)
+    return CleanDocument(id, text, text, pieces, title=id.title(), metadata=metadata)
+
+
+def test_long_context_cites_the_exact_words_of_the_source_and_their_page(tmp_path):
+    source = "Page  one  is   empty.\n\nThe king of the island of Belmar is called   Ostrin."
+    second = source.index("The king")
+    regions = (
+        Region(0, second - 2, 1, (0, 0, 9, 9)),
+        Region(second, len(source), 2, (1, 1, 8, 8)),
+    )
+    given = Document("king", source, "King", "king.pdf", regions=regions)
+    corpus = MemoryCorpus([given], steps=[make_step("whitespace", {})])
+    models = Reader({KING: "Ostrin"})
+    candidate = fitted(LongContext(), tmp_path, models=models, corpus=corpus)
+    [answer] = LongContext().load(candidate, tmp_path, models).answer(asked(KING))
+    [support] = answer.grounding.supports
+    [quote] = support.quotes
+    assert (answer.cited[0].uri, quote.page) == ("king.pdf", 2)
+    assert "Ostrin" in source[quote.start : quote.end]
+    assert source[quote.start : quote.end].split() == support.words[0].split()
+
+
+def test_long_context_shows_the_version_of_the_day_alone(tmp_path):
+    corpus = Documents(
+        told("v1", "The king is Ostrin.", entity="king", valid_to="2020-01-01"),
+        told("v2", "The king is Belwin.", entity="king", valid_from="2020-01-01"),
+        told("v3", "The king is Carrow.", entity="king", valid_from="9999-01-01"),
+    )
+    candidate = fitted(LongContext(), tmp_path, corpus=corpus)
+    [answer] = LongContext().load(candidate, tmp_path, FakeModels()).answer(asked("Who?"))
+    assert [chunk.id for chunk in answer.grounding.chunks] == ["v2"]
+
+
+def test_shots_before_a_tuned_model_are_refused(tmp_path):
+    settings = {"adapter": "lora", "shots": 2}
+    with pytest.raises(DataError, match=r"shots = 2 with adapter = 'lora'.* set shots = 0"):
+        fitted(Retrieve(), tmp_path, settings=settings, fitted=tuned_above(tmp_path))
 
 
 @pytest.mark.parametrize("made", [Retrieve(), LongContext()])
@@ -254,8 +328,8 @@ def test_settings_that_cannot_be_are_named(settings, said, tmp_path):
 
 def test_a_candidate_without_its_documents_is_refused(tmp_path):
     candidate = fitted(LongContext(), tmp_path)
-    (tmp_path / "documents.json").write_text('{"documents": [{}]}')
-    with pytest.raises(ModelFileError, match=r"documents\.json lacks"):
+    (tmp_path / "documents.json").write_text("[{}]")
+    with pytest.raises(StorageError, match=r"documents\.json cannot be read back"):
         LongContext().load(candidate, tmp_path, FakeModels())
 
 

@@ -1,6 +1,7 @@
 """Sections in place of passages, with the same way back to the source."""
 
 import re
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from metier.corpus.chunk import chunk
 from metier.origin import quoted_span, to_source
 from metier.retrieval.parents import ParentRetriever, joined, widened
-from metier.types import Chunk, CleanDocument, Piece, Span
+from metier.types import Chunk, CleanDocument, Piece, Scope, Span
 from tests.retrieval.stores import passage, store
 
 WORDS = st.lists(st.sampled_from(["ab", "cde.", "Fghij", "k\n\n", "[email]", "lm  "]), min_size=3)
@@ -82,3 +83,18 @@ def test_a_limit_keeps_the_passage_itself(tmp_path):
     index = store(tmp_path / "index", piece("a", "short text", 0), piece("a", "more of it", 11))
     hit = ParentRetriever(index, index, characters=5).search(["short text"], 1)[0][0]
     assert hit.chunk.text == "short text"
+
+
+def test_a_section_is_widened_by_its_own_tenants_text_alone(tmp_path):
+    def readme(tenant):
+        first, last = (f"{word} of {tenant or 'nobody'}." for word in ("Beginning", "End"))
+        parts = piece("readme", first, 0), piece("readme", last, len(first) + 1)
+        return [replace(part, tenant=tenant) for part in parts]
+
+    index = store(tmp_path / "index", *readme("one"), *readme("two"), *readme(""))
+    wide = ParentRetriever(index, index, characters=1000)
+    hits = wide.search(["Beginning"], scope=Scope(tenant="one"))[0]
+    assert {hit.tenant: hit.chunk.text for hit in hits} == {
+        "one": "Beginning of one.\nEnd of one.",
+        "": "Beginning of nobody.\nEnd of nobody.",
+    }

@@ -77,7 +77,7 @@ def follow(
         valid_from=valid_from,
         valid_to=valid_to,
     )
-    lines = StreamSource(stream, text=text, id=id, title=title)
+    lines = StreamSource(stream, text=text, id=id, title=title, tenant=told.tenant)
     position = folder / f"stream-{content_hash(stream)}.position"
     end = CaughtUp()
     batches = lines.updates(_report, after=resume(position), stop=end if once else lambda: False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -11,14 +10,13 @@ from pathlib import Path
 from metier.errors import DataError
 from metier.methods import candidate as candidates
 from metier.methods import on_dev
-from metier.methods.asking import base_of
 from metier.methods.few_shot import SHOTS, Shot, balanced
 from metier.methods.fields import Fields
 from metier.methods.files import read_json, write_json
 from metier.methods.grounded import GroundedAnswerer
 from metier.methods.looked_up import DEFAULTS, GUIDE, INDEX, build_store, open_store, write_guide
-from metier.methods.lora import ADAPTER
-from metier.protocols import Corpus, FitContext, LanguageModel, Models
+from metier.methods.reader import adapter_seconds, check_adapter, copy_adapter, open_reader
+from metier.protocols import Corpus, FitContext, Models
 from metier.retrieval.authority.dates import iso_date
 from metier.retrieval.grounding.checkers import support_checker
 from metier.types import Candidate, Json
@@ -40,8 +38,9 @@ class Retrieve:
 
     The ``k`` best passages stand before the question, each cut at ``passage_tokens``. ``shots``
     training examples come first as turns of their own. ``adapter`` names a tuned rung above this
-    one, whose adapter reads instead of the base alone. The store is copied into the candidate, so
-    that it answers elsewhere. A small model minds distractors: more passages are not better.
+    one, whose adapter reads instead of the base alone, and without ``shots``. The store is copied
+    into the candidate, so that it answers elsewhere. A small model minds distractors: more
+    passages are not better.
 
     ``name_columns`` hold the names of the entity that a document is about, and ``names`` is a file
     of further ones (CSV or JSON Lines with ``alias``, ``canonical`` and, if there is, ``kind``): a
@@ -118,7 +117,7 @@ class Retrieve:
                 "store_seconds": store.seconds,
             },
             base=context.base,
-            files=(*files, *_copied_adapter(context)),
+            files=(*files, *copy_adapter(context)),
             train_examples=tuple(row.id for row in rows),
             trials=store.tuning,
             seed=context.seed,
@@ -126,10 +125,7 @@ class Retrieve:
         if on_dev.asks_dev(fitted.settings):
             reader = self.load(fitted, context.workdir, context.models)
             fitted = on_dev.set_on_dev(fitted, reader, context)
-        adapter = context.settings["adapter"]
-        taken_over = context.fitted[adapter][0].train_seconds if adapter else 0.0
-        if store.copied:
-            taken_over += store.seconds
+        taken_over = adapter_seconds(context) + (store.seconds if store.copied else 0.0)
         fitted = candidates.timed(fitted, started, taken_over=taken_over)
         candidates.save(fitted, context.workdir)
         return fitted
@@ -141,7 +137,7 @@ class Retrieve:
         if candidate.settings["shots"]:
             stored = read_json(directory / SHOTS)["shots"]
             shots = [(shot["text"], shot["answer"]) for shot in stored]
-        return GroundedAnswerer(_reader(candidate, directory, models), candidate, store, shots)
+        return GroundedAnswerer(open_reader(candidate, directory, models), candidate, store, shots)
 
 
 def corpus_of(rung: str, context: FitContext) -> Corpus:
@@ -166,14 +162,13 @@ def _check(rung: str, context: FitContext) -> None:
         )
     _check_answers(rung, context)
     on_dev.check(rung, context)
-    adapter = settings["adapter"]
-    if adapter and adapter not in context.fitted:
+    check_adapter(rung, context)
+    if settings["adapter"] and settings["shots"]:
         raise DataError(
-            f"rung {rung!r}: no rung {adapter!r} stands above it on the ladder (there are: "
-            f"{', '.join(context.fitted) or 'none'}); put it before this one"
+            f"rung {rung!r}: shots = {settings['shots']} with adapter = {settings['adapter']!r}, "
+            "but a tuned model is asked as it was tuned, without solved examples; set shots = 0, "
+            "or leave adapter out"
         )
-    if adapter and not (context.fitted[adapter][1] / ADAPTER).is_dir():
-        raise DataError(f"rung {rung!r}: the rung {adapter!r} has no adapter; name a tuned one")
 
 
 def _check_answers(rung: str, context: FitContext) -> None:
@@ -200,18 +195,3 @@ def _check_releases(rung: str, releases: Mapping[str, str]) -> None:
             iso_date(day)
         except DataError as error:
             raise DataError(f"rung {rung!r}: releases: {name}: {error}") from None
-
-
-def _copied_adapter(context: FitContext) -> tuple[str, ...]:
-    name = context.settings["adapter"]
-    if not name:
-        return ()
-    target = context.workdir / ADAPTER
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(context.fitted[name][1] / ADAPTER, target)
-    return tuple(f"{ADAPTER}/{path.name}" for path in sorted(target.iterdir()))
-
-
-def _reader(candidate: Candidate, directory: Path, models: Models) -> LanguageModel:
-    adapter = directory / ADAPTER if candidate.settings["adapter"] else None
-    return models.language_model(base_of(candidate), adapter=adapter)

@@ -40,7 +40,7 @@ class SourceSettings(OpenSection):
     tier: str = ""
     """How authoritative its documents are, by a name of your choice (``curated``)."""
     tenant: str = ""
-    """Whose they are; a search sees one tenant's documents only."""
+    """Whose they are, and nobody else sees them; empty for everybody's."""
     entity: str = ""
     """The column with the key of what a document is about."""
     valid_from: str = ""

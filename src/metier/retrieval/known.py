@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date
 
 from metier.protocols import Corpus
-from metier.types import Chunk, Example, Hit, Scope, Span
+from metier.retrieval.store.rows import lets_through
+from metier.types import Chunk, Example, Hit, Passage, Scope, Span
 
 
 class Oracle:
@@ -40,16 +42,39 @@ class Oracle:
 
 
 class Everything:
-    """Gives every question all passages, whatever ``k`` is."""
+    """Gives every question all passages of its scope, whatever ``k`` is."""
 
-    def __init__(self, chunks: Sequence[Chunk]) -> None:
-        self._hits = [Hit(chunk, 1.0) for chunk in chunks]
+    def __init__(
+        self,
+        passages: Sequence[Passage],
+        *,
+        today: Callable[[], str] = lambda: date.today().isoformat(),
+    ) -> None:
+        """``today`` says which date "valid now" means."""
+        self._passages = passages
+        self._today = today
 
     def search(
         self, questions: Sequence[str], k: int = 5, *, scope: Scope | None = None
     ) -> list[list[Hit]]:
         """All of them in the order given, so that all questions share one beginning."""
-        return [list(self._hits) for _ in questions]
+        given, today = scope or Scope(), self._today()
+        seen = [_hit(one) for one in self._passages if lets_through(given, one, today)]
+        return [list(seen) for _ in questions]
+
+
+def _hit(passage: Passage) -> Hit:
+    return Hit(
+        passage.chunk,
+        1.0,
+        uri=passage.uri,
+        tier=passage.tier,
+        valid_from=passage.valid_from,
+        valid_to=passage.valid_to,
+        metadata=passage.metadata,
+        section=passage.section,
+        tenant=passage.tenant,
+    )
 
 
 def _overlap(one: Span, other: Span) -> bool:

@@ -8,14 +8,14 @@ from typing import Protocol
 
 from metier.origin import Origins
 from metier.protocols import Retriever
-from metier.types import Chunk, CleanDocument, Hit, Piece, Scope
+from metier.types import Chunk, CleanDocument, Hit, Owned, Piece, Scope
 
 
 class Documents(Protocol):
     """A store that can also be asked for all of a document, such as ``Index``."""
 
-    def passages_of(self, documents: Collection[str]) -> list[Hit]:
-        """All passages of these documents, in their order in each."""
+    def passages_of(self, documents: Collection[str], *, tenant: str = "") -> list[Hit]:
+        """All passages of these documents, the tenant's and everybody's, in their order in each."""
         ...
 
 
@@ -37,18 +37,19 @@ class ParentRetriever:
     ) -> list[list[Hit]]:
         """At most ``k`` sections for each question, the best first."""
         found = self._store.search(questions, 2 * k, scope=scope)
-        known: dict[str, list[Hit]] = {}
+        known: dict[Owned, list[Hit]] = {}
         wanted = {hit.chunk.source.document for hits in found for hit in hits}
-        for passage in self._documents.passages_of(wanted):
-            known.setdefault(passage.chunk.source.document, []).append(passage)
+        tenant = scope.tenant if scope else ""
+        for passage in self._documents.passages_of(wanted, tenant=tenant):
+            known.setdefault(_owned(passage), []).append(passage)
         return [self._widened(hits, known)[:k] for hits in found]
 
-    def _widened(self, hits: Sequence[Hit], known: dict[str, list[Hit]]) -> list[Hit]:
+    def _widened(self, hits: Sequence[Hit], known: dict[Owned, list[Hit]]) -> list[Hit]:
         wide: list[Hit] = []
         for hit in hits:
-            if any(_holds(one.chunk, hit.chunk) for one in wide):
+            if any(_holds(one, hit) for one in wide):
                 continue
-            own = known.get(hit.chunk.source.document, [])
+            own = known.get(_owned(hit), [])
             around = [one.chunk for one in own if one.section == hit.section]
             wide.append(replace(hit, chunk=widened(hit.chunk, around, self._characters)))
         return wide
@@ -122,6 +123,10 @@ def _moved(part: Chunk, known: int, by: int) -> list[Piece]:
     ]
 
 
-def _holds(wide: Chunk, chunk: Chunk) -> bool:
-    same = wide.source.document == chunk.source.document
-    return same and wide.start <= chunk.start and chunk.end <= wide.end
+def _holds(wide: Hit, hit: Hit) -> bool:
+    within = wide.chunk.start <= hit.chunk.start and hit.chunk.end <= wide.chunk.end
+    return _owned(wide) == _owned(hit) and within
+
+
+def _owned(hit: Hit) -> Owned:
+    return hit.tenant, hit.chunk.source.document

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from metier.retrieval.store.index import Index
 from metier.retrieval.written import Written
-from metier.types import Passage
+from metier.types import Hit, Passage, Scope
 
 _FOUND = 20
 """A question whose own passage is not among so many hits is about something else, or nothing."""
@@ -34,14 +34,13 @@ def lessons(index: Index, written: Sequence[Written]) -> list[Lesson]:
     answer, and is not pushed away. Half of the target stays with the question's own passage, which
     the teacher may not know to be right.
     """
-    found = index.search([one.question for one in written], _FOUND)
     taught = []
-    for one, hits in zip(written, found, strict=True):
-        scores = {hit.chunk.id: hit.score for hit in hits}
-        own = scores.pop(one.passage.chunk.id, None)
+    for one, hits in zip(written, _found(index, written), strict=True):
+        scores = {hit.key: hit.score for hit in hits}
+        own = scores.pop((one.passage.tenant, one.passage.chunk.id), None)
         if own is None or not scores:
             continue
-        others = [hit for hit in hits if hit.chunk.id in scores]
+        others = [hit for hit in hits if hit.key in scores]
         passages = (one.passage, *(Passage(hit.chunk, hit.section) for hit in others))
         weights = [math.exp(_SHARPNESS * (score - own)) for score in (own, *scores.values())]
         total = sum(weights)
@@ -49,3 +48,14 @@ def lessons(index: Index, written: Sequence[Written]) -> list[Lesson]:
         targets[0] += _OWN
         taught.append(Lesson(one.question, passages, tuple(targets)))
     return taught
+
+
+def _found(index: Index, written: Sequence[Written]) -> list[list[Hit]]:
+    """What each question finds, asked by the tenant whose passage it was written from."""
+    found: dict[int, list[Hit]] = {}
+    for tenant in dict.fromkeys(one.passage.tenant for one in written):
+        places = [place for place, one in enumerate(written) if one.passage.tenant == tenant]
+        asked = [written[place].question for place in places]
+        hits = index.search(asked, _FOUND, scope=Scope(tenant=tenant))
+        found.update(zip(places, hits, strict=True))
+    return [found[place] for place in range(len(written))]

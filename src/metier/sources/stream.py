@@ -31,7 +31,8 @@ class StreamSource:
     """One document for each id in a stream of JSON lines with upserts and deletes.
 
     A line is an object with the document's columns. ``{"op": "delete", "id": "7"}`` takes the
-    document out; every other line puts it in, in place of what had its id.
+    document out; every other line puts it in, in place of what had its id. Whose document it is
+    stands under ``tenant``: a line changes none of another tenant's.
     """
 
     path: str | Path
@@ -44,6 +45,8 @@ class StreamSource:
     """A key for their titles."""
     op: str = "op"
     """The key that says ``delete`` or ``upsert``; a line without it is an upsert."""
+    tenant: str = ""
+    """Whose all of it is, whatever a line says; empty for what each line says."""
     keep: Sequence[str] | None = None
     """Keys for ``Document.metadata``; None takes all that have no other use."""
 
@@ -56,12 +59,15 @@ class StreamSource:
         """
         with tempfile.TemporaryFile() as spool, closing(self._feed(0)) as feed:
             stream = feed.stream or _spooled(feed, spool)
-            last: dict[str, int] = {}
+            last: dict[tuple[str, str], int] = {}
             for update in self._all(stream, on_malformed):
-                last[update.id] = update.position
+                last[update.tenant, update.id] = update.position
             count = 0
             for update in self._all(stream, lambda _: None):
-                if update.document is not None and last[update.id] == update.position:
+                if (
+                    update.document is not None
+                    and last[update.tenant, update.id] == update.position
+                ):
                     count += 1
                     yield update.document
         if not count:
@@ -129,6 +135,7 @@ class StreamSource:
 
     def _read(self, row: dict[str, Json], position: int) -> Update | str:
         """The update that a line asks for, or why it cannot be used."""
+        tenant = self.tenant or str(row.get("tenant") or "")
         kept = None if self.keep is None else {name: row.get(name) for name in self.keep}
         op, given, text = row.pop(self.op, None), row.pop(self.id, None), row.pop(self.text, None)
         title = row.pop(self.title, None) if self.title is not None else None
@@ -138,12 +145,12 @@ class StreamSource:
         if op not in (None, "upsert", "delete"):
             return f"{self.op} is {op!r}; it can be upsert or delete"
         if op == "delete":
-            return Update("delete", identifier, position)
+            return Update("delete", identifier, position, tenant=tenant)
         if not isinstance(text, str) or not text.strip():
             return f"no text under the key {self.text!r}"
-        metadata = row if kept is None else kept
+        metadata = (row if kept is None else kept) | ({"tenant": tenant} if tenant else {})
         document = Document(identifier, text, str(title or ""), str(self.path), metadata)
-        return Update("upsert", identifier, position, document)
+        return Update("upsert", identifier, position, document, tenant)
 
 
 class _Feed(Protocol):

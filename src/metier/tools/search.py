@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from itertools import zip_longest
 
 from metier.errors import DataError
 from metier.protocols import Retriever
@@ -65,19 +64,9 @@ class SearchTool:
         return ToolResult("\n\n".join(shown), (_artifact(hits),), tuple(hits))
 
     def _found(self, call: ToolCall) -> list[Hit]:
-        """The tenant's own and everybody's in turn: scores of two searches do not compare."""
         tier, day = call.arguments.get("tier"), call.arguments.get("as_of")
-        tiers = (str(tier),) if tier else ()
-        lists = [
-            self._retriever.search(
-                [str(call.arguments["query"])],
-                self._k,
-                scope=Scope(as_of=day, tiers=tiers, tenant=tenant),
-            )[0]
-            for tenant in dict.fromkeys((call.tenant, ""))
-        ]
-        turns = [hit for pair in zip_longest(*lists) for hit in pair if hit is not None]
-        return list({hit.chunk.id: hit for hit in turns}.values())[: self._k]
+        scope = Scope(as_of=day, tiers=(str(tier),) if tier else (), tenant=call.tenant)
+        return self._retriever.search([str(call.arguments["query"])], self._k, scope=scope)[0]
 
 
 def _told(place: int, hit: Hit, characters: int) -> str:

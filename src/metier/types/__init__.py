@@ -63,7 +63,7 @@ from metier.types.grounding import (
 from metier.types.measuring import Candidate, CurvePoint, ItemResult, Retention, Score, Scorecard
 from metier.types.plain import Estimate, Json, content_hash
 from metier.types.planning import NodeKind, NodeResult, Plan, PlanNode, PlanRun, Row
-from metier.types.retrieval import Passage, SearchSettings, TokenVectors
+from metier.types.retrieval import Owned, Passage, SearchSettings, TokenVectors
 from metier.types.tools import Artifact, Budget, SandboxLimits, ToolCall, ToolResult
 from metier.types.verdict import Comparison, Decision, GateResult, Release, RunReport
 
@@ -117,6 +117,7 @@ __all__ = [
     "NodeResult",
     "Overlap",
     "OverlapHit",
+    "Owned",
     "Passage",
     "Piece",
     "Plan",

@@ -82,6 +82,8 @@ class Update:
     """Where to go on after it: a byte of the file, or the socket's count of lines."""
     document: Document | None = None
     """None for a delete."""
+    tenant: str = ""
+    """Whose document it is about; "" for everybody's."""
 
 
 @dataclass(frozen=True, slots=True)

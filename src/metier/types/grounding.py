@@ -19,7 +19,7 @@ class Scope:
     tiers: tuple[str, ...] = ()
     """Only these tiers; empty for all, the most authoritative first."""
     tenant: str = ""
-    """Only what belongs to this tenant."""
+    """Whose documents besides those that are nobody's; "" for the latter alone."""
     entities: tuple[str, ...] = ()
     """Only what is about one of these, by the key in its metadata; empty for everything."""
 
@@ -41,6 +41,13 @@ class Hit:
     """Place in each part's own list, from 1: ``vector``, ``text``, ..."""
     section: str = ""
     """The heading that the chunk stands under."""
+    tenant: str = ""
+    """Whose it is; "" for everybody's."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from all others: passages of two tenants may have one id."""
+        return self.tenant, self.chunk.id
 
 
 @dataclass(frozen=True, slots=True)

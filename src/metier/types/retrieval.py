@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+Owned = tuple[str, str]
+"""A document by its tenant and its id."""
+
+
 @dataclass(frozen=True, slots=True)
 class Passage:
     """A chunk with everything that a search may filter by or show."""
@@ -24,6 +28,7 @@ class Passage:
     uri: str = ""
     tier: str = ""
     tenant: str = ""
+    """Whose it is, and nobody else sees it; "" for everybody's."""
     valid_from: str | None = None
     """ISO 8601 date from which the text holds, inclusive; None for always."""
     valid_to: str | None = None
@@ -36,6 +41,11 @@ class Passage:
     def document(self) -> str:
         """The id of the document that it is part of."""
         return self.chunk.source.document
+
+    @property
+    def owned(self) -> Owned:
+        """The document and whose it is: two tenants may have documents of one id."""
+        return self.tenant, self.document
 
 
 @dataclass(frozen=True, slots=True)

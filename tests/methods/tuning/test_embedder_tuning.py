@@ -45,6 +45,13 @@ def test_lessons_hold_what_else_was_found_and_trust_the_own_passage_most(tmp_pat
         assert lesson.targets[0] >= 0.5
 
 
+def test_a_tenants_question_finds_its_passage(tmp_path):
+    owned = [dataclasses.replace(one, tenant="acme") for one in PASSAGES]
+    index = store(tmp_path / "index", *owned)
+    asked = [dataclasses.replace(one, passage=own) for one, own in zip(ASKED, owned, strict=True)]
+    assert len(lessons(index, asked)) >= len(TOPICS)
+
+
 def test_without_a_model_sentences_are_cut_out_of_their_passages():
     written = written_questions(PASSAGES, count=10, model=None, seed=3)
     assert written == written_questions(PASSAGES, count=10, model=None, seed=3)

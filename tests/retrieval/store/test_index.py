@@ -111,16 +111,71 @@ def test_a_question_of_ten_thousand_words_is_answered(animals):
     assert found(animals, "fish " * 10_000, 1) == ["fish"]
 
 
-def test_tenants_never_see_each_other(tmp_path):
+def test_a_tenant_sees_its_own_and_everybodys_and_never_anothers(tmp_path):
     index = store(
         tmp_path / "index",
         passage("a", "the secret of one", tenant="one"),
         passage("b", "the secret of two", tenant="two"),
         passage("c", "no secret at all"),
     )
-    assert found(index, "secret", scope=Scope(tenant="one")) == ["a"]
+    hits = index.search(["secret"], scope=Scope(tenant="one"))[0]
+    assert {hit.chunk.source.document: hit.tenant for hit in hits} == {"a": "one", "c": ""}
     assert found(index, "secret") == ["c"]
-    assert found(index, "secret", scope=Scope(tenant="' OR ''='")) == []
+    assert found(index, "secret", scope=Scope(tenant="' OR ''='")) == ["c"]
+
+
+def readmes(path):
+    """The same id at two tenants and at nobody."""
+    index = store(path, passage("readme", "the secret of one", tenant="one"))
+    index.upsert([passage("readme", "the secret of two", tenant="two")])
+    index.upsert([passage("readme", "no secret at all")])
+    return index
+
+
+def texts(index, tenant=""):
+    return {hit.chunk.text for hit in index.search(["secret"], scope=Scope(tenant=tenant))[0]}
+
+
+def test_a_tenants_document_replaces_no_other_of_its_id(tmp_path):
+    index = readmes(tmp_path / "index")
+    index.upsert([passage("readme", "a new secret of two", tenant="two")])
+    assert texts(index, "one") == {"the secret of one", "no secret at all"}
+    assert texts(index, "two") == {"a new secret of two", "no secret at all"}
+    assert texts(index) == {"no secret at all"}
+
+
+def test_documents_of_one_id_come_in_one_call_when_they_are_of_two_tenants(tmp_path):
+    given = [passage("readme", f"the secret of {one}", tenant=one) for one in ("one", "two")]
+    index = store(tmp_path / "index", *given)
+    assert texts(index, "one") == {"the secret of one"}
+    index.upsert([passage("readme", "no secret at all")], fresh=True)
+    with pytest.raises(DataError, match="id 'readme'"):
+        index.upsert(given[:1], fresh=True)
+
+
+def test_a_document_that_shrinks_loses_its_rest_and_no_one_elses(tmp_path):
+    index = readmes(tmp_path / "index")
+    both = [passage("readme", f"secret part {n}", number=n, tenant="two") for n in (0, 1)]
+    index.upsert(both)
+    index.upsert(both[:1])
+    assert texts(index, "two") == {"secret part 0", "no secret at all"}
+    assert texts(index, "one") == {"the secret of one", "no secret at all"}
+
+
+def test_a_delete_takes_out_the_tenants_own_alone(tmp_path):
+    index = readmes(tmp_path / "index")
+    assert index.delete(["readme"], tenant="three") == 0
+    assert index.delete(["readme"], tenant="two") == 1
+    assert texts(index, "two") == {"no secret at all"}
+    assert index.delete(["readme"]) == 1
+    assert texts(index, "one") == {"the secret of one"}
+
+
+def test_all_passages_of_a_document_are_those_that_the_tenant_sees(tmp_path):
+    index = readmes(tmp_path / "index")
+    seen = [hit.tenant for hit in index.passages_of(["readme"], tenant="one")]
+    assert seen == ["", "one"]
+    assert [hit.tenant for hit in index.passages_of(["readme"])] == [""]
 
 
 def test_only_what_is_valid_on_the_day_is_found(tmp_path):

@@ -26,7 +26,7 @@ def large(tmp_path_factory, vectors):
     embedder = FakeEmbedder(DIMENSIONS)
     Index.create(path, embedder, settings=SearchSettings(text=2.0))  # fake vectors mean little
     rows = [
-        passage(str(n), f"line {n}", tenant="rare" if n % 10_000 == 0 else "") for n in range(ROWS)
+        passage(str(n), f"line {n}", tier="rare" if n % 10_000 == 0 else "") for n in range(ROWS)
     ]
     words = tuple(f"line {n}" for n in range(ROWS))
     encoded = Encoded(vectors, (b"",) * ROWS, words)
@@ -51,7 +51,7 @@ def test_the_nearest_are_found_by_reading_a_part(large, vectors):
 
 
 def test_a_narrow_scope_finds_all_that_is_in_it(large):
-    rare = found(large, "line 7", 10, scope=Scope(tenant="rare"))
+    rare = found(large, "line 7", 10, scope=Scope(tiers=("rare",)))
     assert sorted(rare, key=int) == ["0", "10000", "20000", "30000", "40000"]
 
 

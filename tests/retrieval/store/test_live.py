@@ -8,7 +8,7 @@ from metier.corpus.passages_of import passages_of
 from metier.errors import StorageError
 from metier.retrieval.store.live import apply, follow, resume
 from metier.sources import StreamSource
-from metier.types import Document, Update
+from metier.types import Document, Scope, Update
 from tests.retrieval.stores import found, passage, store
 
 PASSAGES = passages_of()
@@ -83,3 +83,15 @@ def test_with_the_embedder_a_document_is_found_by_what_it_means(tmp_path):
     taken(index, path, position)
     assert found(index, "Which mountains spit fire?", 1) == ["new"]
     assert "d3" not in index.documents()
+
+
+def test_a_stream_puts_in_and_takes_out_for_one_tenant_alone(index, tmp_path):
+    path, position = tmp_path / "s.jsonl", tmp_path / "position"
+    both = [{"id": "same", "text": f"The plan of {one}.", "tenant": one} for one in ("a", "b")]
+    lines(path, *both)
+    assert taken(index, path, position) == 2
+    assert [found(index, "plan", scope=Scope(tenant=one))[0] for one in "ab"] == ["same"] * 2
+    lines(path, {"op": "delete", "id": "same", "tenant": "b"}, {"op": "delete", "id": "same"})
+    assert taken(index, path, position) == 2
+    assert "same" in found(index, "plan", scope=Scope(tenant="a"))
+    assert "same" not in found(index, "plan", scope=Scope(tenant="b"))

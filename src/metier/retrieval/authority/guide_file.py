@@ -37,9 +37,9 @@ class GrowingGuide:
                 write_text(self._path, serial.dump(told))
         return count
 
-    def delete(self, documents: Collection[str]) -> int:
-        """Take documents out."""
-        return self._store.delete(documents)
+    def delete(self, documents: Collection[str], *, tenant: str = "") -> int:
+        """Take documents of one tenant out."""
+        return self._store.delete(documents, tenant=tenant)
 
 
 class NewestGuide:

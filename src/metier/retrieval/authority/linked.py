@@ -65,11 +65,11 @@ class LinkedRetriever:
 
     def _mentioning(self, question: str, k: int, scope: Scope, hits: Sequence[Hit]) -> list[Hit]:
         """Passages about others, or about nobody, that mention the entities by name."""
-        known = {hit.chunk.id for hit in hits}
+        known = {hit.key for hit in hits}
         wide = replace(scope, entities=())
         found = self.inner.search([self.names.expand(question)], _WIDER * k, scope=wide)[0]
         least = min((hit.score for hit in hits), default=None)
-        kept = [hit for hit in found if hit.chunk.id not in known and self._names_one(hit, scope)]
+        kept = [hit for hit in found if hit.key not in known and self._names_one(hit, scope)]
         # Scores of two searches do not compare; those of the second come after, so they are less.
         return [
             hit if least is None else replace(hit, score=min(hit.score, least)) for hit in kept[:k]

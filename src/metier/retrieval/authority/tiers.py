@@ -108,7 +108,8 @@ class TieredRetriever:
         entity = lower.metadata.get("entity")
         if higher.tier == lower.tier:
             return None
-        if higher.chunk.source.document == lower.chunk.source.document:
+        same = higher.chunk.source.document == lower.chunk.source.document
+        if same and higher.tenant == lower.tenant:
             return {"with": higher.chunk.id, "fields": {}}
         if not entity or higher.metadata.get("entity") != entity or not _overlap(higher, lower):
             return None
@@ -147,7 +148,7 @@ def _owned(hits: Sequence[Hit], tier: Tier, scope: Scope) -> list[Hit]:
     return [
         replace(hit, tier=tier.name)
         for hit in hits
-        if str(hit.metadata.get("tenant") or "") in ("", scope.tenant)
+        if (hit.tenant or str(hit.metadata.get("tenant") or "")) in ("", scope.tenant)
     ]
 
 

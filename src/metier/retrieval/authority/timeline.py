@@ -155,10 +155,10 @@ def search_between(
     retriever: Retriever, question: str, *, scope: Scope, start: str, end: str, k: int = 5
 ) -> list[Hit]:
     """What is found as of ``start`` and as of ``end``, each passage once; for ``evolutions``."""
-    found: dict[str, Hit] = {}
+    found: dict[tuple[str, str], Hit] = {}
     for day in (iso_date(start), iso_date(end)):
         for hit in retriever.search([question], k, scope=replace(scope, as_of=day))[0]:
-            found.setdefault(hit.chunk.id, hit)
+            found.setdefault(hit.key, hit)
     return list(found.values())
 
 

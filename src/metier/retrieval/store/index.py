@@ -14,13 +14,21 @@ from metier.errors import DataError, StorageError
 from metier.protocols import Embedder
 from metier.retrieval.store.encoding import encode_passages, encode_texts
 from metier.retrieval.store.rehearsal import Rehearsed, rehearse
-from metier.retrieval.store.rows import SHOWN, among, condition, schema, to_hit, to_table
+from metier.retrieval.store.rows import (
+    SHOWN,
+    among,
+    among_documents,
+    condition,
+    schema,
+    to_hit,
+    to_table,
+)
 from metier.retrieval.store.search import Question, best, candidates
 from metier.retrieval.store.succession import ended, ended_rows, first_days, known_versions
 from metier.retrieval.store.table import create_table, keep_indexed, open_table, replace_documents
 from metier.retrieval.store.words import recognise, terms
 from metier.store import write_text
-from metier.types import Hit, Passage, Scope, SearchSettings
+from metier.types import Hit, Owned, Passage, Scope, SearchSettings
 
 if TYPE_CHECKING:
     import lance
@@ -94,18 +102,19 @@ class Index:
     ) -> int:
         """Put passages in, in place of all that the store has of their documents; how many.
 
-        One commit: a search sees the documents before or after, never a part of them. Raises
-        ``DataError`` when two passages have one id, which is what two documents of one id give;
-        ``fresh`` says that all documents are new, and finds a twin from an earlier call too.
-        ``succeed`` ends the version of an entity that held before on the day from which a new one
-        does (``valid_from``); of versions that come late, each ends where the next begins.
+        A document is that of its tenant: what others have under its id stays. One commit: a search
+        sees the documents before or after, never a part of them. ``succeed`` ends the version of an
+        entity that held before on the day from which a new one does (``valid_from``); of versions
+        that come late, each ends where the next begins. Raises ``DataError`` when two
+        passages have one id, which is what two documents of one id give; ``fresh`` says that all
+        documents are new, and finds a twin from an earlier call too.
         """
         new = list(passages)
         _check_ids(new)
         if not new:
             return 0
         self._recognise(new)
-        documents = sorted({passage.document for passage in new})
+        documents = sorted({passage.owned for passage in new})
         if fresh:
             self._check_new(documents)
         rows = self._succeeding(new) if succeed else self._rows(new)
@@ -119,24 +128,32 @@ class Index:
         table.optimize.compact_files()
         keep_indexed(self._writable(), all_rows=True)
 
-    def delete(self, documents: Collection[str]) -> int:
-        """Take these documents out; how many passages that were. Unknown ids are no error."""
+    def delete(self, documents: Collection[str], *, tenant: str = "") -> int:
+        """Take out these documents of one tenant; how many passages that were.
+
+        Unknown ids are no error, and what other tenants have under them stays.
+        """
         before = len(self)
         if documents:
-            self._writable().delete(among("document", sorted(documents)))
+            owned = ((tenant, document) for document in sorted(documents))
+            self._writable().delete(among_documents(owned))
         return before - len(self)
 
     def documents(self) -> set[str]:
-        """The ids of all documents in the store."""
+        """The ids of all documents in the store, whosever they are."""
         return set(self._newest().to_table(columns=["document"])["document"].to_pylist())
 
-    def passages_of(self, documents: Collection[str]) -> list[Hit]:
-        """All passages of these documents, in their order in each; unknown ids are no error."""
+    def passages_of(self, documents: Collection[str], *, tenant: str = "") -> list[Hit]:
+        """All passages of these documents, the tenant's and everybody's, in their order in each.
+
+        Unknown ids are no error.
+        """
         if not documents:
             return []
-        where = among("document", sorted(documents))
+        seen = among("tenant", dict.fromkeys(("", tenant)))
+        where = f"{seen} AND {among('document', sorted(documents))}"
         rows = self._newest().to_table(columns=list(SHOWN), filter=where).to_pylist()
-        rows.sort(key=lambda row: (row["document"], row["start"]))
+        rows.sort(key=lambda row: (row["document"], row["tenant"], row["start"]))
         return [to_hit(row, 0.0, {}) for row in rows]
 
     def search(
@@ -190,8 +207,8 @@ class Index:
         rows = self._rows(ended(new, starts))
         return pa.concat_tables([rows, ended_rows(known, starts).cast(rows.schema)])
 
-    def _check_new(self, documents: Sequence[str]) -> None:
-        twins = among("document", documents)
+    def _check_new(self, documents: Sequence[Owned]) -> None:
+        twins = among_documents(documents)
         known = self._newest().to_table(columns=["document"], filter=twins, limit=1)
         if len(known):
             raise DataError(
@@ -220,8 +237,8 @@ class Index:
 
 
 def _check_ids(passages: Sequence[Passage]) -> None:
-    counts = Counter(passage.chunk.id for passage in passages)
-    twice = next((id for id, count in counts.items() if count > 1), None)
+    counts = Counter((passage.tenant, passage.chunk.id) for passage in passages)
+    twice = next((id for (_, id), count in counts.items() if count > 1), None)
     if twice is not None:
         same = [passage for passage in passages if passage.chunk.id == twice]
         named = ", ".join(repr(one.uri or one.chunk.title or one.chunk.text[:40]) for one in same)

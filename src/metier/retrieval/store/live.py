@@ -19,8 +19,8 @@ class Store(Protocol):
         """Put documents in, in place of what had their ids; see ``Index.upsert``."""
         ...
 
-    def delete(self, documents: Collection[str]) -> int:
-        """Take documents out."""
+    def delete(self, documents: Collection[str], *, tenant: str = "") -> int:
+        """Take documents of one tenant out."""
         ...
 
 
@@ -61,15 +61,18 @@ def apply(
     A document of which nothing is left after cleaning is taken out, as its old text no longer is
     what it says.
     """
-    last = {update.id: update for update in batch}
+    last = {(update.tenant, update.id): update for update in batch}
     cut = {
-        id: passages(update.document) if update.document is not None else ()
-        for id, update in last.items()
+        owned: passages(update.document) if update.document is not None else ()
+        for owned, update in last.items()
     }
-    gone = [id for id, found in cut.items() if not found]
+    gone: dict[str, list[str]] = {}
+    for (tenant, id), found in cut.items():
+        if not found:
+            gone.setdefault(tenant, []).append(id)
     # Deletes first: what must not be seen any more waits for no embedding.
-    if gone:
-        store.delete(gone)
+    for tenant, ids in gone.items():
+        store.delete(ids, tenant=tenant)
     new = [passage for found in cut.values() for passage in found]
     if new:
         store.upsert(new, succeed=succeed)

@@ -99,7 +99,7 @@ def _sample(table: lance.LanceDataset, count: int, seed: int) -> pa.Table:
 
 def _cut_passages(rows: pa.Table, seed: int) -> Iterator[_Cut]:
     generator = random.Random(seed)
-    shown = rows.select([*SHOWN, "tenant"]).to_pylist()
+    shown = rows.select(SHOWN).to_pylist()
     generator.shuffle(shown)
     for row in shown:
         text: str = row["text"]
@@ -110,7 +110,7 @@ def _cut_passages(rows: pa.Table, seed: int) -> Iterator[_Cut]:
         sentence = generator.choice(worth)
         hit = to_hit(row, 0.0, {})
         chunk = dataclasses.replace(hit.chunk, text=text.replace(sentence, " "))
-        rest = Passage(chunk, row["section"], tenant=row["tenant"])
+        rest = Passage(chunk, row["section"], tenant=hit.tenant)
         yield _Cut(_shortened(sentence, generator), rest)
 
 

@@ -8,7 +8,7 @@ from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
 from metier.retrieval.store.encoding import Encoded
-from metier.types import Chunk, Hit, Passage, Piece, Region, Scope, Span
+from metier.types import Chunk, Hit, Owned, Passage, Piece, Region, Scope, Span
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,6 +30,7 @@ SHOWN = (
     "regions",
     "uri",
     "tier",
+    "tenant",
     "valid_from",
     "valid_to",
     "metadata",
@@ -138,6 +139,7 @@ def to_hit(row: Row, score: float, ranks: dict[str, int]) -> Hit:
         metadata=json.loads(row["metadata"]),
         ranks=ranks,
         section=row["section"],
+        tenant=row["tenant"],
     )
 
 
@@ -157,12 +159,13 @@ def _regions(numbers: Sequence[float]) -> tuple[Region, ...]:
 def condition(scope: Scope, today: str) -> str:
     """The scope as an SQL condition on the table's columns.
 
-    Dates are compared as text, which is their order in ISO 8601; a text holds from ``valid_from``
-    up to, and not on, ``valid_to``, so of two versions that follow each other one is seen.
+    What belongs to nobody is seen by all. Dates are compared as text, which is their order in
+    ISO 8601; a text holds from ``valid_from`` up to, and not on, ``valid_to``, so of two versions
+    that follow each other one is seen.
     """
     date = quoted(scope.as_of or today)
     parts = [
-        f"tenant = {quoted(scope.tenant)}",
+        among("tenant", dict.fromkeys(("", scope.tenant))),
         f"(valid_from IS NULL OR valid_from <= {date})",
         f"(valid_to IS NULL OR valid_to > {date})",
     ]
@@ -173,9 +176,32 @@ def condition(scope: Scope, today: str) -> str:
     return " AND ".join(parts)
 
 
+def lets_through(scope: Scope, passage: Passage, today: str) -> bool:
+    """Whether a search under this ``condition`` sees the passage, for passages in no table."""
+    day = scope.as_of or today
+    return (
+        passage.tenant in ("", scope.tenant)
+        and (passage.valid_from is None or passage.valid_from <= day)
+        and (passage.valid_to is None or passage.valid_to > day)
+        and (not scope.tiers or passage.tier in scope.tiers)
+        and (not scope.entities or passage.entity in scope.entities)
+    )
+
+
 def among(column: str, values: Iterable[str]) -> str:
     """The SQL condition that a column has one of these values."""
     return f"{column} IN ({', '.join(quoted(value) for value in values)})"
+
+
+def among_documents(documents: Iterable[Owned]) -> str:
+    """The SQL condition that a row is of one of these documents, each that of its tenant alone."""
+    ids: dict[str, list[str]] = {}
+    for tenant, document in documents:
+        ids.setdefault(tenant, []).append(document)
+    parts = [
+        f"(tenant = {quoted(tenant)} AND {among('document', own)})" for tenant, own in ids.items()
+    ]
+    return f"({' OR '.join(parts)})"
 
 
 def quoted(value: str) -> str:

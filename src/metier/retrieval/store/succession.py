@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from metier.retrieval.store.rows import quoted
+from metier.retrieval.store.rows import among_documents, quoted
 from metier.types import Passage
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ Starts = Mapping[Key, Sequence[str]]
 def known_versions(table: lance.LanceDataset, new: Sequence[Passage]) -> pa.Table:
     """What the store has about the entities of these passages, in other documents than theirs."""
     entities = ", ".join(sorted({quoted(one.entity) for one in new if one.entity}))
-    documents = ", ".join(sorted({quoted(one.document) for one in new}))
-    where = f"entity IN ({entities}) AND document NOT IN ({documents})" if entities else "false"
+    documents = among_documents(sorted({one.owned for one in new}))
+    where = f"entity IN ({entities}) AND NOT {documents}" if entities else "false"
     return table.to_table(filter=where)
 
 

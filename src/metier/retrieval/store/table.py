@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from metier.retrieval.store.rows import Row, among
+from metier.retrieval.store.rows import Row, among_documents
+from metier.types import Owned
 
 if TYPE_CHECKING:
     import lance
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _WORDS, _VECTORS = "terms_idx", "vector_idx"
 _IDS, _DOCUMENTS, _TENANTS = "id_idx", "document_idx", "tenant_idx"
+_KEY = ["tenant", "id"]
+"""What tells a passage from all others: those of two tenants may have one id."""
 _MANY = 50_000
 """Rows from which a vector index is built: reading so many vectors takes about 50 ms."""
 _PARTITION, _PROBES = 1000, 352
@@ -51,16 +54,19 @@ def open_table(path: Path) -> lance.LanceDataset:
 
 
 def replace_documents(
-    table: lance.LanceDataset, documents: Collection[str], rows: pa.Table
+    table: lance.LanceDataset, documents: Collection[Owned], rows: pa.Table
 ) -> None:
     """Put rows in, in place of all that the table has of these documents, in one commit."""
-    own = among("document", documents)
-    merge = table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
-    old = table.to_table(columns=["id"], filter=own)["id"].to_pylist()
-    if not set(old) <= set(rows["id"].to_pylist()):
+    own = among_documents(documents)
+    merge = table.merge_insert(_KEY).when_matched_update_all().when_not_matched_insert_all()
+    if not _keys(table.to_table(columns=_KEY, filter=own)) <= _keys(rows):
         # Only here, since it reads the whole table: a second for a million rows.
         merge = merge.when_not_matched_by_source_delete(own)
     merge.execute(rows)
+
+
+def _keys(rows: pa.Table) -> set[tuple[str, ...]]:
+    return set(zip(*(rows[column].to_pylist() for column in _KEY), strict=True))
 
 
 def keep_indexed(table: lance.LanceDataset, *, all_rows: bool = False) -> None:
