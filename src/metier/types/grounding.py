@@ -41,6 +41,9 @@ class Hit:
     """Place in each part's own list, from 1: ``vector``, ``text``, ..."""
     section: str = ""
     """The heading that the chunk stands under."""
+    versions: tuple[Hit, ...] = ()
+    """Where the chunk's text tells how an entity changed: the versions that it tells of, the oldest
+    first. These are cited in its place. Its text ends with that of the newest."""
 
 
 @dataclass(frozen=True, slots=True)
