@@ -6,7 +6,6 @@ import shutil
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 
 from metier import serial
@@ -15,7 +14,7 @@ from metier.models.names.resolve import resolve
 from metier.protocols import Corpus, FitContext, Models, Retriever
 from metier.retrieval.authority.aliases import read_aliases
 from metier.retrieval.authority.guide_file import NewestGuide
-from metier.retrieval.authority.guided import guide_of, guided
+from metier.retrieval.authority.guided import guide_of, guided, telling
 from metier.retrieval.parents import ParentRetriever
 from metier.retrieval.relabel import lessons
 from metier.retrieval.rerank import RerankedRetriever, YesOrNo
@@ -24,7 +23,7 @@ from metier.retrieval.store.index import Index
 from metier.retrieval.store.passages import passages
 from metier.retrieval.written import Written, written_questions
 from metier.store import write_text
-from metier.types import Alias, Candidate, Example, Json, Passage
+from metier.types import Alias, Candidate, Example, Guide, Json, Passage
 
 INDEX, GUIDE = "index", "guide.json"
 DEFAULTS: dict[str, Json] = {
@@ -97,17 +96,17 @@ def open_store(candidate: Candidate, directory: Path, models: Models) -> Retriev
         reranker = models.cross_encoder(name) or YesOrNo(models.language_model(name))
         depth = int(settings["rerank_depth"])
         store = RerankedRetriever(store, reranker, depth=depth)
-    led_by = partial(
-        guided,
-        store,
-        tiers=settings["tiers"],
-        agree_in=settings["agree_in"],
-        depth=depth,
-        releases=settings.get("releases"),
-    )
-    store = NewestGuide(directory / GUIDE, led_by)
+    tiers, agree_in = settings["tiers"], settings["agree_in"]
+    releases = settings.get("releases") or {}
     wide = int(settings.get("parent_characters", 0))
-    return ParentRetriever(store, index, characters=wide) if wide else store
+
+    def led_by(guide: Guide) -> Retriever:
+        found = guided(store, guide, tiers, agree_in, depth=depth, releases=releases)
+        if wide:
+            found = ParentRetriever(found, index, characters=wide)
+        return telling(found, guide, releases)
+
+    return NewestGuide(directory / GUIDE, led_by)
 
 
 def _made_already(context: FitContext) -> tuple[Candidate, Path] | None:

@@ -70,6 +70,8 @@ class Evolution:
     """The newest version, under a line for each field that changed; shown, never quoted from."""
     hits: tuple[Hit, ...]
     """What it was made of, the oldest first; citations go to these."""
+    changes: tuple[str, ...] = ()
+    """A sentence for each field that changed; ``text`` begins with them."""
 
 
 @dataclass(frozen=True, slots=True)

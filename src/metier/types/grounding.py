@@ -43,6 +43,9 @@ class Hit:
     """The heading that the chunk stands under."""
     tenant: str = ""
     """Whose it is; "" for everybody's."""
+    versions: tuple[Hit, ...] = ()
+    """Where the chunk's text tells how an entity changed: the versions that it tells of, the oldest
+    first. These are cited in its place. Its text ends with that of the newest."""
 
     @property
     def key(self) -> tuple[str, str]:

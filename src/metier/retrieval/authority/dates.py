@@ -19,6 +19,14 @@ _IN_WORDS = (
 _YEAR = r"(?:as of|in|of|on|by|since|until|before|during|at)\s+(?P<alone>(?:19|20)\d{2})(?!-?\d)"
 _DATE = re.compile(rf"\b(?:(?P<iso>{_ISO})|{_IN_WORDS}|{_YEAR})\b", re.IGNORECASE)
 
+_ALONE = r"(?:((?:19|20)\d{2})(?!-?\d)|"
+_PAIR = re.compile(
+    rf"\b(?:between|from)\s+{_ALONE}(?:\S+\s+){{0,2}}\S+)\s+"
+    rf"(?:and|to|until|till|through)\s+{_ALONE}\S)",
+    re.IGNORECASE,
+)
+"""Years that stand as the ends of a stretch of time, whatever the other end is."""
+
 
 def iso_date(given: str | int | date) -> str:
     """``2023``, ``2023-04``, ``2023-04-25``, with or without a time, as ``2023-04-25``.
@@ -53,15 +61,25 @@ def check_as_of(given: str, earliest: str | None) -> str:
 
 
 def date_asked(question: str, releases: Mapping[str, str] | None = None) -> str | None:
-    """The date that a question names, as ISO 8601; None when it names none or several.
+    """The date that a question names, as ISO 8601; None when it names none or several."""
+    found = dates_asked(question, releases)
+    return found[0] if len(found) == 1 else None
+
+
+def dates_asked(question: str, releases: Mapping[str, str] | None = None) -> list[str]:
+    """The dates that a question names, as ISO 8601, the earliest first.
 
     ``releases`` gives names such as ``v12`` their dates. Numbers that are no dates ("APT 2020")
-    are left alone: a year counts after a word such as "in" or "as of" only.
+    are left alone: a year counts after a word such as "in" or "as of" only, or as an end of
+    "between 2021 and 2024".
     """
     names = releases or {}
     found = {iso_date(names[name]) for name in names if _stands_in(name, question)}
     found |= {day for match in _DATE.finditer(question) if (day := _day(match)) is not None}
-    return found.pop() if len(found) == 1 else None
+    both = found | {
+        iso_date(year) for match in _PAIR.finditer(question) for year in match.groups() if year
+    }
+    return sorted(both if len(both) > 1 else found)
 
 
 def _stands_in(name: str, text: str) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from metier.errors import DataError
 from metier.protocols import Corpus, Retriever
 from metier.retrieval.authority.aliases import AliasTable
+from metier.retrieval.authority.changing import ChangeRetriever
 from metier.retrieval.authority.linked import LinkedRetriever
 from metier.retrieval.authority.tiers import Tier, TieredRetriever, TierSettings
 from metier.types import Alias, Guide, Json, Passage
@@ -84,6 +85,14 @@ def guided(
         return store
     table = AliasTable(guide.names, common=guide.common)
     return LinkedRetriever(store, table, releases or {}, guide.earliest)
+
+
+def telling(search: Retriever, guide: Guide, releases: Mapping[str, str]) -> Retriever:
+    """The search, that tells what changed where a question names an entity and two days."""
+    if not guide.names or not guide.dated:
+        return search
+    table = AliasTable(guide.names, common=guide.common)
+    return ChangeRetriever(search, table, releases, guide.earliest)
 
 
 def _names(told: Mapping[str, Json], columns: Sequence[str]) -> Iterator[Alias]:

@@ -154,11 +154,23 @@ def evolutions(hits: Sequence[Hit], fields: Sequence[str]) -> list[Evolution]:
 def search_between(
     retriever: Retriever, question: str, *, scope: Scope, start: str, end: str, k: int = 5
 ) -> list[Hit]:
-    """What is found as of ``start`` and as of ``end``, each passage once; for ``evolutions``."""
+    """What is found as of ``start``, whenever that ends, and as of ``end``; for ``evolutions``.
+
+    Each passage once, in the order of the days. Of more than 64 versions those in the middle are
+    left out.
+    """
+    day, last = iso_date(start), iso_date(end)
     found: dict[tuple[str, str], Hit] = {}
-    for day in (iso_date(start), iso_date(end)):
-        for hit in retriever.search([question], k, scope=replace(scope, as_of=day))[0]:
-            found.setdefault(hit.key, hit)
+    for _ in range(_MOST_VERSIONS):
+        hits = retriever.search([question], k, scope=replace(scope, as_of=day))[0]
+        found.update((hit.key, hit) for hit in hits if hit.key not in found)
+        days = [one for hit in hits if (one := hit.valid_to) is not None and day < one <= last]
+        if day == last:
+            break
+        day = min(days, default=last)
+    else:
+        hits = retriever.search([question], k, scope=replace(scope, as_of=last))[0]
+        found.update((hit.key, hit) for hit in hits if hit.key not in found)
     return list(found.values())
 
 
@@ -179,6 +191,7 @@ def ends(starts: Mapping[str, Sequence[str]], *, snapshots: bool) -> dict[tuple[
     return found
 
 
+_MOST_VERSIONS = 64
 _LONG = 200
 """Characters beyond which the two values of a change are not shown side by side."""
 
@@ -195,7 +208,9 @@ def _evolution(group: Sequence[Hit], fields: Sequence[str]) -> Evolution:
     ]
     # Passages of one version stand together; of older ones only what changed is told.
     texts = [hit.chunk.text for hit in group if hit.valid_from == newest.valid_from]
-    return Evolution(_entity(newest), "\n".join([*lines, *texts]), tuple(hits))
+    return Evolution(
+        _entity(newest), "\n".join([*lines, *texts]), tuple(hits), changes=tuple(lines)
+    )
 
 
 def _state(hit: Hit, fields: Sequence[str]) -> str:

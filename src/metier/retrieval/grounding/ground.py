@@ -14,7 +14,7 @@ from metier.retrieval.grounding.claims import Claim, as_claim, is_sentence, pars
 from metier.retrieval.grounding.features import compare
 from metier.retrieval.grounding.sentences import sentences
 from metier.retrieval.grounding.support import TextChecker, log_odds
-from metier.types import Grounding, GroundingChunk, GroundSettings, Hit, Support
+from metier.types import Chunk, Grounding, GroundingChunk, GroundSettings, Hit, Support
 
 _SOURCE = 1.0
 """Log odds that a standard deviation of the search's score is worth when it is decided which
@@ -53,7 +53,7 @@ def ground(
         _support(segment, row, likely=likely, hits=hits, settings=settings)
         for segment, row in zip(segments, scores, strict=True)
     )
-    chunks = tuple(_shown(hit) for hit in hits)
+    chunks = tuple(_shown(hit) for hit in _sources(hits))
     if settings.policy == "drop":
         answer, supports = _without_unsupported(answer, supports)
     elif settings.policy == "keep":
@@ -116,22 +116,58 @@ def _support(
         sure = calibrated(max(scores, default=0.0), settings.calibration)
         return Support(segment.start, segment.end, (), sure, verdict="unsupported")
     claim = parse_claim(segment.claim)
-    bounds = [_said_at(claim, hits[place].chunk.text) for place in cited]
+    places = [
+        one
+        for place in cited
+        for one in _places(hits, place, *_said_at(claim, hits[place].chunk.text))
+    ]
     return Support(
         start=segment.start,
         end=segment.end,
-        chunks=tuple(cited),
+        chunks=tuple(one.source for one in places),
         confidence=calibrated(scores[cited[0]], settings.calibration),
-        quotes=tuple(
-            quoted_span(hits[place].chunk, start, end)
-            for place, (start, end) in zip(cited, bounds, strict=True)
-        ),
-        words=tuple(
-            hits[place].chunk.text[start:end]
-            for place, (start, end) in zip(cited, bounds, strict=True)
-        ),
+        quotes=tuple(quoted_span(one.chunk, one.start, one.end) for one in places),
+        words=tuple(one.chunk.text[one.start : one.end] for one in places),
         verdict="supported",
     )
+
+
+class _Place(NamedTuple):
+    """Where a source says it."""
+
+    source: int
+    """Place in ``_sources``."""
+    chunk: Chunk
+    start: int
+    end: int
+
+
+def _sources(hits: Sequence[Hit]) -> list[Hit]:
+    """What can be cited: each hit in its place, then the older versions that any tells of.
+
+    A hit that tells a change is put together; in its place stands its newest version.
+    """
+    newest = [hit.versions[-1] if hit.versions else hit for hit in hits]
+    return [*newest, *(older for hit in hits for older in hit.versions[:-1])]
+
+
+def _places(hits: Sequence[Hit], place: int, start: int, end: int) -> list[_Place]:
+    """The source of ``text[start:end]`` of a hit; all its versions where that tells a change.
+
+    The sentence that tells it stands in none of them, so each is quoted as it reads itself.
+    """
+    hit = hits[place]
+    if not hit.versions:
+        return [_Place(place, hit.chunk, start, end)]
+    *older, newest = (version.chunk for version in hit.versions)
+    told = len(hit.chunk.text) - len(newest.text)
+    if start >= told:
+        return [_Place(place, newest, start - told, end - told)]
+    first = len(hits) + sum(len(one.versions[:-1]) for one in hits[:place])
+    return [
+        *(_Place(first + number, chunk, 0, len(chunk.text)) for number, chunk in enumerate(older)),
+        _Place(place, newest, 0, len(newest.text)),
+    ]
 
 
 def _said_at(claim: Claim, passage: str) -> tuple[int, int]:
