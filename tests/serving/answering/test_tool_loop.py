@@ -179,3 +179,10 @@ def test_what_the_model_wrote_between_its_tools_counts_when_the_client_leaves(st
         time.sleep(0.02)
     assert rows[0]["status"] == 499
     assert (rows[0]["prompt_tokens"], rows[0]["completion_tokens"]) == (10, 5)
+
+
+def test_a_response_calls_the_servers_tools_too(start):
+    client, _, _ = start(called("python", code="print(6 * 7)"), json.dumps({"content": "42"}))
+    made = client.responses.create(model="scripted", input="6 by 7?", tools=SERVED)
+    assert made.output_text == "42"
+    assert [step["tool"] for step in made.output[0].steps] == ["python"]

@@ -201,6 +201,35 @@ def test_what_cannot_be_done_is_refused_in_openais_shape(url, body):
     assert error["type"] == "invalid_request_error" and error["message"]
 
 
+@pytest.mark.parametrize("route", ["chat/completions", "completions"])
+@pytest.mark.parametrize(
+    ("name", "neutral", "other"),
+    [
+        ("frequency_penalty", 0, 0.5),
+        ("presence_penalty", 0.0, -1),
+        ("logit_bias", {}, {"50256": -100}),
+    ],
+)
+def test_what_would_be_ignored_is_refused_by_name(url, route, name, neutral, other):
+    body = {"model": "fake", "messages": ASKED, "prompt": "Who?"}
+    if route == "chat/completions":
+        del body["prompt"]
+    for value, status in ((neutral, 200), (None, 200), (other, 400)):
+        answer = httpx.post(f"{url}/{route}", json={**body, name: value})
+        assert answer.status_code == status, answer.text
+    assert answer.json()["error"]["param"] == name
+    assert answer.json()["error"]["message"] == f"{name}: is not offered here; leave it out"
+
+
+@pytest.mark.parametrize("ids", [[1, 2, 3], [[1, 2], [3]]])
+def test_numbers_of_tokens_are_refused_with_what_to_do(client, ids):
+    with pytest.raises(openai.BadRequestError, match="check_embedding_ctx_length=False") as said:
+        client.embeddings.create(model="vectors", input=ids)
+    assert said.value.param == "input"
+    with pytest.raises(openai.BadRequestError, match="takes texts, not token ids"):
+        client.completions.create(model="fake", prompt=ids)
+
+
 def test_errors_become_the_clients_own_exceptions(client, url):
     with pytest.raises(openai.NotFoundError, match="no model 'other'"):
         client.chat.completions.create(model="other", messages=ASKED)

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    WithJsonSchema,
+    model_validator,
+)
 
 _HALF = re.compile("[\ud800-\udfff]")
 Object = dict[str, JsonValue]
@@ -14,6 +23,31 @@ TokenCount = Annotated[int, Field(ge=1, le=1_000_000)]
 Temperature = Annotated[float, Field(ge=0, le=2)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+Choices = Annotated[list[Annotated[str, Field(min_length=1)]], Field(max_length=1024)]
+
+
+def _neutral(value: JsonValue) -> JsonValue:
+    """Many clients send the default; to answer as if another value were kept would be a lie."""
+    if value:
+        raise ValueError("is not offered here; leave it out")
+    return value
+
+
+def _no_tokens(value: JsonValue) -> JsonValue:
+    """Numbers of tokens do not tell whose they are, so they cannot be read as this model's."""
+    if isinstance(value, list) and any(isinstance(one, int | list) for one in value):
+        raise ValueError(
+            "takes texts, not token ids, which mean other words to each tokenizer; where a client "
+            "sends ids, tell it not to (LangChain's OpenAIEmbeddings: check_embedding_ctx_length="
+            "False)"
+        )
+    return value
+
+
+Zero = Annotated[float | None, AfterValidator(_neutral), WithJsonSchema({"const": 0})]
+NoBias = Annotated[Object | None, AfterValidator(_neutral), WithJsonSchema({"maxProperties": 0})]
+Nothing = Annotated[str | None, AfterValidator(_neutral), WithJsonSchema({"maxLength": 0})]
+NoTokens = BeforeValidator(_no_tokens)
 
 
 class Wire(BaseModel):
@@ -156,6 +190,9 @@ class Sampling(Wire):
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     user: str | None = None
+    frequency_penalty: Zero = None
+    presence_penalty: Zero = None
+    logit_bias: NoBias = None
 
 
 class PromptReference(Wire):
@@ -172,7 +209,7 @@ class NewPrompt(Wire):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")
     messages: list[ChatMessage] = Field(min_length=1, max_length=128)
-    enum: list[Annotated[str, Field(min_length=1)]] | None = Field(default=None, max_length=1024)
+    enum: Choices | None = None
 
 
 class NewModel(Wire):
@@ -220,7 +257,9 @@ class ChatRequest(Sampling):
     tool_budget: ToolBudget | None = None
     plan: PlanOption | None = None
     tool_choice: Literal["none", "auto", "required"] | NamedTool | None = None
-    enum: list[Annotated[str, Field(min_length=1)]] | None = Field(default=None, max_length=1024)
+    parallel_tool_calls: bool | None = None
+    """Either is kept: at most one function is called at once."""
+    enum: Choices | None = None
     thinking: Thinking | None = None
 
     @property
@@ -237,17 +276,19 @@ class ChatRequest(Sampling):
 class CompletionRequest(Sampling):
     """POST /v1/completions: continues plain text."""
 
-    prompt: str | list[str]
+    prompt: Annotated[str | list[str], NoTokens]
     max_tokens: TokenCount | None = None
     logprobs: Annotated[int, Field(ge=0, le=5)] | None = None
     echo: bool | None = None
+    best_of: Annotated[int, Field(ge=1, le=1)] | None = None
+    suffix: Nothing = None
 
 
 class EmbeddingRequest(Wire):
     """POST /v1/embeddings."""
 
     model: str = Field(min_length=1, max_length=256)
-    input: str | Annotated[list[str], Field(min_length=1, max_length=2048)]
+    input: Annotated[str | Annotated[list[str], Field(min_length=1, max_length=2048)], NoTokens]
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: Annotated[int, Field(ge=1)] | None = None
 
@@ -274,20 +315,56 @@ class InputItem(Wire):
     content: str | list[ContentPart]
 
 
+class CalledItem(CalledFunction):
+    """A function that the model asked for in an earlier response."""
+
+    type: Literal["function_call"]
+    call_id: str
+
+
+class ResultItem(Wire):
+    """What a function gave."""
+
+    type: Literal["function_call_output"]
+    call_id: str
+    output: str | list[ContentPart]
+
+
+class ResponseFunction(FunctionSchema):
+    """A function that the model may call, as the Responses API lays it out."""
+
+    type: Literal["function"]
+
+
+class ChosenFunction(NamedFunction):
+    """The one function to call."""
+
+    type: Literal["function"]
+
+
 class ResponsesRequest(Wire):
     """POST /v1/responses; nothing is kept on the server between two of them."""
 
     model: str = Field(min_length=1, max_length=256)
-    input: str | Annotated[list[InputItem], Field(max_length=2048)] = ""
+    input: str | Annotated[list[InputItem | CalledItem | ResultItem], Field(max_length=2048)] = ""
     prompt: PromptReference | None = None
     instructions: str | None = None
     max_output_tokens: TokenCount | None = None
     temperature: Temperature | None = None
     top_p: Share | None = None
+    top_k: Annotated[int, Field(ge=1)] | None = None
+    """metier's own, as are ``seed`` and ``enum``."""
+    seed: Seed | None = None
+    enum: Choices | None = None
+    top_logprobs: Zero = None
     stream: bool | None = None
     text: ResponseText | None = None
     previous_response_id: str | None = None
-    tools: list[Any] | None = None
+    tools: list[ResponseFunction | ServedTool] | None = Field(default=None, max_length=128)
+    tool_choice: Literal["none", "auto", "required"] | ChosenFunction | None = None
+    tool_budget: ToolBudget | None = None
+    parallel_tool_calls: bool | None = None
+    """Either is kept: at most one function is called at once."""
 
 
 class FeedbackRequest(Wire):

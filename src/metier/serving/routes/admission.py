@@ -88,7 +88,8 @@ def as_refusal(error: Exception) -> Refusal:
     if isinstance(error, RequestValidationError):
         fault = error.errors()[0]
         place = ".".join(str(part) for part in fault["loc"] if part != "body")
-        said = f"{place}: {fault['msg']}" if place else str(fault["msg"])
+        told = str(fault["msg"]).removeprefix("Value error, ")
+        said = f"{place}: {told}" if place else told
         return Refusal(400, said, param=place or None)
     if isinstance(error, HTTPException):
         return Refusal(error.status_code, str(error.detail), headers=error.headers)

@@ -11,11 +11,9 @@ from functools import partial
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from metier.serving.answering.choice import caller_of_tools, choose
-from metier.serving.answering.plan_loop import with_plan
+from metier.serving.answering.choice import posed
 from metier.serving.answering.thinking import think
-from metier.serving.answering.tool_loop import with_tools
-from metier.serving.answering.turns import Turn, turn_of
+from metier.serving.answering.turns import Turn
 from metier.serving.engines.reading import Written, total
 from metier.serving.engines.writers import SpecialistWriter
 from metier.serving.engines.writing import Ask, End, Piece, TokenLog, Writer
@@ -42,7 +40,7 @@ async def chat_completions(body: ChatRequest, request: Request) -> Response:
 
 
 async def _answer(body: ChatRequest, request: Request, visit: Visit) -> Response:
-    writer, turn = await _posed(body, visit)
+    writer, turn = await posed(body, visit)
     if body.logprobs and not writer.logs:
         raise Refusal(400, f"{body.model!r} cannot tell log probabilities", param="logprobs")
     if body.thinking:
@@ -73,15 +71,6 @@ async def _answer(body: ChatRequest, request: Request, visit: Visit) -> Response
         },
         headers=visit.headers,
     )
-
-
-async def _posed(body: ChatRequest, visit: Visit) -> tuple[Writer, Turn]:
-    """Who writes, and what is asked: the model, or one behind tools or a plan."""
-    if body.plan is not None or body.served:
-        named = body.model_copy(update={"model": caller_of_tools(visit, body.model)})
-        return with_tools(named, visit) if body.plan is None else with_plan(named, visit)
-    turn = turn_of(body)
-    return await choose(visit, body.model, turn), turn
 
 
 def _check_thinking(body: ChatRequest, visit: Visit, writer: Writer) -> None:

@@ -60,8 +60,6 @@ def filled(body: ChatRequest, visit: Visit) -> ChatRequest:
     body, messages = _looked_up(body, visit)
     visit.body = body.model_dump(exclude_none=True, by_alias=True)
     changes: dict[str, object] = {"messages": [*messages, *body.messages]}
-    if body.prompt is not None and body.enum is None:
-        changes["enum"] = list(_found(visit, body.prompt.id, body.prompt.version).enum) or None
     full = body.model_copy(update=changes)
     visit.asked = full.messages[-1].model_dump_json(exclude_none=True) if full.messages else ""
     return full
@@ -80,7 +78,8 @@ def _looked_up(body: Asking, visit: Visit) -> tuple[Asking, list[ChatMessage]]:
     found = _found(visit, body.prompt.id, body.prompt.version)
     named = body.prompt.model_copy(update={"version": str(found.version)})
     messages = found.filled(body.prompt.variables or {})
-    pinned = body.model_copy(update={"prompt": named})
+    choices = list(found.enum) or None if body.enum is None else body.enum
+    pinned = body.model_copy(update={"prompt": named, "enum": choices})
     return pinned, [ChatMessage.model_validate(message) for message in messages]
 
 

@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from metier.serving.answering.choice import choose
-from metier.serving.answering.turns import Turn, turn_of
+from metier.serving.answering.choice import posed
+from metier.serving.answering.turns import Turn
 from metier.serving.engines.reading import Written
 from metier.serving.engines.writing import Ask, End, Piece
 from metier.serving.gate.gateway import Visit
-from metier.serving.gate.wire import (
-    ChatMessage,
-    ChatRequest,
-    JsonSchema,
-    ResponseFormat,
-    ResponsesRequest,
-)
+from metier.serving.gate.wire import ResponsesRequest
 from metier.serving.refusal import Refusal
 from metier.serving.routes.admission import Admitting, needs, visit_of
 from metier.serving.routes.prompts import opening
 from metier.serving.routes.replies import streamed, whole
+from metier.serving.routes.response_input import as_chat
 from metier.types import Json
 
 router = APIRouter(route_class=Admitting)
@@ -43,57 +37,26 @@ async def responses(body: ResponsesRequest, request: Request) -> Response:
             "no conversation is kept here; send its turns as input",
             param="previous_response_id",
         )
-    if body.tools:
-        raise Refusal(400, "tools are offered by /v1/chat/completions", param="tools")
-    chat = _as_chat(body, opened)
+    chat = as_chat(body, opened)
     visit.asked = chat.messages[-1].model_dump_json(exclude_none=True) if chat.messages else ""
-    turn = turn_of(chat)
-    writer = await choose(visit, body.model, turn)
-    ask = _ask(turn, visit, live=bool(body.stream))
+    writer, turn = await posed(chat, visit)
+    ask = Ask(turn.conversation, turn.config, visit.caller.tenant, None, bool(body.stream))
     if body.stream:
-        return await streamed(visit, writer, [ask], _Events(body, visit))
+        return await streamed(visit, writer, [ask], _Events(body, visit, turn))
     drafts = await whole(request, visit, writer, [ask])
     if drafts[0].end:
         visit.usage = drafts[0].end.usage
-    return JSONResponse(_response(body, visit, drafts[0]), headers=visit.headers)
+    return JSONResponse(_response(body, visit, turn, drafts[0]), headers=visit.headers)
 
 
-def _as_chat(body: ResponsesRequest, opened: Sequence[ChatMessage]) -> ChatRequest:
-    messages = []
-    if body.instructions:
-        messages.append(ChatMessage(role="system", content=body.instructions))
-    messages += opened
-    if isinstance(body.input, str):
-        if body.input or not opened:
-            messages.append(ChatMessage(role="user", content=body.input))
-    else:
-        messages += [ChatMessage(role=item.role, content=item.content) for item in body.input]
-    form = body.text.format if body.text else None
-    bound = None
-    if form is not None:
-        bound = ResponseFormat(
-            type=form.type,
-            json_schema=JsonSchema.model_validate({"name": form.name, "schema": form.schema_}),
-        )
-    return ChatRequest(
-        model=body.model,
-        messages=messages,
-        max_completion_tokens=body.max_output_tokens,
-        temperature=body.temperature,
-        top_p=body.top_p,
-        response_format=bound,
-    )
-
-
-def _ask(turn: Turn, visit: Visit, *, live: bool) -> Ask:
-    return Ask(turn.conversation, turn.config, visit.caller.tenant, None, live)
-
-
-def _response(body: ResponsesRequest, visit: Visit, draft: Written | None) -> dict[str, Json]:
+def _response(
+    body: ResponsesRequest, visit: Visit, turn: Turn, draft: Written | None
+) -> dict[str, Json]:
     """The response object; without a draft, as it is when a stream begins."""
     cut = draft is not None and draft.end is not None and draft.end.finish == "length"
     done = "incomplete" if cut else "completed"
     usage = visit.usage
+    told = body.model_dump(exclude_none=True)
     return {
         "id": f"resp_{visit.id}",
         "object": "response",
@@ -105,11 +68,11 @@ def _response(body: ResponsesRequest, visit: Visit, draft: Written | None) -> di
         "model": visit.model,
         "prompt": body.prompt and body.prompt.model_dump(),
         **({"routing": visit.routing} if visit.routing else {}),
-        "output": [] if draft is None else [_item(visit, draft)],
+        "output": [] if draft is None else _items(visit, turn, draft),
         "parallel_tool_calls": False,
         "temperature": body.temperature,
-        "tool_choice": "none",
-        "tools": [],
+        "tool_choice": told.get("tool_choice", "auto" if body.tools else "none"),
+        "tools": told.get("tools", []),
         "top_p": body.top_p,
         "metadata": {},
         "usage": None
@@ -124,14 +87,30 @@ def _response(body: ResponsesRequest, visit: Visit, draft: Written | None) -> di
     }
 
 
-def _item(visit: Visit, draft: Written | None) -> dict[str, Json]:
-    content = [] if draft is None else [_part(draft.text)]
-    extras = draft.end.extras if draft is not None and draft.end else {}
+def _items(visit: Visit, turn: Turn, draft: Written) -> list[Json]:
+    """What was said, or the functions that are asked for."""
+    said = {"content": draft.text} if turn.read is None else turn.read(draft.text)
+    extras = draft.end.extras if draft.end else {}
+    called = [
+        {
+            "id": f"fc_{visit.id}_{place}",
+            "type": "function_call",
+            "status": "completed",
+            "call_id": call["id"],
+            **call["function"],
+            **extras,
+        }
+        for place, call in enumerate(said.get("tool_calls") or ())
+    ]
+    return called or [_item(visit, [_part(str(said.get("content") or ""))], **extras)]
+
+
+def _item(visit: Visit, content: list[Json], **extras: Json) -> dict[str, Json]:
     return {
         "id": f"msg_{visit.id}",
         "type": "message",
         "role": "assistant",
-        "status": "in_progress" if draft is None else "completed",
+        "status": "completed" if content else "in_progress",
         "content": content,
         **extras,
     }
@@ -147,6 +126,7 @@ class _Events:
 
     body: ResponsesRequest
     visit: Visit
+    turn: Turn
     _draft: Written = field(default_factory=Written)
     _number: int = -1
 
@@ -157,35 +137,66 @@ class _Events:
 
     def begin(self) -> list[str]:
         """What there is before a word is known."""
-        beginning = _response(self.body, self.visit, None)
-        item = _item(self.visit, None)
+        beginning = _response(self.body, self.visit, self.turn, None)
         return [
             self._event("response.created", response=beginning),
             self._event("response.in_progress", response=beginning),
-            self._event("response.output_item.added", output_index=0, item=item),
-            self._event("response.content_part.added", **self._place, part=_part("")),
+            *(self._opened() if self.turn.read is None else ()),
         ]
 
     def take(self, place: int, event: Piece | End) -> list[str]:
-        """A piece; the end is told with all else at the end."""
+        """A piece; the end is told with all else at the end, and calls are only known whole."""
         self._draft.add(event)
-        if isinstance(event, End):
+        if isinstance(event, End) or self.turn.read is not None:
             return []
-        told = {"delta": event.text, "logprobs": []}
-        return [self._event("response.output_text.delta", **self._place, **told)]
+        return [self._delta(event.text)]
 
     def end(self) -> list[str]:
         """Every part again, whole."""
         draft = self._draft
         self.visit.usage = draft.end.usage if draft.end else self.visit.usage
-        item = _item(self.visit, draft)
-        ended = _response(self.body, self.visit, draft)
-        said = {"text": draft.text, "logprobs": []}
+        ended = _response(self.body, self.visit, self.turn, draft)
+        told = [
+            text
+            for place, item in enumerate(ended["output"])
+            for text in (
+                self._said(item) if item["type"] == "message" else self._called(place, item)
+            )
+        ]
+        return [*told, self._event(f"response.{ended['status']}", response=ended)]
+
+    def _opened(self) -> list[str]:
+        item = _item(self.visit, [])
         return [
+            self._event("response.output_item.added", output_index=0, item=item),
+            self._event("response.content_part.added", **self._place, part=_part("")),
+        ]
+
+    def _delta(self, text: str) -> str:
+        told = {"delta": text, "logprobs": []}
+        return self._event("response.output_text.delta", **self._place, **told)
+
+    def _said(self, item: Json) -> list[str]:
+        part = item["content"][0]
+        late = [] if self.turn.read is None else [*self._opened(), self._delta(part["text"])]
+        said = {"text": part["text"], "logprobs": []}
+        return [
+            *late,
             self._event("response.output_text.done", **self._place, **said),
-            self._event("response.content_part.done", **self._place, part=_part(draft.text)),
+            self._event("response.content_part.done", **self._place, part=part),
             self._event("response.output_item.done", output_index=0, item=item),
-            self._event(f"response.{ended['status']}", response=ended),
+        ]
+
+    def _called(self, place: int, item: Json) -> list[str]:
+        begun = {**item, "status": "in_progress", "arguments": ""}
+        where = {"item_id": item["id"], "output_index": place}
+        arguments = item["arguments"]
+        step = "response.function_call_arguments"
+        return [
+            self._event("response.output_item.added", output_index=place, item=begun),
+            self._event(f"{step}.delta", **where, delta=arguments),
+            self._event(f"{step}.done", **where, name=item["name"], arguments=arguments),
+            self._event("response.output_item.done", output_index=place, item=item),
         ]
 
     @property
