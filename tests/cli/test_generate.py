@@ -90,6 +90,16 @@ def test_affected_lists_what_holds_a_document(papers):
     assert printed("affected", "nobody", ".", "--json")["datasets"] == []
 
 
+def test_a_deleted_document_is_told_with_what_holds_it(papers):
+    assert printed(".", "--json")["deleted"] == []
+    lines = (papers / "papers.jsonl").read_text().splitlines()
+    (papers / "papers.jsonl").write_text(lines[0])
+    told = call("generate", ".").out
+    assert "deleted since the last run" in told
+    assert "quarry: " in told and "generate-" in told
+    assert "deleted since" not in call("generate", ".").out
+
+
 def mistake(*arguments):
     """The last line of a command that must end with exit code 2; progress stands before it."""
     done = call("generate", *arguments)
@@ -120,3 +130,7 @@ def test_run_goes_from_documents_to_a_verdict_on_generated_questions(papers):
     assert {one["rung"] for one in told["ladder"]} == {"closed-book", "retrieve"}
     row = json.loads((papers / ".metier/report.json").read_text())["dataset"]["train"][0]
     assert row["evidence"] and row["origin"]
+    found = printed("affected", "quarry", ".", "--json")
+    assert [name.split()[0] for name in found["indexes"]] == ["retrieve"]
+    assert found["adapters"] == []  # a prompt learns nothing
+    assert {name.split("-")[0] for name in found["datasets"]} == {"dataset", "generate"}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from metier.cli.console import JSON_OPTION, bars, show, show_json
+from metier.cli.console import JSON_OPTION, bars, show, show_json, show_text
 from metier.cli.project import ProjectOption, RecipeArgument, open_recipe, project_folder
 
 if TYPE_CHECKING:
@@ -45,9 +45,10 @@ def run(
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
     """Write questions and answers and verify each; goes on where it was stopped."""
-    from metier.cli.generate_view import as_text, estimated
+    from metier.cli.generate_view import as_text, estimated, held
     from metier.dataset.generate.estimate import estimate as estimate_of
     from metier.dataset.generate.kept.rows import read_generated
+    from metier.pipeline.lineage import deleted_since
     from metier.serial import to_json
     from metier.settings import generation_plan
 
@@ -56,13 +57,19 @@ def run(
             told = estimate_of(pipeline.corpus, generation_plan(pipeline.recipe), pipeline.models)
             show_json(to_json(told)) if as_json else show(estimated(told))
             return
+        deleted = deleted_since(pipeline.project, pipeline.corpus)
         if again:
             pipeline.forget_generation()
         directory = pipeline.generation
     generated = read_generated(directory)
     if as_json:
-        show_json({"directory": str(directory), **to_json(generated.report)})
+        gone = [to_json(one) for one in deleted]
+        show_json({"directory": str(directory), **to_json(generated.report), "deleted": gone})
     else:
+        if deleted:
+            show("deleted since the last run; these hold them still:")
+        for one in deleted:
+            show_text(held(one))
         show(as_text(generated.report))
         show(f"rows: {directory}")
 
@@ -162,19 +169,11 @@ def affected(
 ) -> None:
     """List the datasets, adapters and indexes that hold a document."""
     from metier.cli.generate_view import held
-    from metier.corpus.table import LanceCorpus
-    from metier.dataset.generate.kept.lineage import holders
+    from metier.pipeline.lineage import everything_from
     from metier.serial import to_json
     from metier.store import Project
 
-    store = Project(project_folder(recipe, project))
-    versions = []
-    for step in sorted((store.path / "steps").glob("corpus-*/version")):
-        version = step.read_text(encoding="utf-8")
-        corpus = LanceCorpus.open(store.path / "corpus.lance", version)
-        if any(one.id == document for one in corpus.documents()):
-            versions.append(version)
-    found = holders(store, document, versions)
+    found = everything_from(Project(project_folder(recipe, project)), document)
     show_json(to_json(found)) if as_json else show(held(found))
 
 

@@ -7,35 +7,58 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from metier.dataset.generate.kept.rows import ACCEPTED
+from metier.retrieval.store.rows import among
+from metier.retrieval.store.table import open_table
 from metier.store import Project
 from metier.types import Holders, Json
+
+INDEX, ADAPTER = "index", "adapter"
+"""What a rung's folder holds; both may stand in one."""
 
 
 def holders(project: Project, document: str, corpora: Collection[str]) -> Holders:
     """Every finished step that holds the document; ``corpora`` are the versions that have it.
 
-    A dataset holds it when a row is from it; a candidate when it learnt from such a row, or was
-    built on a dataset or corpus that has it; an index when it was built from such a corpus.
+    A dataset holds it when a row is from it; a rung's adapter when it learnt from such a row or
+    from the documents themselves, or was taken over from a rung that did; an index when the
+    document is in it. Rungs are listed by name, with their step.
     """
-    folders = {
-        path.name: path
-        for path in sorted((project.path / "steps").glob("*-*"))
-        if path.suffix != ".part"
-    }
+    folders = _finished(project)
     rows = {name: _rows_of(path, document) for name, path in folders.items()}
-    datasets = tuple(name for name, found in rows.items() if found)
     held = {found for ids in rows.values() for found in ids}
-    tainted = {*datasets, *corpora}
-    adapters, indexes = [], []
-    for name, path in folders.items():
-        inputs = _read(path / "inputs.json")
-        if not tainted & set(_texts(inputs)):
-            continue
-        if name.startswith("fit-") and _learnt(path, held):
-            adapters.append(name)
-        elif name.startswith("index"):
-            indexes.append(name)
-    return Holders(document, len(held), datasets, tuple(adapters), tuple(indexes))
+    rungs = {name: _read(path / "candidate.json") for name, path in folders.items()}
+    fitted = {name: rung for name, rung in rungs.items() if isinstance(rung, Mapping)}
+    tainted = _versions_with(folders, corpora)
+    learnt = {name for name, rung in fitted.items() if _learnt(rung, folders[name], held, tainted)}
+    for name in fitted:  # in a second round, since a taken over adapter is another rung's
+        members = set(_texts((_read(folders[name] / "inputs.json") or {}).get("members")))
+        if members & learnt and _has(fitted[name], ADAPTER):
+            learnt.add(name)
+    return Holders(
+        document,
+        len(held),
+        tuple(name for name, found in rows.items() if found),
+        tuple(f"{fitted[name]['rung']} ({name})" for name in sorted(learnt)),
+        tuple(
+            f"{rung['rung']} ({name})"
+            for name, rung in fitted.items()
+            if _has(rung, INDEX) and _indexed(folders[name] / INDEX, document)
+        ),
+    )
+
+
+def _finished(project: Project) -> dict[str, Path]:
+    steps = sorted((project.path / "steps").glob("*-*"))
+    return {path.name: path for path in steps if path.suffix != ".part"}
+
+
+def _versions_with(folders: Mapping[str, Path], corpora: Collection[str]) -> set[str]:
+    """The datasets that were drawn over a corpus that has the document."""
+    return {
+        name
+        for name, path in folders.items()
+        if name.startswith("dataset-") and set(corpora) & set(_texts(_read(path / "inputs.json")))
+    }
 
 
 def _rows_of(path: Path, document: str) -> set[str]:
@@ -55,11 +78,25 @@ def _evidence(row: Mapping[str, Json]) -> list[str]:
     return [span["document"] for span in row.get("evidence", ())]
 
 
-def _learnt(path: Path, held: set[str]) -> bool:
-    """Whether a candidate learnt from one of the rows; one that does not say so is taken to."""
-    candidate = _read(path / "candidate.json")
-    learnt = candidate.get("train_examples") if isinstance(candidate, Mapping) else None
-    return not learnt or bool(held & set(learnt))
+def _learnt(
+    rung: Mapping[str, Json], path: Path, held: Collection[str], tainted: Collection[str]
+) -> bool:
+    """Whether a rung's adapter learnt from one of the rows, or from the documents as they are."""
+    if not _has(rung, ADAPTER):
+        return False
+    read_them = bool(rung["settings"].get("documents"))
+    from_corpus = read_them and set(tainted) & set(_texts(_read(path / "inputs.json")))
+    return bool(from_corpus or set(held) & set(rung.get("train_examples", ())))
+
+
+def _has(rung: Mapping[str, Json], part: str) -> bool:
+    return any(str(file).split("/")[0] == part for file in rung.get("files", ()))
+
+
+def _indexed(path: Path, document: str) -> bool:
+    """Whether the store has a passage of the document."""
+    tables = sorted(path.glob("*.lance"))
+    return any(open_table(table).count_rows(among("document", [document])) for table in tables)
 
 
 def _read(path: Path) -> Json:
