@@ -13,18 +13,20 @@ from metier.pipeline import Pipeline
 from metier.protocols import FitContext
 from metier.recipe import parse_recipe
 from metier.store import Project
+from metier.types import ABSTENTION
 from tests import joined
 
-PROMPTS = """
-[[rungs]]
-method = "majority"
-
+ASKING = """
 [[rungs]]
 method = "prompt"
 
 [[rungs]]
 method = "few_shot"
 """
+PROMPTS = f"""
+[[rungs]]
+method = "majority"
+{ASKING}"""
 
 
 def pipeline(folder, *, project=".metier", **recipe):
@@ -303,7 +305,7 @@ def test_a_task_with_short_answers_is_measured_by_exact_match(folder):
     assert line.report.curve == ()
 
 
-def questions(folder, **changes):
+def questions(folder, *, rungs='[[rungs]]\nmethod = "prompt"', **changes):
     """A pipeline whose examples are questions about the documents."""
     rows = [
         {"asked": f"Where is {row['id']}?", "answer": row["module"], "about": row["id"], "kind": k}
@@ -312,7 +314,7 @@ def questions(folder, **changes):
     ]
     rows += [{"asked": f"Where is {n}?", "answer": "", "about": "", "kind": "no"} for n in "abcde"]
     joined.write_rows(folder / "asked.csv", rows)
-    text = joined.recipe_text(rungs='[[rungs]]\nmethod = "prompt"')
+    text = joined.recipe_text(rungs=rungs)
     text = text.replace('"classification"', '"short_answer"').replace('label = "module"', "")
     columns = {"question": "asked", "document": "about", "kind": "kind", **changes}
     table = "".join(f'{key} = "{value}"\n' for key, value in columns.items())
@@ -327,6 +329,18 @@ def test_questions_about_the_documents_are_the_examples(folder):
     assert {row.input.split()[0] for row in line.dataset.test} == {"Where"}
     assert set(card.kinds) <= {"odd", "even", "no"} and "odd" in card.kinds
     assert sum(one.n for one in card.kinds.values()) == card.metrics["exact_match"].n
+
+
+def test_what_the_base_answered_without_documents_is_told_apart_for_the_other_rungs(folder):
+    line = questions(folder, rungs=ASKING)
+    known = line.dataset.test[0]
+    assert known.target != ABSTENTION
+    asked = "Which module does this entry belong to?\n\n" + known.input
+    line.models = FakeModels({asked: known.target})
+    base, shown = line.scorecards
+    can_be_known = sum(row.target != ABSTENTION for row in line.dataset.test)
+    assert "not known before" not in base.kinds
+    assert shown.kinds["not known before"].n == can_be_known - 1
 
 
 def test_questions_see_the_whole_corpus_and_never_another_sides_document(folder):

@@ -1,10 +1,12 @@
 """A scorecard holds estimates of everything, and nothing that cannot be told."""
 
+from dataclasses import replace
+
 import pytest
 
 from metier.errors import DataError, EmptyStageError
-from metier.evaluation.scorecard import scorecard
-from metier.types import Answer, Example, ItemResult, Score, Task, Usage
+from metier.evaluation.scorecard import scorecard, with_not_known
+from metier.types import ABSTENTION, Answer, Example, ItemResult, Score, Task, Usage
 
 TASK = Task("classification", "", ("a", "b"))
 
@@ -55,6 +57,29 @@ def test_questions_of_one_document_widen_the_interval():
     apart = scorecard("x", items, TASK, versions={}).metrics["accuracy"]
     together = scorecard("x", items, TASK, versions={}, examples=examples).metrics["accuracy"]
     assert together.high - together.low > 1.5 * (apart.high - apart.low)
+
+
+def test_what_the_base_knew_is_told_apart_and_what_nothing_answers_is_left_out():
+    task = Task("short_answer", "")
+    wanted = ["Paris", "Bern", "Rome", "Oslo", ABSTENTION]
+    base_said = ["Paris", "Bonn", "Riga", "Kyiv", "Linz"]
+    tuned_said = ["Nice", "Bern", "Rome", "Graz", ABSTENTION]
+    base, tuned = (
+        scorecard(
+            name,
+            [item(n, *pair) for n, pair in enumerate(zip(said, wanted, strict=True))],
+            task,
+            versions={},
+        )
+        for name, said in (("closed-book", base_said), ("tuned", tuned_said))
+    )
+
+    told = with_not_known([base, tuned], base)
+
+    assert told[0] == base
+    taught = told[1].kinds["not known before"]
+    assert (taught.value, taught.n) == (pytest.approx(2 / 3), 3)
+    assert with_not_known([tuned], replace(base, items=base.items[1:])) == (tuned,)
 
 
 def test_a_target_off_the_list_is_named():

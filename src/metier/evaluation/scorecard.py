@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from metier import stats
 from metier.errors import DataError, EmptyStageError
-from metier.types import Estimate, Example, ItemResult, Scorecard, Task, Usage
+from metier.types import ABSTENTION, Estimate, Example, ItemResult, Scorecard, Task, Usage
 
 UNIT = (0.0, 1.0)
+NOT_KNOWN = "not known before"
+"""The kind of the questions that the base model answered wrongly without documents."""
 
 
 def scorecard(
@@ -52,6 +55,32 @@ def scorecard(
         kinds=_by_kind(items, groups, kinds),
         versions=dict(versions),
     )
+
+
+def with_not_known(
+    cards: Sequence[Scorecard], base: Scorecard, examples: Sequence[Example] = ()
+) -> tuple[Scorecard, ...]:
+    """The cards of other rungs with one more kind: the questions that the base answered wrongly.
+
+    What the base knew without documents says nothing about what a rung was taught, and a question
+    that nothing answers has nothing to be known. Where the base knew none, that kind would be the
+    whole and is left out.
+    """
+    groups = {row.id: row.group for row in examples if row.group}
+    asked = [item for item in base.items if item.target != ABSTENTION]
+    unknown = {item.example: NOT_KNOWN for item in asked if not _right(item)}
+    if len(unknown) == len(asked):
+        return tuple(cards)
+    return tuple(
+        card
+        if card.rung == base.rung
+        else replace(card, kinds={**card.kinds, **_by_kind(card.items, groups, unknown)})
+        for card in cards
+    )
+
+
+def _right(item: ItemResult) -> bool:
+    return bool(item.scores) and item.scores[0].value == 1
 
 
 def clusters_of(

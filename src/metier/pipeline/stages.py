@@ -24,7 +24,7 @@ from metier.decision.recommend import decide
 from metier.errors import DoesNotFitError, EmptyStageError, NoLabelScoresError, StorageError
 from metier.evaluation.forgetting import retention
 from metier.evaluation.ledger import ask
-from metier.evaluation.scorecard import scorecard
+from metier.evaluation.scorecard import scorecard, with_not_known
 from metier.evaluation.scorers import scorers_for
 from metier.evaluation.suites import Suite
 from metier.hardware import hardware
@@ -270,8 +270,16 @@ class Pipeline:
 
     @cached_property
     def scorecards(self) -> tuple[Scorecard, ...]:
-        """Every candidate on the test split, in the ladder's order."""
-        return tuple(self._scorecard(built) for built in self.candidates.values())
+        """Every candidate on the test split, in the ladder's order.
+
+        Where questions are answered in words, what the base model knew of itself is told apart.
+        """
+        cards = tuple(self._scorecard(built) for built in self.candidates.values())
+        bare = [name for name, one in self.candidates.items() if one.candidate.method == "prompt"]
+        if self.recipe.task.label or not bare or self.dataset.task.kind != "short_answer":
+            return cards
+        base = next(card for card in cards if card.rung == bare[0])
+        return with_not_known(cards, base, self.dataset.test)
 
     def _scorecard(self, built: Built) -> Scorecard:
         candidate = built.candidate
