@@ -99,7 +99,11 @@ def test_a_tuned_model_is_not_asked_about_strangers(tmp_path):
         ]
     )
 
-    assert (stranger.text, stranger.abstained, stranger.usage.prompt_tokens) == (ABSTENTION, True, 0)
+    assert (stranger.text, stranger.abstained, stranger.usage.prompt_tokens) == (
+        ABSTENTION,
+        True,
+        0,
+    )
     assert known.usage.prompt_tokens > 0
 
 

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from metier.cli import generate, keys, models, prompts, recipe
 from metier.cli.ask import ask
+from metier.cli.changes import changes
 from metier.cli.follow import follow
 from metier.cli.mcp import mcp
 from metier.cli.new import new
@@ -48,7 +49,8 @@ app = typer.Typer(
     add_completion=False,
 )
 
-for verb in (new, ingest, fit, evaluate, decide, run, report, ask, runs, plan, serve, follow, mcp):
+verbs = (new, ingest, fit, evaluate, decide, run, report, ask, runs, plan, serve, follow, changes)
+for verb in (*verbs, mcp):
     app.command()(verb)
 app.add_typer(generate.app, name="generate")
 app.add_typer(recipe.app, name="recipe")
