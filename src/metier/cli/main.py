@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from metier.cli import generate, keys, models, prompts, recipe
 from metier.cli.ask import ask
 from metier.cli.audit import audit
+from metier.cli.changes import changes
 from metier.cli.feedback import feedback
 from metier.cli.follow import follow
 from metier.cli.mcp import mcp
@@ -50,7 +51,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
-verbs = (new, ingest, fit, evaluate, decide, run, report, ask, runs, plan, follow, mcp)
+verbs = (new, ingest, fit, evaluate, decide, run, report, ask, runs, plan, follow, changes, mcp)
 for verb in (*verbs, serve, feedback, audit):
     app.command()(verb)
 app.add_typer(generate.app, name="generate")

@@ -21,7 +21,8 @@ TOLD = (
 
 
 def version(start, end, text, **more):
-    said = {"entity": "T1217", "key": "T1217", "since": start, "tier": "curated", **more}
+    said = {"entity": "T1217", "since": start, "tier": "curated", **more}
+    said["key"] = said["entity"]
     dates = {"valid_from": start, "valid_to": end}
     id = f"{said['entity']}@{start}@{said['tier']}"
     return Document(id, text, metadata={**said, **dates})

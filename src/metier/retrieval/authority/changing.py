@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from metier.errors import DataError
 from metier.protocols import Retriever
 from metier.retrieval.authority.aliases import AliasTable
 from metier.retrieval.authority.dates import dates_asked, iso_date
-from metier.retrieval.authority.timeline import evolutions, search_between
-from metier.types import Hit, Json, Scope
+from metier.retrieval.authority.timeline import Timeline, evolutions, search_between
+from metier.types import Change, Hit, Json, Scope, Version
 
 _DESCRIBED = {"entity", "tier", "tenant", "valid_from", "valid_to", "known_from", "conflict"}
 
@@ -93,6 +93,35 @@ def tell_changes(hits: Sequence[Hit]) -> Iterator[Hit]:
         yield from (hit for hit in group if hit is not newest and hit not in older)
 
 
+def changes_between(
+    hits: Iterable[Hit], start: str, end: str
+) -> list[tuple[tuple[str, str], list[Change]]]:
+    """What became of each entity, told apart by tier, that changed after ``start`` up to ``end``.
+
+    ``hits`` are all passages about them. Raises ``DataError`` when there is none, when ``start``
+    lies before everything or after ``end``, and for what is no date.
+    """
+    documents: dict[str, list[Hit]] = {}
+    for hit in hits:
+        documents.setdefault(hit.chunk.source.document, []).append(hit)
+    fields = _fields([parts[0] for parts in documents.values()])
+    lines: dict[str, tuple[str, str]] = {}
+    versions = []
+    for parts in documents.values():
+        first = parts[0]
+        line = (str(first.metadata["entity"]), first.tier)
+        lines["\0".join(line)] = line
+        said = {name: first.metadata[name] for name in fields if name in first.metadata}
+        said["text"] = "\n".join(part.chunk.text for part in parts)
+        versions.append(Version("\0".join(line), said, first.valid_from, first.valid_to))
+    timeline = Timeline(versions)
+    found = [
+        (line, [replace(one, entity=line[0]) for one in timeline.changes(key, start, end)])
+        for key, line in lines.items()
+    ]
+    return [(line, those) for line, those in found if those]
+
+
 def _line(hit: Hit) -> tuple[str, ...]:
     """What the versions of one line have in common; a hit about nobody stands alone."""
     entity, tenant = hit.metadata.get("entity"), hit.metadata.get("tenant")
@@ -104,19 +133,20 @@ def _ended(hit: Hit, newest: Hit) -> bool:
 
 
 def _fields(hits: Sequence[Hit]) -> list[str]:
-    """The columns that may have changed; not those that only repeat a version's days."""
+    """The columns that may have changed; not those that only repeat a version's key or days."""
     columns = dict.fromkeys(name for hit in hits for name in hit.metadata)
     return [
         name
         for name in columns
-        if name not in _DESCRIBED
-        and not all(_is_bound(hit.metadata.get(name), hit) for hit in hits)
+        if name not in _DESCRIBED and not all(_repeats(hit.metadata.get(name), hit) for hit in hits)
     ]
 
 
-def _is_bound(value: Json, hit: Hit) -> bool:
+def _repeats(value: Json, hit: Hit) -> bool:
+    if value in (None, "", hit.metadata.get("entity")):
+        return True
     try:
-        return value in (None, "") or iso_date(str(value)) in (hit.valid_from, hit.valid_to)
+        return iso_date(str(value)) in (hit.valid_from, hit.valid_to)
     except DataError:
         return False
 
