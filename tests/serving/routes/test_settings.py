@@ -1,0 +1,69 @@
+"""What a client sets reaches the engine, whatever the route; and it is asked again when busy."""
+
+import openai
+import pytest
+
+from metier.models.engines.fake import FakeModel
+from metier.serving.catalogue.entries import Entry
+from metier.serving.engines.writers import PlainWriter
+from metier.serving.gate.access import create_key
+from tests.serving.server import fake_gateway, serving
+
+ASKED = [{"role": "user", "content": "Who?"}]
+DRAWN = {"temperature": 0.5, "top_p": 0.25, "seed": 9, "extra_body": {"top_k": 3}}
+
+
+class Noting(FakeModel):
+    """Keeps the settings that it was asked with."""
+
+    def __init__(self):
+        super().__init__()
+        self.configs = []
+
+    def generate(self, batch, config):
+        self.configs.append(config)
+        return super().generate(batch, config)
+
+    def stream(self, conversation, config):
+        self.configs.append(config)
+        return super().stream(conversation, config)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("route", ["chat", "completions", "responses"])
+def test_settings_for_drawing_reach_the_engine(tmp_path, route, stream):
+    model = Noting()
+
+    def entry(batcher):
+        return Entry("noting", "base", writer=PlainWriter(model, batcher))
+
+    with serving(fake_gateway(tmp_path, entries=[entry])) as url:
+        client = openai.OpenAI(base_url=url, api_key="none", max_retries=0)
+        if route == "responses":
+            more = {**DRAWN, "extra_body": {"top_k": 3, "seed": DRAWN["seed"]}}
+            del more["seed"]
+            made = client.responses.create(model="noting", input="Who?", stream=stream, **more)
+        elif route == "chat":
+            create = client.chat.completions.create
+            made = create(model="noting", messages=ASKED, stream=stream, **DRAWN)
+        else:
+            create = client.completions.create
+            made = create(model="noting", prompt="Who?", stream=stream, **DRAWN)
+        assert list(made)
+    config = model.configs[0]
+    assert (config.temperature, config.top_p, config.top_k, config.seed) == (0.5, 0.25, 3, 9)
+
+
+def test_the_official_client_waits_as_long_as_it_is_told_and_is_answered(tmp_path):
+    gateway = fake_gateway(tmp_path)
+    key = create_key(gateway.book, "one", per_minute=20)
+    with serving(gateway) as url:
+        client = openai.OpenAI(base_url=url, api_key=key, max_retries=2)
+        once = client.with_options(max_retries=0).chat.completions.create
+        with pytest.raises(openai.RateLimitError) as refused:
+            while True:
+                once(model="fake", messages=ASKED)
+        assert 1 <= int(refused.value.response.headers["retry-after"]) <= 4
+        made = client.chat.completions.with_raw_response.create(model="fake", messages=ASKED)
+        assert made.parse().choices and made.retries_taken >= 1
+        assert [row["status"] for row in gateway.book.history("")[:2]] == [200, 429]
