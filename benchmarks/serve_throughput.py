@@ -393,6 +393,8 @@ def running(command: Sequence[str], health: str) -> Iterator[str]:
                 time.sleep(0.5)
             if server.poll() is not None:
                 raise RuntimeError((PARTS / "server.log").read_text()[-2000:])
+        else:
+            raise RuntimeError(f"{words[0]} did not answer at {health} in five minutes")
         yield f"http://127.0.0.1:{port}/v1"
     finally:
         server.terminate()
@@ -407,7 +409,7 @@ def peer(name: str) -> Json:
     try:
         with running(command, health) as url:
             return under_loads(url, model)
-    except (RuntimeError, httpx.HTTPError) as error:
+    except (RuntimeError, OSError, httpx.HTTPError) as error:
         return {"left_out": str(error)[-600:]}
 
 
@@ -423,18 +425,11 @@ def _llama() -> tuple[list[str], str, str]:
 
 
 def _vllm() -> tuple[list[str], str, str]:
-    command = [
-        str(PEERS / "vllm" / "bin" / "vllm"),
-        "serve",
-        str(resolve(NAME)),
-        "--port",
-        "{port}",
-    ]
-    return (
-        [*command, "--dtype", "float32", "--max-model-len", "4096"],
-        "/health",
-        str(resolve(NAME)),
-    )
+    # Through Python: the first line of bin/vllm names the folder that it was installed in.
+    python, model = str(PEERS / "vllm" / "bin" / "python"), str(resolve(NAME))
+    command = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", model]
+    command += ["--port", "{port}", "--dtype", "float32", "--max-model-len", "4096"]
+    return command, "/health", model
 
 
 def gguf() -> Path:
