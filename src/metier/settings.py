@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from metier.corpus.clean import make_step
 from metier.corpus.deduplicate import Deduplication
 from metier.dataset.generate.personas import ANSWERER, ASKER
-from metier.dataset.generate.plan import GenerationPlan, PatternRule, Prices
+from metier.dataset.generate.plan import SPANS, GenerationPlan, PatternRule, Prices
 from metier.dataset.split import SplitPlan
 from metier.decision.cost import DEFAULT_MACHINE, Machine, TokenPrice
 from metier.decision.gates import Gates
@@ -118,7 +118,7 @@ def generation_plan(recipe: Recipe) -> GenerationPlan:
     """What is asked about the documents, of whom and how much."""
     asked = recipe.generate or GenerateSettings()
     teacher = asked.teacher or recipe.model.base
-    price = recipe.prices.models.get(asked.answerer or teacher)
+    prices = recipe.prices.models
     return GenerationPlan(
         asker=asked.asker or teacher,
         answerer=asked.answerer or teacher,
@@ -134,7 +134,7 @@ def generation_plan(recipe: Recipe) -> GenerationPlan:
         questions=asked.questions,
         minutes=asked.minutes,
         dollars=asked.dollars,
-        prices=None if price is None else Prices(price.input, price.output),
+        prices={name: Prices(one.input, one.output) for name, one in prices.items()},
         agreement=asked.agreement,
         support=asked.support,
         batch=asked.batch,
@@ -264,10 +264,10 @@ def _rule_problems(recipe: Recipe) -> Iterator[Finding]:
         except DataError as error:
             yield ("generate", "rules", position, "find"), str(error)
     if recipe.generate and recipe.generate.dollars is not None:
-        asked = recipe.generate
-        teacher = asked.answerer or asked.teacher or recipe.model.base
-        if teacher not in recipe.prices.models:
-            yield ("generate", "dollars"), f"there is no price of {teacher!r} in [prices.models]"
+        plan = generation_plan(recipe)
+        for name in dict.fromkeys([plan.asker, plan.answerer, plan.reader]):
+            if name != SPANS and name not in recipe.prices.models:
+                yield ("generate", "dollars"), f"there is no price of {name!r} in [prices.models]"
 
 
 def _file_problems(recipe: Recipe, folder: Path) -> Iterator[Finding]:

@@ -56,6 +56,11 @@ def test_the_estimate_asks_nothing_of_a_menu_without_models(papers):
     assert told["dollars"] == 0
 
 
+def test_what_it_will_take_is_told_before_it_starts(papers):
+    assert "2 chunks, at most 4 requests" in call("generate", ".", "--json").err
+    assert "at most" not in call("generate", ".", "--json").err  # it stands
+
+
 def test_review_in_the_terminal_and_through_a_file(papers):
     done = call("generate", "review", ".", given="r\ne\nWho asked?\nnobody\na\nq\n")
     assert done.code == 0, done.err

@@ -18,6 +18,8 @@ from metier import __version__, serial
 from metier.corpus.table import LanceCorpus
 from metier.corpus.without import CorpusWithout
 from metier.dataset.decontaminate import drop_overlapping, overlap
+from metier.dataset.generate.estimate import estimate
+from metier.dataset.generate.writers.ledger import ProjectLedger
 from metier.dataset.split import fewer_rows
 from metier.decision.cost import with_cost
 from metier.decision.recommend import decide
@@ -42,6 +44,7 @@ from metier.types import (
     Dataset,
     Decision,
     Example,
+    GenerationEstimate,
     IngestReport,
     ItemResult,
     Json,
@@ -132,6 +135,22 @@ class Pipeline:
         return generation_step(self.corpus, plan, self.project, self.models, self.progress)
 
     @property
+    def is_generated(self) -> bool:
+        """Whether the questions and answers stand already."""
+        return (self.project.path / "steps" / self._generation_key).exists()
+
+    @property
+    def generation_estimate(self) -> GenerationEstimate:
+        """What the questions and answers will take; a few requests are asked, and kept, to tell."""
+        plan = generation_plan(self.recipe)
+        return estimate(self.corpus, plan, self.models, ProjectLedger(self.project))
+
+    @property
+    def _generation_key(self) -> str:
+        inputs = generation_inputs(self.corpus, generation_plan(self.recipe))
+        return step_key("generate", inputs)
+
+    @property
     def _generated(self) -> list[Example]:
         """The generated rows that may train: those that no person rejected, as edited."""
         if self.recipe.generate is None or self.recipe.task.label:
@@ -140,8 +159,7 @@ class Pipeline:
 
     def forget_generation(self) -> None:
         """Let ``generation`` go over everything again; answers of models stay known."""
-        inputs = generation_inputs(self.corpus, generation_plan(self.recipe))
-        self.project.forget(step_key("generate", inputs))
+        self.project.forget(self._generation_key)
 
     # --- corpus → dataset -----------------------------------------------------------------------
 

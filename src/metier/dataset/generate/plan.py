@@ -87,7 +87,8 @@ class GenerationPlan:
     """Stop at so many accepted rows."""
     minutes: float | None = None
     dollars: float | None = None
-    prices: Prices | None = None
+    prices: Mapping[str, Prices] = field(default_factory=dict)
+    """By model's name: the asker and the answerer may cost differently."""
     agreement: float = 0.5
     """Token F1 from which two answers are the same. 0.5 keeps a short answer inside a longer one;
     SQuAD's annotators agree with each other at about 0.9, and unrelated answers stay below 0.2."""

@@ -121,7 +121,7 @@ class _Run:
             for number, turn in turns:
                 queue.put_back(number, turn, counts[number])
             rounds += len(turns)
-            self.progress(rounds, None, "passages that the model was asked about")
+            self.progress(rounds, queue.total, "turns of passages that the model was asked about")
 
     def given_up(self) -> list[QuestionKind]:
         """Kinds of which too few of the model's rows passed."""
@@ -224,7 +224,8 @@ class _Run:
         return self.stopped is None
 
     def _dollars(self) -> float:
-        return 0.0 if self.plan.prices is None else self.plan.prices.of(self._usage())
+        prices = self.plan.prices
+        return sum(prices[n].of(one.usage) for n, one in self._teachers.items() if n in prices)
 
     def _usage(self) -> Usage:
         return sum((teacher.usage for teacher in self._teachers.values()), Usage())

@@ -65,6 +65,7 @@ def test_a_teacher_writes_verified_rows_with_their_provenance(serve):
         assert row.provenance.generator.startswith("openai:m@")
         assert row.provenance.persona.startswith("You are {a} paralegal of The ")
         assert row.provenance.persona.endswith("100 % {}")
+        assert row.provenance.answerer_persona.startswith("You are a careful expert who answers")
         assert row.provenance.prompt and row.provenance.chunk_hash
         assert [v.check for v in row.verdicts][-3:] == ["support", "round trip", "duplicate"]
     askers = [one for one in seen if not is_answerer(one)]
