@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from metier.corpus.clean import make_step
 from metier.corpus.deduplicate import Deduplication
 from metier.dataset.generate.personas import ANSWERER, ASKER
-from metier.dataset.generate.plan import SPANS, GenerationPlan, PatternRule, Prices
+from metier.dataset.generate.plan import SPANS, TEXT, GenerationPlan, PatternRule, Prices
 from metier.dataset.split import SplitPlan
 from metier.decision.cost import DEFAULT_MACHINE, Machine, TokenPrice
 from metier.decision.gates import Gates
@@ -123,6 +124,7 @@ def generation_plan(recipe: Recipe) -> GenerationPlan:
         asker=asked.asker or teacher,
         answerer=asked.answerer or teacher,
         reader=teacher if asked.reader == "teacher" else asked.reader,
+        checker=teacher if asked.checker == "teacher" else asked.checker,
         embedder=recipe.model.embedder,
         asker_persona=asked.asker_persona or ASKER,
         answerer_persona=asked.answerer_persona or ANSWERER,
@@ -140,6 +142,13 @@ def generation_plan(recipe: Recipe) -> GenerationPlan:
         batch=asked.batch,
         seed=recipe.seed,
     )
+
+
+def remote_settings(recipe: Recipe) -> dict[str, Any]:
+    """How long and how often remote models are asked, where the recipe says so."""
+    asked = recipe.generate or GenerateSettings()
+    given = {"timeout": asked.timeout, "retries": asked.retries}
+    return {key: value for key, value in given.items() if value is not None}
 
 
 def suites(recipe: Recipe, folder: Path) -> list[Suite]:
@@ -265,8 +274,8 @@ def _rule_problems(recipe: Recipe) -> Iterator[Finding]:
             yield ("generate", "rules", position, "find"), str(error)
     if recipe.generate and recipe.generate.dollars is not None:
         plan = generation_plan(recipe)
-        for name in dict.fromkeys([plan.asker, plan.answerer, plan.reader]):
-            if name != SPANS and name not in recipe.prices.models:
+        for name in dict.fromkeys([plan.asker, plan.answerer, plan.reader, plan.checker]):
+            if name not in (SPANS, TEXT) and name not in recipe.prices.models:
                 yield ("generate", "dollars"), f"there is no price of {name!r} in [prices.models]"
 
 

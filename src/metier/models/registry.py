@@ -53,9 +53,20 @@ class LocalModels:
     """The models of one process."""
 
     def __init__(
-        self, engine: Engine = "openvino", *, keep: int = 4, download: bool = False
+        self,
+        engine: Engine = "openvino",
+        *,
+        keep: int = 4,
+        download: bool = False,
+        timeout: float = 120.0,
+        retries: int = 6,
     ) -> None:
-        """``keep`` models stay in memory; ``download`` lets names be fetched from the hub."""
+        """``keep`` models stay in memory; ``download`` lets names be fetched from the hub.
+
+        A remote model is asked again ``retries`` times, each after ``timeout`` seconds at most.
+        """
+        self._timeout = timeout
+        self._retries = retries
         self._engine = engine
         self._keep = keep
         self._download = download
@@ -104,7 +115,7 @@ class LocalModels:
                     f"{name} runs elsewhere and cannot load the adapter {adapter}; "
                     "serve the adapter there and ask for it by its model name"
                 )
-            return OpenAIModel.named(name)
+            return OpenAIModel.named(name, timeout=self._timeout, retries=self._retries)
         directory = resolve(name, download=self._download)
         return local_model(directory, name=name, adapter=adapter, engine=self._engine)
 

@@ -37,7 +37,15 @@ from metier.pipeline.data import Rows, corpus_step, found_leak
 from metier.pipeline.generation import generated_examples, generation_inputs, generation_step
 from metier.protocols import Answerer, Corpus, FitContext, Models, Progress, silent
 from metier.recipe import Recipe, RungSettings
-from metier.settings import check_settings, generation_plan, rate, rung_settings, suites, terms
+from metier.settings import (
+    check_settings,
+    generation_plan,
+    rate,
+    remote_settings,
+    rung_settings,
+    suites,
+    terms,
+)
 from metier.store import Project, step_key, write_text
 from metier.types import (
     CurvePoint,
@@ -88,7 +96,7 @@ class Pipeline:
             return self._given_models
         from metier.models.registry import LocalModels
 
-        return LocalModels(engine=self.recipe.model.engine)
+        return LocalModels(engine=self.recipe.model.engine, **remote_settings(self.recipe))
 
     @property
     def metric(self) -> str:

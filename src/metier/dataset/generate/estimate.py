@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from metier.dataset.generate.menu import WRITTEN_IN_FULL, Order, orders
-from metier.dataset.generate.plan import SPANS, GenerationPlan
+from metier.dataset.generate.plan import SPANS, TEXT, GenerationPlan
 from metier.dataset.generate.text.passage import passages
 from metier.dataset.generate.writers.answer import answer_prompt
 from metier.dataset.generate.writers.ask import CONFIG, asker_prompt
@@ -18,6 +18,7 @@ from metier.types import Conversation, GenerationEstimate
 
 ASKED_TOKENS = 24
 ANSWERED_TOKENS = 80
+CHECKED_TOKENS = 2
 """Means of questions and of quoted answers in the library's own measurements."""
 SAMPLED = 24
 """Passages whose prompts are counted; the others are taken to be like them."""
@@ -70,7 +71,7 @@ def estimate(
 
 
 def _parts(ordered: Sequence[Order], plan: GenerationPlan) -> list[_Part]:
-    """Asker, answerer and, where a model reads, the reader; none without prompts."""
+    """Asker, answerer and, where models, the reader and the checker; none without prompts."""
     asked = [asker_prompt(o, plan.asker_persona) for o in ordered if o.kind not in WRITTEN_IN_FULL]
     answered = [_answer(order, plan) for order in ordered]
     parts = [
@@ -79,6 +80,8 @@ def _parts(ordered: Sequence[Order], plan: GenerationPlan) -> list[_Part]:
     ]
     if plan.reader != SPANS:
         parts.append(_Part(plan.reader, answered, ANSWERED_TOKENS))
+    if plan.checker != TEXT:
+        parts.append(_Part(plan.checker, answered, CHECKED_TOKENS))
     return [part for part in parts if part.prompts]
 
 

@@ -22,6 +22,8 @@ DEFAULT_MENU: Mapping[QuestionKind, int] = MappingProxyType(
         "unanswerable": 1,
     }
 )
+TEXT = "text"
+"""The checker that compares words, numbers, names, negations and order."""
 SPANS = "spans"
 """The reader that finds the sentence nearest to the question, by the embedder."""
 
@@ -71,6 +73,8 @@ class GenerationPlan:
     answerer: str
     reader: str = SPANS
     """Who is asked again without having written anything: ``spans``, or a model's name."""
+    checker: str = TEXT
+    """Who judges whether the evidence says the answer: ``text``, or a model's name."""
     embedder: str = "all-minilm-l6-v2"
     asker_persona: str = ASKER
     answerer_persona: str = ANSWERER

@@ -61,12 +61,12 @@ class OpenAIModel:
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="metier-openai")
 
     @classmethod
-    def named(cls, name: str) -> OpenAIModel:
+    def named(cls, name: str, *, timeout: float = 120.0, retries: int = 6) -> OpenAIModel:
         """Open ``openai:MODEL`` or ``openai:MODEL@BASE_URL``."""
         model, _, url = name.removeprefix("openai:").partition("@http")
         if not model:
             raise UserError(f"{name!r} names no model; write openai:MODEL@BASE_URL")
-        return cls(model, base_url=f"http{url}" if url else None)
+        return cls(model, base_url=f"http{url}" if url else None, timeout=timeout, retries=retries)
 
     @property
     def name(self) -> str:
