@@ -15,7 +15,6 @@ from metier.evaluation.items import items_table
 from metier.pipeline import Pipeline
 from metier.protocols import Corpus, Models, Progress, SupportChecker, silent
 from metier.recipe import EMBEDDED_MODEL, read_recipe
-from metier.retrieval.grounding.support import TextChecker
 from metier.serial import dump
 from metier.serving.release.specialist import release
 from metier.store import Project, write_table, write_text
@@ -93,14 +92,14 @@ def docs_to_qa(
     ``plan`` says who asks, who answers and how much; by default the embedded model does both.
     With a ``project`` folder every answer of a model is kept there as it comes: a run that was
     killed, and one with other documents, asks nothing again. ``checker`` judges whether the
-    evidence supports an answer.
+    evidence supports an answer, in place of the plan's.
     """
     from metier.models.registry import LocalModels
 
     models, plan = models or LocalModels(), plan or GenerationPlan(EMBEDDED_MODEL, EMBEDDED_MODEL)
     corpus = documents if isinstance(documents, Corpus) else MemoryCorpus(_as_documents(documents))
     ledger = MemoryLedger() if project is None else ProjectLedger(Project(Path(project)))
-    return generate(corpus, plan, Parts(models, ledger, checker or TextChecker(), progress))
+    return generate(corpus, plan, Parts(models, ledger, checker, progress))
 
 
 def _as_documents(given: Iterable[Document | str]) -> list[Document]:

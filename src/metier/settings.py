@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from metier.corpus.clean import make_step
 from metier.corpus.deduplicate import Deduplication
 from metier.dataset.generate.personas import ANSWERER, ASKER
-from metier.dataset.generate.plan import GenerationPlan, PatternRule, Prices
+from metier.dataset.generate.plan import SPANS, TEXT, GenerationPlan, PatternRule, Prices
 from metier.dataset.split import SplitPlan
 from metier.decision.cost import DEFAULT_MACHINE, Machine, TokenPrice
 from metier.decision.gates import Gates
@@ -168,11 +169,12 @@ def generation_plan(recipe: Recipe) -> GenerationPlan:
     """What is asked about the documents, of whom and how much."""
     asked = recipe.generate or GenerateSettings()
     teacher = asked.teacher or recipe.model.base
-    price = recipe.prices.models.get(asked.answerer or teacher)
+    prices = recipe.prices.models
     return GenerationPlan(
         asker=asked.asker or teacher,
         answerer=asked.answerer or teacher,
         reader=teacher if asked.reader == "teacher" else asked.reader,
+        checker=teacher if asked.checker == "teacher" else asked.checker,
         embedder=recipe.model.embedder,
         asker_persona=asked.asker_persona or ASKER,
         answerer_persona=asked.answerer_persona or ANSWERER,
@@ -184,12 +186,19 @@ def generation_plan(recipe: Recipe) -> GenerationPlan:
         questions=asked.questions,
         minutes=asked.minutes,
         dollars=asked.dollars,
-        prices=None if price is None else Prices(price.input, price.output),
+        prices={name: Prices(one.input, one.output) for name, one in prices.items()},
         agreement=asked.agreement,
         support=asked.support,
         batch=asked.batch,
         seed=recipe.seed,
     )
+
+
+def remote_settings(recipe: Recipe) -> dict[str, Any]:
+    """How long and how often remote models are asked, where the recipe says so."""
+    asked = recipe.generate or GenerateSettings()
+    given = {"timeout": asked.timeout, "retries": asked.retries}
+    return {key: value for key, value in given.items() if value is not None}
 
 
 def suites(recipe: Recipe, folder: Path) -> list[Suite]:
@@ -322,10 +331,10 @@ def _rule_problems(recipe: Recipe) -> Iterator[Finding]:
         except DataError as error:
             yield ("generate", "rules", position, "find"), str(error)
     if recipe.generate and recipe.generate.dollars is not None:
-        asked = recipe.generate
-        teacher = asked.answerer or asked.teacher or recipe.model.base
-        if teacher not in recipe.prices.models:
-            yield ("generate", "dollars"), f"there is no price of {teacher!r} in [prices.models]"
+        plan = generation_plan(recipe)
+        for name in dict.fromkeys([plan.asker, plan.answerer, plan.reader, plan.checker]):
+            if name not in (SPANS, TEXT) and name not in recipe.prices.models:
+                yield ("generate", "dollars"), f"there is no price of {name!r} in [prices.models]"
 
 
 def _file_problems(recipe: Recipe, folder: Path) -> Iterator[Finding]:

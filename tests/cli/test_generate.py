@@ -56,6 +56,11 @@ def test_the_estimate_asks_nothing_of_a_menu_without_models(papers):
     assert told["dollars"] == 0
 
 
+def test_what_it_will_take_is_told_before_it_starts(papers):
+    assert "2 chunks, at most 4 requests" in call("generate", ".", "--json").err
+    assert "at most" not in call("generate", ".", "--json").err  # it stands
+
+
 def test_review_in_the_terminal_and_through_a_file(papers):
     done = call("generate", "review", ".", given="r\ne\nWho asked?\nnobody\na\nq\n")
     assert done.code == 0, done.err
@@ -130,7 +135,18 @@ def test_run_goes_from_documents_to_a_verdict_on_generated_questions(papers):
     assert {one["rung"] for one in told["ladder"]} == {"closed-book", "retrieve"}
     row = json.loads((papers / ".metier/report.json").read_text())["dataset"]["train"][0]
     assert row["evidence"] and row["origin"]
+    form = papers / "form.jsonl"
+    call("generate", "review", ".", "--out", "form.jsonl")
+    lines = [json.loads(line) for line in form.read_text().splitlines()]
+    rejected = [line for line in lines if line["row"] == row["id"]]
+    form.write_text(json.dumps({**rejected[0], "verdict": "reject"}))
+    call("generate", "review", ".", "--in", "form.jsonl")
+    assert call("run", "--json").code == 1
+    after = json.loads((papers / ".metier/report.json").read_text())["dataset"]
+    assert after["train"] and row["id"] not in {
+        one["id"] for side in ("train", "dev", "test") for one in after[side]
+    }
     found = printed("affected", "quarry", ".", "--json")
-    assert [name.split()[0] for name in found["indexes"]] == ["retrieve"]
+    assert {name.split()[0] for name in found["indexes"]} == {"retrieve"}
     assert found["adapters"] == []  # a prompt learns nothing
     assert {name.split("-")[0] for name in found["datasets"]} == {"dataset", "generate"}

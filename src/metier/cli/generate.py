@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from metier.cli.console import JSON_OPTION, bars, show, show_json, show_text
+from metier.cli.console import JSON_OPTION, bars, console, show, show_json, show_text
 from metier.cli.project import ProjectOption, RecipeArgument, open_recipe, project_folder
 
 if TYPE_CHECKING:
@@ -46,17 +46,17 @@ def run(
 ) -> None:
     """Write questions and answers and verify each; goes on where it was stopped."""
     from metier.cli.generate_view import as_text, estimated, held
-    from metier.dataset.generate.estimate import estimate as estimate_of
     from metier.dataset.generate.kept.rows import read_generated
     from metier.pipeline.lineage import deleted_since
     from metier.serial import to_json
-    from metier.settings import generation_plan
 
     with _pipeline(recipe, project) as pipeline:
         if estimate:
-            told = estimate_of(pipeline.corpus, generation_plan(pipeline.recipe), pipeline.models)
+            told = pipeline.generation_estimate
             show_json(to_json(told)) if as_json else show(estimated(told))
             return
+        if again or not pipeline.is_generated:
+            console(error=True).print(estimated(pipeline.generation_estimate))
         deleted = deleted_since(pipeline.project, pipeline.corpus)
         if again:
             pipeline.forget_generation()

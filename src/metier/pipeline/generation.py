@@ -12,7 +12,6 @@ from metier.dataset.generate.plan import GenerationPlan
 from metier.dataset.generate.run import Parts, generate
 from metier.dataset.generate.writers.ledger import ProjectLedger
 from metier.protocols import Corpus, Models, Progress
-from metier.retrieval.grounding.support import TextChecker
 from metier.store import Project
 from metier.types import Example, Json
 
@@ -32,7 +31,7 @@ def generation_step(
     """
 
     def build(directory: Path) -> None:
-        parts = Parts(models, ProjectLedger(project), TextChecker(), progress)
+        parts = Parts(models, ProjectLedger(project), progress=progress)
         write_generated(generate(corpus, plan, parts), directory)
 
     return project.step("generate", generation_inputs(corpus, plan), build)

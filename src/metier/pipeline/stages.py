@@ -11,13 +11,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from metier import __version__, serial
 from metier.corpus.table import LanceCorpus
 from metier.corpus.without import CorpusWithout
 from metier.dataset.decontaminate import drop_overlapping, overlap, overlap_with_index
+from metier.dataset.generate.estimate import estimate
+from metier.dataset.generate.writers.ledger import ProjectLedger
 from metier.dataset.split import fewer_rows
 from metier.decision.cost import with_cost
 from metier.decision.recommend import decide
@@ -42,6 +44,7 @@ from metier.settings import (
     generation_plan,
     ladder,
     rate,
+    remote_settings,
     rung_settings,
     suites,
     terms,
@@ -53,6 +56,7 @@ from metier.types import (
     Dataset,
     Decision,
     Example,
+    GenerationEstimate,
     IngestReport,
     ItemResult,
     Json,
@@ -94,9 +98,11 @@ class Pipeline:
         """The engines; none is loaded before it is asked for."""
         if self._given_models is not None:
             return self._given_models
+        from metier.models.engines.openai import OpenAIModel
         from metier.models.registry import LocalModels
 
-        return LocalModels(engine=self.recipe.model.engine)
+        remote = partial(OpenAIModel.named, **remote_settings(self.recipe))
+        return LocalModels(engine=self.recipe.model.engine, remote=remote)
 
     @property
     def metric(self) -> str:
@@ -143,6 +149,22 @@ class Pipeline:
         return generation_step(self.corpus, plan, self.project, self.models, self.progress)
 
     @property
+    def is_generated(self) -> bool:
+        """Whether the questions and answers stand already."""
+        return (self.project.path / "steps" / self._generation_key).exists()
+
+    @property
+    def generation_estimate(self) -> GenerationEstimate:
+        """What the questions and answers will take; a few requests are asked, and kept, to tell."""
+        plan = generation_plan(self.recipe)
+        return estimate(self.corpus, plan, self.models, ProjectLedger(self.project))
+
+    @property
+    def _generation_key(self) -> str:
+        inputs = generation_inputs(self.corpus, generation_plan(self.recipe))
+        return step_key("generate", inputs)
+
+    @property
     def _generated(self) -> list[Example]:
         """The generated rows that may train: those that no person rejected, as edited."""
         if self.recipe.generate is None or self.recipe.task.label:
@@ -151,8 +173,7 @@ class Pipeline:
 
     def forget_generation(self) -> None:
         """Let ``generation`` go over everything again; answers of models stay known."""
-        inputs = generation_inputs(self.corpus, generation_plan(self.recipe))
-        self.project.forget(step_key("generate", inputs))
+        self.project.forget(self._generation_key)
 
     # --- corpus → dataset -----------------------------------------------------------------------
 

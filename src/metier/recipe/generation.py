@@ -66,6 +66,13 @@ class GenerateSettings(Section):
     reader: str = "spans"
     """Who is asked again: ``spans`` finds the answer with the embedder, ``teacher`` or another
     model's name reads question and passage."""
+    checker: str = "text"
+    """Who judges whether the evidence says the answer: ``text`` compares their words; ``teacher``
+    or another model's name has a model say yes or no."""
+    timeout: Annotated[float, Field(gt=0)] | None = None
+    """Seconds after which a request to a remote model is asked again; 120 when absent."""
+    retries: Annotated[int, Field(ge=0)] | None = None
+    """How often a remote model is asked again after a fault; 6 when absent."""
     asker_persona: str = ""
     """A system message, such as "a paralegal who asks detailed questions"; ``$subject`` stands for
     the document's name."""

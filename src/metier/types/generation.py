@@ -41,6 +41,8 @@ class Provenance:
     """Who wrote the answer; empty when the pattern did."""
     persona: str = ""
     """The asker's persona as it was put to the model."""
+    answerer_persona: str = ""
+    """The same of the answerer."""
     prompt: str = ""
     """Hash of the whole conversations that gave question and answer."""
 

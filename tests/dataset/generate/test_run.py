@@ -14,6 +14,7 @@ from metier.dataset.generate.menu import Queue, orders
 from metier.dataset.generate.plan import GenerationPlan, PatternRule, Prices
 from metier.dataset.generate.run import Parts, generate
 from metier.dataset.generate.text.passage import passages
+from metier.dataset.generate.writers.ledger import MemoryLedger
 from metier.errors import DataError, EmptyStageError
 from metier.types import ABSTENTION, Document
 
@@ -174,13 +175,52 @@ def test_a_very_long_document_is_read_to_its_end(plan, models):
 
 def test_the_estimate_bounds_what_is_asked(models):
     corpus = MemoryCorpus(documents())
-    plan = GenerationPlan("fake", "fake", menu={"factual": 2, "summary": 1}, prices=Prices(1, 2))
+    plan = GenerationPlan(
+        "fake", "fake", menu={"factual": 2, "summary": 1}, prices={"fake": Prices(1, 2)}
+    )
     told = estimate(corpus, plan, models)
     report = generate(corpus, replace(plan, give_up=0.0), Parts(models)).report
     assert report.asked <= told.requests
     assert told.prompt_tokens > 0
     assert told.dollars == pytest.approx((told.prompt_tokens + 2 * told.completion_tokens) / 1e6)
     assert estimate(corpus, replace(plan, menu={}), models).requests == 0
+
+
+def test_each_role_is_paid_at_its_own_price(models):
+    corpus = MemoryCorpus(documents())
+    plan = GenerationPlan("dear", "cheap", menu={"factual": 3}, patterns=2, give_up=0.0)
+    prices = {"dear": Prices(50, 100), "cheap": Prices(0.1, 0.1)}
+    told = estimate(corpus, replace(plan, prices=prices), models)
+    alone = estimate(corpus, replace(plan, prices={"cheap": prices["cheap"]}), models)
+    assert told.dollars > 50 * alone.dollars
+    spent = replace(plan, prices=prices, dollars=1e-9, batch=1)
+    assert metier.docs_to_qa(documents(), spent, models=models).report.stopped == "dollars"
+    free = replace(spent, prices={"cheap": Prices(0, 0)})
+    assert metier.docs_to_qa(documents(), free, models=models).report.stopped == "menu"
+
+
+def test_what_the_estimate_tried_is_not_asked_again(models):
+    plan = GenerationPlan("fake", "fake", menu={"factual": 2}, patterns=0)
+    corpus, ledger, told = MemoryCorpus(documents()), MemoryLedger(), []
+    estimate(corpus, plan, models, ledger)
+
+    class Listening(type(models)):
+        def language_model(self, name, *, adapter=None):
+            model = super().language_model(name)
+            generate = model.generate
+            model.generate = lambda batch, config: told.extend(batch) or generate(batch, config)
+            return model
+
+    with pytest.raises(EmptyStageError):  # the fake asks no question
+        generate(corpus, plan, Parts(Listening(), ledger))
+    assert told == []  # two chunks, two questions each: all were tried
+
+
+def test_progress_has_a_total(models):
+    told = []
+    plan = GenerationPlan("fake", "fake", menu={"factual": 2})
+    metier.docs_to_qa(documents(), plan, models=models, progress=lambda *one: told.append(one))
+    assert told and all(total is not None and done <= total for done, total, _ in told)
 
 
 def test_a_checkers_error_is_measured_on_swapped_answers():

@@ -45,6 +45,11 @@ class Queue:
             self._waiting = []
         heapq.heapify(self._waiting)
 
+    @property
+    def total(self) -> int:
+        """Turns of all passages together; a budget may stop before."""
+        return len(self._chance) * self._turns
+
     def take(self, count: int) -> list[tuple[int, int]]:
         """The next passages' numbers, each with its turn, from 1."""
         taken: list[tuple[int, int]] = []

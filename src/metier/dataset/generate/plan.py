@@ -22,6 +22,8 @@ DEFAULT_MENU: Mapping[QuestionKind, int] = MappingProxyType(
         "unanswerable": 1,
     }
 )
+TEXT = "text"
+"""The checker that compares words, numbers, names, negations and order."""
 SPANS = "spans"
 """The reader that finds the sentence nearest to the question, by the embedder."""
 
@@ -71,6 +73,8 @@ class GenerationPlan:
     answerer: str
     reader: str = SPANS
     """Who is asked again without having written anything: ``spans``, or a model's name."""
+    checker: str = TEXT
+    """Who judges whether the evidence says the answer: ``text``, or a model's name."""
     embedder: str = "all-minilm-l6-v2"
     asker_persona: str = ASKER
     answerer_persona: str = ANSWERER
@@ -87,7 +91,8 @@ class GenerationPlan:
     """Stop at so many accepted rows."""
     minutes: float | None = None
     dollars: float | None = None
-    prices: Prices | None = None
+    prices: Mapping[str, Prices] = field(default_factory=dict)
+    """By model's name: the asker and the answerer may cost differently."""
     agreement: float = 0.5
     """Token F1 from which two answers are the same. 0.5 keeps a short answer inside a longer one;
     SQuAD's annotators agree with each other at about 0.9, and unrelated answers stay below 0.2."""

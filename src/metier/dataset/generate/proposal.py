@@ -22,6 +22,7 @@ class Proposal:
     fact: str = ""
     answerer: str = ""
     persona: str = ""
+    answerer_persona: str = ""
     prompt: str = ""
     evidence: tuple[Span, ...] = ()
     places: tuple[tuple[int, int], ...] = ()
@@ -61,6 +62,7 @@ class Proposal:
                 generator=self.generator,
                 answerer=self.answerer,
                 persona=self.persona,
+                answerer_persona=self.answerer_persona,
                 prompt=self.prompt,
             ),
             verdicts=self.verdicts,

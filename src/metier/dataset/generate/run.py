@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from metier.dataset.generate.checks.checker import Known, QuoteChecker, measure
+from metier.dataset.generate.checks.checker import Known, measure
 from metier.dataset.generate.checks.duplicates import Asked
 from metier.dataset.generate.checks.kinds import asked_for
+from metier.dataset.generate.checks.model_checker import ModelChecker
 from metier.dataset.generate.checks.reader import ModelReader, Reader, SpanReader
 from metier.dataset.generate.checks.verify import Checks, verify
 from metier.dataset.generate.coverage import coverage
@@ -19,6 +20,7 @@ from metier.dataset.generate.plan import (
     FIRST_BATCH,
     GIVE_UP_AFTER,
     SPANS,
+    TEXT,
     GenerationPlan,
 )
 from metier.dataset.generate.proposal import Proposal
@@ -31,6 +33,7 @@ from metier.dataset.generate.writers.teacher import Teacher
 from metier.dataset.generate.writers.writing import Writers, write
 from metier.errors import EmptyStageError
 from metier.protocols import Corpus, Models, Progress, SupportChecker, silent
+from metier.retrieval.grounding.support import TextChecker
 from metier.stats import proportion
 from metier.types import GeneratedRow, GenerationReport, QuestionKind, Usage
 
@@ -52,7 +55,7 @@ class Parts:
     ledger: Ledger | None = None
     """Where answers are kept; None forgets them with the process."""
     checker: SupportChecker | None = None
-    """Judges whether the evidence says the answer; None counts words."""
+    """Judges whether the evidence says the answer; None has the plan's do it."""
     progress: Progress = silent
 
 
@@ -81,7 +84,7 @@ class _Run:
         self._ledger = parts.ledger or MemoryLedger()
         self._models = parts.models
         self._teachers: dict[str, Teacher] = {}
-        self.checks = Checks(plan, self._reader(), parts.checker or QuoteChecker(), Asked())
+        self.checks = Checks(plan, self._reader(), parts.checker or self._checker(), Asked())
         self.judged: list[Proposal] = []
         self.found: dict[str, list[Proposal]] = {}
         """The facts of each passage, by its chunk's id."""
@@ -121,7 +124,7 @@ class _Run:
             for number, turn in turns:
                 queue.put_back(number, turn, counts[number])
             rounds += len(turns)
-            self.progress(rounds, None, "passages that the model was asked about")
+            self.progress(rounds, queue.total, "turns of passages that the model was asked about")
 
     def given_up(self) -> list[QuestionKind]:
         """Kinds of which too few of the model's rows passed."""
@@ -224,7 +227,8 @@ class _Run:
         return self.stopped is None
 
     def _dollars(self) -> float:
-        return 0.0 if self.plan.prices is None else self.plan.prices.of(self._usage())
+        prices = self.plan.prices
+        return sum(prices[n].of(one.usage) for n, one in self._teachers.items() if n in prices)
 
     def _usage(self) -> Usage:
         return sum((teacher.usage for teacher in self._teachers.values()), Usage())
@@ -245,6 +249,11 @@ class _Run:
         if self.plan.reader == SPANS:
             return SpanReader(self._models.embedder(self.plan.embedder))
         return ModelReader(self._teacher(self.plan.reader))
+
+    def _checker(self) -> SupportChecker:
+        if self.plan.checker == TEXT:
+            return TextChecker()
+        return ModelChecker(self._teacher(self.plan.checker))
 
     def _reasons(self) -> dict[str, int]:
         return dict(Counter(p.dropped for p in self.judged if p.dropped is not None))

@@ -80,13 +80,15 @@ class OpenAIModel:
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="metier-openai")
 
     @classmethod
-    def named(cls, name: str, *, retries: int = 6, tells_cached: bool = True) -> OpenAIModel:
+    def named(
+        cls, name: str, *, timeout: float = 120.0, retries: int = 6, tells_cached: bool = True
+    ) -> OpenAIModel:
         """Open ``openai:MODEL`` or ``openai:MODEL@BASE_URL``."""
         model, _, url = name.removeprefix("openai:").partition("@http")
         if not model:
             raise UserError(f"{name!r} names no model; write openai:MODEL@BASE_URL")
         at = f"http{url}" if url else None
-        return cls(model, base_url=at, retries=retries, tells_cached=tells_cached)
+        return cls(model, base_url=at, timeout=timeout, retries=retries, tells_cached=tells_cached)
 
     @property
     def name(self) -> str:

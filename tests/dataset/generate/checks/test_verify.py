@@ -5,6 +5,7 @@ import pytest
 from metier.corpus.in_memory import MemoryCorpus
 from metier.dataset.generate.checks.checker import Known, measure
 from metier.dataset.generate.checks.duplicates import Asked
+from metier.dataset.generate.checks.model_checker import ModelChecker
 from metier.dataset.generate.checks.reader import ModelReader, SpanReader
 from metier.dataset.generate.checks.verify import Checks, verify
 from metier.dataset.generate.plan import GenerationPlan
@@ -104,6 +105,15 @@ def test_the_span_reader_reads_the_sentence_nearest_to_the_question():
     asked = [(PASSAGE, "According to The Papers, who led the inquiry?")] * 2
     assert reader.agrees(asked, ["Judge Martha Oldcastle", "the Northern Steam Company"]) == [1, 0]
     assert reader.agrees([], []) == []
+
+
+@pytest.mark.parametrize(("said", "passed"), [("yes", True), ("no", False), ("", False)])
+def test_a_model_may_be_the_checker(said, passed):
+    checker = ModelChecker(Teacher(Scripted(said), MemoryLedger()))
+    row = verified("which company was granted a licence?", "the Northern Steam Company",
+                   checker=checker)  # fmt: skip
+    assert (row.dropped is None) == passed
+    assert passed or row.dropped == "the evidence does not support the answer"
 
 
 class BelievesNothing:

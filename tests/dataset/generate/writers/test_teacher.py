@@ -20,6 +20,8 @@ from metier.dataset.generate.writers.teacher import Reply
 from metier.errors import EndpointError
 from metier.models.engines.fake import FakeEmbedder
 from metier.models.engines.openai import OpenAIModel
+from metier.models.registry import LocalModels
+from metier.settings import generation_plan, remote_settings
 from tests import joined
 from tests.dataset.generate.teacher_server import is_answerer, said, teacher
 from tests.dataset.generate.texts import documents
@@ -65,6 +67,7 @@ def test_a_teacher_writes_verified_rows_with_their_provenance(serve):
         assert row.provenance.generator.startswith("openai:m@")
         assert row.provenance.persona.startswith("You are {a} paralegal of The ")
         assert row.provenance.persona.endswith("100 % {}")
+        assert row.provenance.answerer_persona.startswith("You are a careful expert who answers")
         assert row.provenance.prompt and row.provenance.chunk_hash
         assert [v.check for v in row.verdicts][-3:] == ["support", "round trip", "duplicate"]
     askers = [one for one in seen if not is_answerer(one)]
@@ -149,6 +152,38 @@ def test_a_request_that_stays_unanswered_is_asked_by_the_next_run(serve, tmp_pat
     assert "the model did not answer" not in again.report.rejected
 
 
+def test_a_teacher_that_times_out_loses_nothing_and_keeps_nothing_unverified(serve, tmp_path):
+    slow = [True]
+
+    def fault(number, asked):
+        if slow[0] and number == 2:
+            time.sleep(1.5)
+
+    app = teacher(fault)
+    models = Remote(serve(app), timeout=0.4, retries=0, concurrency=1)
+    first = metier.docs_to_qa(documents(), plan(), models=models, project=tmp_path)
+    assert first.report.failed == 1
+    assert first.report.rejected["the model did not answer"] == 1
+    slow[0] = False
+    patient = Remote(models.model._url, timeout=30.0)
+    again = metier.docs_to_qa(documents(), plan(), models=patient, project=tmp_path)
+    assert again.report.failed == 0
+    assert "the model did not answer" not in again.report.rejected
+
+
+def test_a_recipe_says_how_long_and_how_often_a_remote_model_is_asked(tmp_path):
+    text = 'name = "x"\n[task]\nkind = "short_answer"\ninstruction = "Answer."\n'
+    text += '[[sources]]\nkind = "table"\npath = "x.csv"\n'
+    text += '[generate]\nteacher = "openai:m@http://localhost:1/v1"\ntimeout = 2.5\nretries = 1\n'
+    text += 'checker = "teacher"\n'
+    (tmp_path / "metier.toml").write_text(text)
+    recipe = metier.read_recipe(tmp_path / "metier.toml")
+    assert remote_settings(recipe) == {"timeout": 2.5, "retries": 1}
+    assert generation_plan(recipe).checker == "openai:m@http://localhost:1/v1"
+    model = OpenAIModel.named(recipe.generate.teacher, **remote_settings(recipe))
+    assert (model._client.timeout, model._client.max_retries) == (2.5, 1)
+
+
 def test_an_endpoint_that_is_down_stops_the_run(serve, tmp_path):
     with pytest.raises(EndpointError, match="run again when the endpoint is back"):
         run(
@@ -217,7 +252,6 @@ def test_killed_at_any_moment_it_asks_no_answered_request_again(serve, tmp_path)
 
 @pytest.mark.models
 def test_the_embedded_model_teaches_behind_the_official_protocol(serve):
-    from metier.models.registry import LocalModels
     from tests.models.server import app_around
 
     local = LocalModels()

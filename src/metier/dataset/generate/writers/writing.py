@@ -61,6 +61,7 @@ def _proposal(
         quotes=said.quotes,
         answerer=writers.answerer.name,
         persona=spoken(plan.asker_persona, order.passage.subject) if by_asker else "",
+        answerer_persona=spoken(plan.answerer_persona, order.passage.subject) if answered else "",
         prompt=content_hash(keys),
     )
     problem = said.problem if question else _no_question(reply)
