@@ -8,10 +8,12 @@ import pytest
 import metier
 from metier.corpus.in_memory import MemoryCorpus
 from metier.dataset.generate.checks.checker import Known, QuoteChecker, measure
+from metier.dataset.generate.coverage import coverage
 from metier.dataset.generate.estimate import estimate
 from metier.dataset.generate.kept.rows import examples
 from metier.dataset.generate.menu import Queue, orders
 from metier.dataset.generate.plan import GenerationPlan, PatternRule, Prices
+from metier.dataset.generate.proposal import Proposal
 from metier.dataset.generate.run import Parts, generate
 from metier.dataset.generate.text.passage import passages
 from metier.dataset.generate.writers.ledger import MemoryLedger
@@ -124,14 +126,19 @@ def test_what_is_covered_least_is_asked_next():
     assert asked[0].focus[0] in first[3:]
 
 
-def test_an_unanswerable_question_covers_nothing(plan, models):
-    chosen = replace(plan, menu={"unanswerable": 1}, questions=2)
-    report = metier.docs_to_qa(documents(), chosen, models=models).report
-    accepted = metier.docs_to_qa(documents(), chosen, models=models).accepted
-    proposals = [p for p in accepted if p.kind != "unanswerable"]
-    assert report.coverage.chunks.value * report.coverage.chunks.n == len(
-        {row.provenance.chunk for row in proposals}
+def test_an_unanswerable_question_covers_nothing():
+    first, second = passages(MemoryCorpus(documents()), "$title")
+
+    def asked(passage, kind):
+        return Proposal(passage, kind, "q?", "a", "m", fact=f"{kind}")
+
+    found = coverage(
+        [asked(first, "factual"), asked(second, "unanswerable")],
+        chunks=[first.chunk.id, second.chunk.id],
+        facts=frozenset({"harbour#factual", "quarry#unanswerable"}),
+        least=1,
     )
+    assert (found.chunks.value, found.facts.value) == (0.5, 0.5)
 
 
 def test_a_weak_teacher_is_given_up(models):
