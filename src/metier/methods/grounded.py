@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from itertools import compress
 
 from metier.methods.asking import ModelAnswerer
 from metier.methods.classify import question
+from metier.methods.few_shot import Shot, shown_to
 from metier.methods.lora import conversation
 from metier.methods.open_book import open_book
 from metier.methods.prompt import prompt_for
 from metier.protocols import LanguageModel, Retriever
+from metier.retrieval.authority.dates import iso_date
 from metier.retrieval.grounding.ground import ground
 from metier.tracing import span
 from metier.types import (
@@ -22,6 +25,7 @@ from metier.types import (
     Conversation,
     GroundSettings,
     Hit,
+    Scope,
 )
 
 
@@ -38,12 +42,14 @@ class GroundedAnswerer:
         model: LanguageModel,
         candidate: Candidate,
         retriever: Retriever,
-        shots: Sequence[tuple[str, str]] = (),
+        shots: Sequence[Shot] = (),
+        scope: Scope | None = None,
     ) -> None:
         self._model = model
         self._candidate = candidate
         self._retriever = retriever
         self._shots = shots
+        self._scope = scope or Scope()
         calibration = candidate.settings.get("calibration")
         self._checking = GroundSettings(
             policy=candidate.settings["unsupported"],
@@ -52,25 +58,44 @@ class GroundedAnswerer:
 
     def reading(self, retriever: Retriever) -> GroundedAnswerer:
         """The same reader over another store; over an ``Oracle``, only its own errors are left."""
-        return GroundedAnswerer(self._model, self._candidate, retriever, self._shots)
+        return GroundedAnswerer(self._model, self._candidate, retriever, self._shots, self._scope)
+
+    def within(self, scope: Scope) -> GroundedAnswerer:
+        """The same reader over that part of its store; ``DataError`` for a day that is none."""
+        as_of = None if scope.as_of is None else iso_date(scope.as_of)
+        dated = dataclasses.replace(scope, as_of=as_of)
+        return GroundedAnswerer(self._model, self._candidate, self._retriever, self._shots, dated)
 
     def answer(self, batch: Sequence[Conversation]) -> list[Answer]:
-        """Answers with their passages in ``grounding``; one that finds none answers without."""
+        """Answers with their passages in ``grounding``; one that finds none answers without.
+
+        Asked as of a day of which nothing is found, it says so: what the model knows is of today.
+        """
         if not batch:
             return []
         questions = [question(one) for one in batch]
         with span("retrieval", {"gen_ai.operation.name": "retrieval", "questions": len(batch)}):
-            found = self._retriever.search(questions, int(self._candidate.settings["k"]))
-        shown = [[self._cut(hit.chunk) for hit in hits] for hits in found]
+            found = self._retriever.search(
+                questions, int(self._candidate.settings["k"]), scope=self._scope
+            )
+        read = [bool(hits) or self._scope.as_of is None for hits in found]
+        shown = [[self._cut(hit.chunk) for hit in hits] for hits in compress(found, read)]
 
         def lay_out(texts: Sequence[str]) -> list[Conversation]:
             return [self._prompt(*one) for one in zip(shown, texts, strict=True)]
 
-        answers = ModelAnswerer(self._model, self._candidate, lay_out).answer(batch)
+        asking = ModelAnswerer(self._model, self._candidate, lay_out)
+        answers = iter(asking.answer(list(compress(batch, read))))
         return [
-            self._checked(answer, asked, hits)
-            for answer, asked, hits in zip(answers, questions, found, strict=True)
+            self._checked(next(answers), asked, hits)
+            if is_read
+            else self._nothing_of_the_day(asked)
+            for asked, hits, is_read in zip(questions, found, read, strict=True)
         ]
+
+    def _nothing_of_the_day(self, asked: str) -> Answer:
+        said = f"Nothing was found that held on {self._scope.as_of}."
+        return Answer(said, abstained=True, grounding=ground(asked, "", hits=()).grounding)
 
     def _checked(self, answer: Answer, asked: str, hits: Sequence[Hit]) -> Answer:
         """The answer with what it rests on; one that is not sure enough becomes an abstention.
@@ -102,7 +127,7 @@ class GroundedAnswerer:
             behind,
             label_list=bool(settings["label_list"]),
             role=bool(settings["role"]),
-            shots=self._shots,
+            shots=[(one.text, one.answer) for one in shown_to(self._scope.tenant, self._shots)],
         )
 
 

@@ -10,7 +10,8 @@ from metier.methods.grounded import GroundedAnswerer, confidence
 from metier.protocols import FitContext
 from metier.retrieval.grounding.abstain import Promise, set_threshold
 from metier.retrieval.grounding.calibrate import calibrated, fit_calibration
-from metier.types import Calibration, Candidate, Json, Message
+from metier.scoped import answers_to
+from metier.types import Calibration, Candidate, Json
 
 DEFAULTS: Mapping[str, Json] = {"calibrate": False, "most_error": 0.0}
 """The settings of a rung that dev questions are asked for; see ``Retrieve``."""
@@ -35,7 +36,7 @@ def check(rung: str, context: FitContext) -> None:
 
 def set_on_dev(fitted: Candidate, reader: GroundedAnswerer, context: FitContext) -> Candidate:
     """With the calibration and the least confidence that the dev questions ask for."""
-    given = reader.answer([(Message("user", row.input),) for row in context.dev])
+    given = answers_to(reader, context.dev)
     right = [
         context.score(row, answer) >= 1 for row, answer in zip(context.dev, given, strict=True)
     ]

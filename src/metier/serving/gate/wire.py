@@ -222,6 +222,8 @@ class ChatRequest(Sampling):
     tool_choice: Literal["none", "auto", "required"] | NamedTool | None = None
     enum: list[Annotated[str, Field(min_length=1)]] | None = Field(default=None, max_length=1024)
     thinking: Thinking | None = None
+    as_of: str | None = Field(default=None, max_length=64)
+    """The day whose documents a specialist is to answer from; metier's own."""
 
     @property
     def functions(self) -> list[Tool]:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from metier.retrieval.grounding.render import to_markdown
 from metier.serving.release.specialist import Specialist
-from metier.types import Json, ToolCall, ToolResult
+from metier.types import Json, Scope, ToolCall, ToolResult
 
 
 class AskTool:
-    """Puts a question to a specialist, as it was measured; footnotes say what supports it."""
+    """Puts a caller's question to a specialist, as measured; footnotes say what supports it."""
 
     name = "ask"
     parameters: Mapping[str, Json] = {
@@ -29,7 +29,9 @@ class AskTool:
 
     def call(self, call: ToolCall) -> ToolResult:
         """Its answer; that it abstained is said."""
-        answer = self._specialist.ask(str(call.arguments["question"]))
+        answer = self._specialist.ask(
+            str(call.arguments["question"]), scope=Scope(tenant=call.tenant)
+        )
         text = answer.text
         if answer.grounding is not None and answer.cited:
             text = to_markdown(answer.text, answer.grounding)
