@@ -196,6 +196,15 @@ class Answerer(Protocol):
 
 
 @runtime_checkable
+class ScopedAnswerer(Answerer, Protocol):
+    """An answerer that shows documents, and can be limited to those of a scope."""
+
+    def within(self, scope: Scope) -> Answerer:
+        """The same over that scope alone; ``DataError`` for a scope that it cannot keep."""
+        ...
+
+
+@runtime_checkable
 class Method(Protocol):
     """One kind of rung; one that trains the base's weights says so: ``tunes_base = True``."""
 

@@ -22,6 +22,12 @@ def ask(
     texts: Annotated[
         list[str] | None, typer.Argument(help="What to ask; lines of standard input when absent.")
     ] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="Answer from what held on this day, such as 2023-04-25.")
+    ] = None,
+    tenant: Annotated[
+        str, typer.Option(help="Whose documents to answer from, besides everybody's.")
+    ] = "",
     as_json: Annotated[bool, JSON_OPTION] = False,
     html: Annotated[
         Path | None,
@@ -38,11 +44,13 @@ def ask(
     from metier.errors import DataError
     from metier.retrieval.grounding.render import answer_in_markdown
     from metier.serving.release.specialist import load
+    from metier.types import Scope
 
     asked = texts or [line.rstrip("\n") for line in sys.stdin if line.strip()]
     if not asked:
         raise DataError("nothing to ask: give a text, or lines on standard input")
-    answers = load(specialist_folder(specialist)).ask_all(asked)
+    scope = Scope(as_of=as_of, tenant=tenant)
+    answers = load(specialist_folder(specialist)).ask_all(asked, scope=scope)
     if html is not None:
         _write_page(html, list(zip(asked, answers, strict=True)), documents)
     if as_json:

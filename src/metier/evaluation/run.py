@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from metier.errors import DataError, EmptyStageError
 from metier.evaluation.suites.suite import Suite
 from metier.protocols import Answerer, Progress, silent
-from metier.types import Answer, Conversation, Example, ItemResult, Message
+from metier.scoped import answers_to
+from metier.types import Answer, Example, ItemResult
 
 Keep = Callable[[Sequence[ItemResult]], None]
 
@@ -43,11 +44,6 @@ def evaluate(
     return [results[example.id] for example in suite.examples]
 
 
-def conversation_of(example: Example) -> Conversation:
-    """What a rung is asked: one user message. Rungs add their own instruction and system text."""
-    return (Message("user", example.input),)
-
-
 def _still_valid(suite: Suite, done: Mapping[str, ItemResult]) -> dict[str, ItemResult]:
     """Finished items whose question and target are still those of the suite."""
     if not suite.examples:
@@ -76,12 +72,8 @@ def _batches(examples: Sequence[Example], size: int) -> list[list[Example]]:
 
 def _ask(answerer: Answerer, examples: Sequence[Example], suite: Suite) -> list[ItemResult]:
     began = time.perf_counter()
-    answers = answerer.answer([conversation_of(example) for example in examples])
+    answers = answers_to(answerer, examples)
     seconds = (time.perf_counter() - began) / len(examples)
-    if len(answers) != len(examples):
-        raise DataError(
-            f"{type(answerer).__name__} gave {len(answers)} answers to {len(examples)} questions"
-        )
     return [
         _result(example, answer, suite, seconds)
         for example, answer in zip(examples, answers, strict=True)

@@ -15,7 +15,8 @@ from metier.methods import method
 from metier.methods.classify import answers, check_classification, targets
 from metier.methods.linear import log_loss, softmax
 from metier.protocols import Answerer, FitContext, Models
-from metier.types import Answer, Candidate, Conversation, Example, Json, Message, Usage
+from metier.scoped import answers_to, check_tenant_alone, within
+from metier.types import Answer, Candidate, Conversation, Example, Json, Scope, Usage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,6 +92,15 @@ class BlendAnswerer:
         self._members = members
         self._weights = weights
 
+    def within(self, scope: Scope) -> BlendAnswerer:
+        """The same blend of members that keep to this tenant; ``DataError`` for a day.
+
+        Of a day some members may have nothing to say, and no probabilities to weigh.
+        """
+        check_tenant_alone(scope)
+        members = [within(member, scope) for member in self._members]
+        return BlendAnswerer(self._labels, members, self._weights)
+
     def answer(self, batch: Sequence[Conversation]) -> list[Answer]:
         """Answer each by what all members say; shows the prompt of the first that has one."""
         import numpy as np
@@ -163,8 +173,7 @@ def _log_probabilities(
     answerer = method(candidate.method).load(candidate, directory, models)
     said: list[Answer] = []
     for start in range(0, len(rows), _BATCH):
-        batch = [(Message("user", row.input),) for row in rows[start : start + _BATCH]]
-        said += answerer.answer(batch)
+        said += answers_to(answerer, rows[start : start + _BATCH])
     if any(answer.probabilities is None for answer in said):
         raise DataError(
             f"rung {rung!r}: the member {candidate.rung!r} gives no probabilities; leave it out"

@@ -16,8 +16,9 @@ from metier.methods.asking import ModelAnswerer, base_of, check_settings
 from metier.methods.files import MEND, read_arrays, read_json, write_arrays, write_json
 from metier.methods.label_prior import kept_with_prior
 from metier.methods.prompt import prompt_for
-from metier.protocols import Embedder, FitContext, Models
-from metier.types import Candidate, Conversation, Example, Json
+from metier.protocols import Embedder, FitContext, LanguageModel, Models
+from metier.scoped import check_tenant_alone
+from metier.types import Candidate, Conversation, Example, Json, Scope
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,8 +30,8 @@ VECTORS = "vectors.npz"
 SELECTIONS = ("random", "nearest")
 
 
-Choice = Callable[[Sequence[str]], Sequence[Sequence["Shot"]]]
-"""From texts to the shots to show before each."""
+Choice = Callable[[str, Sequence[str]], Sequence[Sequence["Shot"]]]
+"""From a tenant and its texts to the shots to show before each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,13 @@ class Shot:
     id: str
     text: str
     answer: str
+    tenant: str = ""
+    """Whose document it is about, and nobody else is shown it; "" for everybody's."""
+
+
+def shown_to(tenant: str, shots: Sequence[Shot]) -> list[Shot]:
+    """The tenant's own shots and everybody's."""
+    return [shot for shot in shots if shot.tenant in ("", tenant)]
 
 
 class FewShot:
@@ -76,7 +84,9 @@ class FewShot:
             vectors = context.models.embedder(context.embedder).embed([row.input for row in pool])
             write_arrays(context.workdir / VECTORS, {"vectors": vectors})
         room = settings["shot_tokens"] // min(settings["shots"], len(pool))
-        shots = [Shot(row.id, model.truncate(row.input, room), row.target) for row in pool]
+        shots = [
+            Shot(row.id, model.truncate(row.input, room), row.target, row.tenant) for row in pool
+        ]
         write_json(context.workdir / SHOTS, {"shots": [asdict(shot) for shot in shots]})
         fitted = Candidate(
             rung=rung,
@@ -91,7 +101,7 @@ class FewShot:
         answerer = self.load(fitted, context.workdir, context.models)
         return kept_with_prior(fitted, answerer, context, started=started)
 
-    def load(self, candidate: Candidate, directory: Path, models: Models) -> ModelAnswerer:
+    def load(self, candidate: Candidate, directory: Path, models: Models) -> FewShotAnswerer:
         """Return the base model behind the shots."""
         stored = read_json(directory / SHOTS)
         try:
@@ -104,7 +114,23 @@ class FewShot:
             embedder = models.embedder(candidate.settings["embedder"])
             choose = partial(_nearest, shots, vectors, embedder, candidate.settings["shots"])
         model = models.language_model(base_of(candidate))
-        return ModelAnswerer(model, candidate, partial(_lay_out, candidate, choose))
+        return FewShotAnswerer(model, candidate, choose)
+
+
+class FewShotAnswerer(ModelAnswerer):
+    """A model behind solved examples, of which a tenant is shown its own and everybody's."""
+
+    def __init__(
+        self, model: LanguageModel, candidate: Candidate, choose: Choice, tenant: str = ""
+    ) -> None:
+        super().__init__(model, candidate, partial(_lay_out, candidate, partial(choose, tenant)))
+        self._candidate = candidate
+        self._choice = choose
+
+    def within(self, scope: Scope) -> FewShotAnswerer:
+        """The same as the scope's tenant is shown it."""
+        check_tenant_alone(scope)
+        return FewShotAnswerer(self._model, self._candidate, self._choice, scope.tenant)
 
 
 def balanced(rows: Sequence[Example], count: int, *, seed: int) -> list[Example]:
@@ -129,8 +155,9 @@ def balanced(rows: Sequence[Example], count: int, *, seed: int) -> list[Example]
     return drawn
 
 
-def _same(shots: Sequence[Shot], texts: Sequence[str]) -> list[Sequence[Shot]]:
-    return [shots for _ in texts]
+def _same(shots: Sequence[Shot], tenant: str, texts: Sequence[str]) -> list[Sequence[Shot]]:
+    shown = shown_to(tenant, shots)
+    return [shown for _ in texts]
 
 
 def _nearest(
@@ -138,17 +165,23 @@ def _nearest(
     vectors: NDArray[np.float32],
     embedder: Embedder,
     count: int,
+    tenant: str,
     texts: Sequence[str],
 ) -> list[Sequence[Shot]]:
     """The ``count`` shots most like each text, the likest last."""
     import numpy as np
 
-    likeness = embedder.embed(texts) @ vectors.T
+    seen = [place for place, shot in enumerate(shots) if shot.tenant in ("", tenant)]
+    likeness = embedder.embed(texts) @ vectors[seen].T
     nearest = np.argsort(-likeness, axis=1, kind="stable")[:, :count]
-    return [[shots[place] for place in reversed(row)] for row in nearest]
+    return [[shots[seen[place]] for place in reversed(row)] for row in nearest]
 
 
-def _lay_out(candidate: Candidate, choose: Choice, texts: Sequence[str]) -> list[Conversation]:
+def _lay_out(
+    candidate: Candidate,
+    choose: Callable[[Sequence[str]], Sequence[Sequence[Shot]]],
+    texts: Sequence[str],
+) -> list[Conversation]:
     settings = candidate.settings
     return [
         prompt_for(

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 
 from metier.methods.asking import ModelAnswerer
 from metier.methods.classify import question
+from metier.methods.few_shot import Shot, shown_to
 from metier.methods.fields import Fields
 from metier.methods.lora import conversation
 from metier.methods.open_book import open_book
 from metier.methods.prompt import prompt_for
 from metier.protocols import LanguageModel, Retriever
+from metier.retrieval.authority.dates import iso_date
 from metier.retrieval.grounding.abstain import Confidence
 from metier.retrieval.grounding.checkers import support_checker
 from metier.retrieval.grounding.ground import ground
@@ -27,6 +29,7 @@ from metier.types import (
     Grounding,
     GroundSettings,
     Hit,
+    Scope,
     Support,
 )
 
@@ -45,12 +48,14 @@ class GroundedAnswerer:
         model: LanguageModel,
         candidate: Candidate,
         retriever: Retriever,
-        shots: Sequence[tuple[str, str]] = (),
+        shots: Sequence[Shot] = (),
+        scope: Scope | None = None,
     ) -> None:
         self._model = model
         self._candidate = candidate
         self._retriever = retriever
         self._shots = shots
+        self._scope = scope or Scope()
         calibration = candidate.settings.get("calibration")
         self._checking = GroundSettings(
             policy=candidate.settings["unsupported"],
@@ -64,20 +69,27 @@ class GroundedAnswerer:
 
     def reading(self, retriever: Retriever) -> GroundedAnswerer:
         """The same reader over another store; over an ``Oracle``, only its own errors are left."""
-        return GroundedAnswerer(self._model, self._candidate, retriever, self._shots)
+        return GroundedAnswerer(self._model, self._candidate, retriever, self._shots, self._scope)
+
+    def within(self, scope: Scope) -> GroundedAnswerer:
+        """The same reader over that part of its store; ``DataError`` for a day that is none."""
+        as_of = None if scope.as_of is None else iso_date(scope.as_of)
+        dated = dataclasses.replace(scope, as_of=as_of)
+        return GroundedAnswerer(self._model, self._candidate, self._retriever, self._shots, dated)
 
     def answer(self, batch: Sequence[Conversation]) -> list[Answer]:
         """Answers with their passages in ``grounding``; one that finds none answers without.
 
         So does one whose question hardly needs any; what the model says by itself is not checked.
         A question that asks for a field is answered with its value, which no model reads.
+        Asked as of a day of which nothing is found, it says so: what the model knows is of today.
         """
         if not batch:
             return []
         questions = [question(one) for one in batch]
         found = self.find(batch)
         answers = [
-            self._from_field(asked, hits) for asked, hits in zip(questions, found, strict=True)
+            self._without_model(asked, hits) for asked, hits in zip(questions, found, strict=True)
         ]
         left = [place for place, answer in enumerate(answers) if answer is None]
         needs = [self._needed(questions[place], found[place]) for place in left]
@@ -94,7 +106,9 @@ class GroundedAnswerer:
         """What the store has on each question."""
         with span("retrieval", {"gen_ai.operation.name": "retrieval", "questions": len(batch)}):
             questions = [question(one) for one in batch]
-            return self._retriever.search(questions, int(self._candidate.settings["k"]))
+            return self._retriever.search(
+                questions, int(self._candidate.settings["k"]), scope=self._scope
+            )
 
     def answer_alone(self, batch: Sequence[Conversation]) -> list[Answer]:
         """What the model answers without any passage, unchecked."""
@@ -112,8 +126,10 @@ class GroundedAnswerer:
         """How probably the question needs its passages; None where everything is looked up."""
         return None if self._need is None else self._need.probability(asked, hits)
 
-    def _from_field(self, asked: str, hits: Sequence[Hit]) -> Answer | None:
-        """What the best passage's document has in the field that is asked for, citing it whole."""
+    def _without_model(self, asked: str, hits: Sequence[Hit]) -> Answer | None:
+        """The value of the field that is asked for, citing its document; or that nothing held."""
+        if not hits and self._scope.as_of is not None:
+            return self._nothing_of_the_day(asked)
         value = self._fields.read(asked, hits)
         if value is None:
             return None
@@ -121,6 +137,10 @@ class GroundedAnswerer:
         support = Support(0, len(value), (0,), 1.0, (passage.source,), (passage.text,), "supported")
         grounding = ground(asked, "", hits=hits).grounding
         return Answer(value, grounding=dataclasses.replace(grounding, supports=(support,)))
+
+    def _nothing_of_the_day(self, asked: str) -> Answer:
+        said = f"Nothing was found that held on {self._scope.as_of}."
+        return Answer(said, abstained=True, grounding=ground(asked, "", hits=()).grounding)
 
     def _checked(self, answer: Answer, asked: str, hits: Sequence[Hit]) -> Answer:
         """The answer with what it rests on; one that is not sure enough becomes an abstention.
@@ -154,7 +174,7 @@ class GroundedAnswerer:
             behind,
             label_list=bool(settings["label_list"]),
             role=bool(settings["role"]),
-            shots=self._shots,
+            shots=[(one.text, one.answer) for one in shown_to(self._scope.tenant, self._shots)],
         )
 
 

@@ -11,7 +11,8 @@ from metier.protocols import FitContext
 from metier.retrieval.grounding.abstain import Promise, set_threshold
 from metier.retrieval.grounding.calibrate import calibrated, fit_calibration
 from metier.retrieval.grounding.need import Need, fit_need
-from metier.types import Answer, Calibration, Candidate, Hit, Json, Message
+from metier.scoped import answers_to
+from metier.types import Answer, Calibration, Candidate, Hit, Json, Message, Scope
 
 DEFAULTS: Mapping[str, Json] = {
     "calibrate": False,
@@ -54,8 +55,7 @@ def check(rung: str, context: FitContext) -> None:
 
 def set_on_dev(fitted: Candidate, reader: GroundedAnswerer, context: FitContext) -> Candidate:
     """With the calibration, the least confidence and the need that the dev questions ask for."""
-    asked = [(Message("user", row.input),) for row in context.dev]
-    given = reader.answer(asked)
+    given = answers_to(reader, context.dev)
     right = _right(context, given)
     sure = [confidence(answer) for answer in given]
     settings, trials = dict(fitted.settings), list(fitted.trials)
@@ -75,9 +75,14 @@ def set_on_dev(fitted: Candidate, reader: GroundedAnswerer, context: FitContext)
         settings["least_confidence"] = 1.0 if threshold.score is None else threshold.score
         trials.append(asdict(threshold))
     if settings["dynamic_threshold"] > 0:
+        asked = [(Message("user", row.input),) for row in context.dev]
         alone = _right(context, reader.answer_alone(asked))
-        needed = [found and not known for found, known in zip(right, alone, strict=True)]
-        need = _need(fitted.rung, context, reader.find(asked), needed)
+        needed = [behind and not known for behind, known in zip(right, alone, strict=True)]
+        found = [
+            reader.within(Scope(tenant=row.tenant)).find([one])[0]
+            for row, one in zip(context.dev, asked, strict=True)
+        ]
+        need = _need(fitted.rung, context, found, needed)
         settings["need"] = asdict(need.model)
         trials.append({"need_fitted_on": len(needed), "needed": sum(needed)})
     return replace(fitted, settings=settings, trials=tuple(trials))

@@ -103,7 +103,8 @@ class Retrieve:
         if rows:
             model = context.models.language_model(context.base)
             shots = [
-                Shot(row.id, model.truncate(row.input, _SHOT_TOKENS), row.target) for row in rows
+                Shot(row.id, model.truncate(row.input, _SHOT_TOKENS), row.target, row.tenant)
+                for row in rows
             ]
             write_json(context.workdir / SHOTS, {"shots": [asdict(shot) for shot in shots]})
             files.append(SHOTS)
@@ -133,10 +134,9 @@ class Retrieve:
     def load(self, candidate: Candidate, directory: Path, models: Models) -> GroundedAnswerer:
         """The reader over the candidate's own store."""
         store = open_store(candidate, directory, models)
-        shots: list[tuple[str, str]] = []
+        shots: list[Shot] = []
         if candidate.settings["shots"]:
-            stored = read_json(directory / SHOTS)["shots"]
-            shots = [(shot["text"], shot["answer"]) for shot in stored]
+            shots = [Shot(**shot) for shot in read_json(directory / SHOTS)["shots"]]
         return GroundedAnswerer(open_reader(candidate, directory, models), candidate, store, shots)
 
 

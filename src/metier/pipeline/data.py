@@ -93,14 +93,14 @@ class Rows:
 
     def split(self) -> Dataset:
         """The examples, divided as the recipe says."""
-        recipe, rows = self.recipe, self._examples()
+        recipe, rows = self.recipe, self._owned(self._examples())
         labels = sorted({row.target for row in rows})
         task = recipe.task.task(labels)
         drawn = split(rows, task, plan=split_plan(recipe.split), seed=recipe.seed)
         drawn = replace(drawn, dropped=self._dropped(rows, drawn))
         if recipe.questions is None:
             return drawn
-        return replace(drawn, train=(*drawn.train, *self.generated))
+        return replace(drawn, train=(*drawn.train, *self._owned(self.generated)))
 
     def _dropped(self, rows: Sequence[Example], drawn: Dataset) -> dict[str, int]:
         stand = len(drawn.train) + len(drawn.dev) + len(drawn.test)
@@ -108,6 +108,12 @@ class Rows:
         if label := self.recipe.task.label:
             dropped[f'no value in "{label}"'] = self.corpus.report.documents - len(rows)
         return {reason: count for reason, count in dropped.items() if count}
+
+    def _owned(self, rows: Sequence[Example]) -> list[Example]:
+        """The rows with the tenants of the documents that they are about."""
+        told = ((one.id, one.metadata.get("tenant")) for one in self.corpus.documents())
+        owners = {id: str(tenant) for id, tenant in told if tenant}
+        return [replace(row, tenant=owners.get(row.origin, "")) for row in rows]
 
     def _examples(self) -> list[Example]:
         recipe, group = self.recipe, self.recipe.task.group

@@ -47,6 +47,8 @@ class Example:
     kind: str = ""
     """What sort of question it is, measured apart; empty where all are of one sort."""
     metadata: Mapping[str, Json] = field(default_factory=dict)
+    tenant: str = ""
+    """Whose document it is about: it is asked by that tenant, and shown to no other."""
 
 
 @dataclass(frozen=True, slots=True)

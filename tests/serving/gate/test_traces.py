@@ -39,7 +39,7 @@ def retrieving(batcher):
     candidate = Candidate("r", "retrieve", task, settings, "fake")
     answerer = GroundedAnswerer(FakeModel(), candidate, Empty(), [])
     writer = SpecialistWriter(
-        SimpleNamespace(candidate=candidate, answer=answerer.answer, directory=None), batcher
+        SimpleNamespace(candidate=candidate, within=answerer.within, directory=None), batcher
     )
     return Entry("docs", "specialist", writer=writer)
 

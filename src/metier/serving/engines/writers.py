@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from dataclasses import asdict
 from typing import Literal
 
+from metier.errors import DataError
 from metier.protocols import LanguageModel
 from metier.retrieval.grounding.gemini import as_gemini
 from metier.serving.engines.batcher import Batcher
@@ -20,6 +21,7 @@ from metier.types import (
     GenerateConfig,
     Json,
     Message,
+    Scope,
     Usage,
     content_hash,
 )
@@ -96,9 +98,10 @@ class SpecialistWriter:
         self.directory = specialist.directory
 
     def start(self, ask: Ask) -> Writing:
-        """Batch with the tenant's other questions to this specialist; its settings are its own.
+        """Batch with the tenant's other questions as of this day; its settings are its own.
 
-        Not with those of other tenants: prompts of a batch share what they begin with.
+        Not with those of other tenants: they see other documents, and prompts of a batch share
+        what they begin with.
         """
         if ask.config.choices or ask.config.json_schema is not None:
             raise Refusal(
@@ -106,9 +109,14 @@ class SpecialistWriter:
                 "a specialist answers in the form it was measured in; ask its base model for "
                 "enum, response_format or tools",
             )
+        scope = Scope(as_of=ask.as_of, tenant=ask.tenant)
+        try:
+            answerer = self._specialist.within(scope)
+        except DataError as error:
+            raise Refusal(400, str(error), param="as_of") from error
         writing = Writing()
-        group = id(self._specialist), ask.tenant
-        future = self._batcher.submit(group, conversation_of(ask.prompt), self._specialist.answer)
+        group = id(self._specialist), scope
+        future = self._batcher.submit(group, conversation_of(ask.prompt), answerer.answer)
         future.add_done_callback(lambda done: _tell_answer(writing, done))
         return writing
 

@@ -58,6 +58,8 @@ class Ask:
     """How many of the likeliest tokens to tell with each; None for no log probabilities."""
     live: bool = False
     """Whether somebody reads along."""
+    as_of: str | None = None
+    """The day as of which a specialist is to answer, as the client wrote it."""
 
 
 Event = Piece | End | BaseException

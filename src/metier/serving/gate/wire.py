@@ -261,6 +261,8 @@ class ChatRequest(Sampling):
     """Either is kept: at most one function is called at once."""
     enum: Choices | None = None
     thinking: Thinking | None = None
+    as_of: str | None = Field(default=None, max_length=64)
+    """The day whose documents a specialist is to answer from; metier's own."""
 
     @property
     def functions(self) -> list[Tool]:

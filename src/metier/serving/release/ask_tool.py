@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from metier.retrieval.grounding.render import answer_in_markdown
 from metier.serving.release.specialist import Specialist
-from metier.types import Json, ToolCall, ToolResult
+from metier.types import Json, Scope, ToolCall, ToolResult
 
 
 class AskTool:
-    """Puts a question to a specialist, as it was measured; footnotes say what supports it.
+    """Puts a caller's question to a specialist, as measured; footnotes say what supports it.
 
     What no passage supports is marked.
     """
@@ -32,7 +32,8 @@ class AskTool:
 
     def call(self, call: ToolCall) -> ToolResult:
         """Its answer; that it abstained is said."""
-        answer = self._specialist.ask(str(call.arguments["question"]))
+        scope = Scope(tenant=call.tenant)
+        answer = self._specialist.ask(str(call.arguments["question"]), scope=scope)
         text = answer_in_markdown(answer)
         if answer.probabilities:
             text += f" ({max(answer.probabilities.values()):.0%} sure)"

@@ -10,18 +10,19 @@ from metier import serial
 from metier.errors import DataError, ModelFileError
 from metier.methods import method
 from metier.methods.candidate import read as read_candidate
-from metier.protocols import Models
+from metier.protocols import Answerer, Models
+from metier.scoped import within
 from metier.serving.release.questions import save_questions
 from metier.store import replace_directory, write_text
 from metier.types import (
     Answer,
     Candidate,
-    Conversation,
     Engine,
     Estimate,
     Message,
     Release,
     RunReport,
+    Scope,
 )
 
 RELEASE_FILE = "release.json"
@@ -36,20 +37,24 @@ class Specialist:
         self.candidate: Candidate = read_candidate(directory)
         self._answerer = method(self.candidate.method).load(self.candidate, directory, models)
 
-    def ask(self, text: str) -> Answer:
-        """Answer one input."""
-        return self.ask_all([text])[0]
+    def ask(self, text: str, *, scope: Scope | None = None) -> Answer:
+        """Answer one input, as the tenant and as of the day of ``scope``."""
+        return self.ask_all([text], scope=scope)[0]
 
-    def ask_all(self, texts: Sequence[str]) -> list[Answer]:
-        """Answer many inputs in one batch."""
+    def ask_all(self, texts: Sequence[str], *, scope: Scope | None = None) -> list[Answer]:
+        """Answer many inputs in one batch; see ``within``."""
         for place, text in enumerate(texts, start=1):
             if not text or text.isspace():
                 raise DataError(f"question {place} of {len(texts)} is empty; give it a text")
-        return self.answer([(Message("user", text),) for text in texts])
+        asked = within(self._answerer, scope or Scope())
+        return asked.answer([(Message("user", text),) for text in texts])
 
-    def answer(self, batch: Sequence[Conversation]) -> list[Answer]:
-        """Answer whole conversations, as evaluation asks them."""
-        return self._answerer.answer(batch)
+    def within(self, scope: Scope) -> Answerer:
+        """What answers whole conversations in this scope, as evaluation asks them.
+
+        Raises ``DataError`` for a day that is none, and for any day where it looks nothing up.
+        """
+        return within(self._answerer, scope)
 
 
 def load(directory: Path | str, *, models: Models | None = None) -> Specialist:

@@ -43,6 +43,12 @@ async def _answer(body: ChatRequest, request: Request, visit: Visit) -> Response
     writer, turn = await posed(body, visit)
     if body.logprobs and not writer.logs:
         raise Refusal(400, f"{body.model!r} cannot tell log probabilities", param="logprobs")
+    if body.as_of is not None and not isinstance(writer, SpecialistWriter):
+        raise Refusal(
+            400,
+            f"{visit.model!r} answers from no documents; name a specialist, or leave as_of out",
+            param="as_of",
+        )
     if body.thinking:
         _check_thinking(body, visit, writer)
     asks = _asks(body, turn, visit)
@@ -92,6 +98,7 @@ def _asks(body: ChatRequest, turn: Turn, visit: Visit) -> list[Ask]:
             visit.caller.tenant,
             (body.top_logprobs or 0) if body.logprobs else None,
             bool(body.stream),
+            body.as_of,
         )
         for place in range(body.n or 1)
     ]
