@@ -84,7 +84,8 @@ def guided(
     if not guide.names and not guide.dated:
         return store
     table = AliasTable(guide.names, common=guide.common)
-    return LinkedRetriever(store, table, releases or {}, guide.earliest)
+    # Without the first day: a rung says itself that nothing held, and a tenant's first day is his.
+    return LinkedRetriever(store, table, releases or {})
 
 
 def telling(search: Retriever, guide: Guide, releases: Mapping[str, str]) -> Retriever:
