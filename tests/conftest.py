@@ -17,7 +17,7 @@ settings.load_profile("suite")
 @pytest.fixture
 def fakes(monkeypatch):
     """In this process every model is a fake."""
-    monkeypatch.setattr(registry, "LocalModels", lambda engine="openvino": FakeModels())
+    monkeypatch.setattr(registry, "LocalModels", lambda **settings: FakeModels())
 
 
 @pytest.fixture

@@ -5,5 +5,5 @@ from metier.models import registry
 from metier.models.engines.fake import FakeModels
 
 if __name__ == "__main__":
-    registry.LocalModels = lambda engine="openvino", **settings: FakeModels()
+    registry.LocalModels = lambda **settings: FakeModels()
     app()

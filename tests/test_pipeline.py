@@ -106,7 +106,7 @@ def everything_in(value, depth=6):
 def test_the_context_of_a_method_has_no_field_for_the_test_split():
     assert {field.name for field in dataclasses.fields(FitContext)} == {
         "task", "train", "dev", "base", "embedder", "models", "workdir", "settings", "seed",
-        "fitted", "corpus", "score", "progress",
+        "fitted", "corpus", "score", "progress", "folder",
     }  # fmt: skip
 
 

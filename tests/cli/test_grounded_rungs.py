@@ -117,7 +117,7 @@ def towns(tmp_path, monkeypatch):
     joined.write_rows(tmp_path / "asked.csv", asked)
     (tmp_path / "metier.toml").write_text(RECIPE + RUNG)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(registry, "LocalModels", lambda engine="openvino": Models(FakeModels()))
+    monkeypatch.setattr(registry, "LocalModels", lambda **settings: Models(FakeModels()))
     return tmp_path
 
 
@@ -204,7 +204,7 @@ def test_a_tuned_embedder_is_fitted_judged_and_asked_through_the_recipe(towns, m
     monkeypatch.chdir(towns)
     models = registry.LocalModels()
     assert real
-    monkeypatch.setattr(registry, "LocalModels", lambda engine="openvino": Models(models))
+    monkeypatch.setattr(registry, "LocalModels", lambda **settings: Models(models))
     (towns / "metier.toml").write_text(RECIPE + TUNED)
     done = call("run", "--json")
     assert done.code == 0, done.err

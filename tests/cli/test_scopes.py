@@ -79,7 +79,7 @@ def prices(request, tmp_path, monkeypatch):
         joined.write_rows(tmp_path / f"{name}.csv", rows)
     (tmp_path / "metier.toml").write_text(RECIPE + request.param)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(registry, "LocalModels", lambda engine="openvino": Models())
+    monkeypatch.setattr(registry, "LocalModels", lambda **settings: Models())
     assert call("run", "--json").code == 0
     return tmp_path
 

@@ -44,7 +44,7 @@ def opened(tmp_path, monkeypatch):
         language_model=lambda name, adapter=None: FakeModel(name=name),
         embedder=lambda name: FakeEmbedder(name=name),
     )
-    monkeypatch.setattr(start.registry, "LocalModels", lambda engine, keep: models)
+    monkeypatch.setattr(start.registry, "LocalModels", lambda **settings: models)
 
     def begin(*targets, **options):
         book = tmp_path / "book.sqlite"
