@@ -12,8 +12,8 @@ from docs import reference
 from typer.testing import CliRunner
 
 from metier.cli.main import app
+from metier.problems import check_settings
 from metier.recipe import Recipe
-from metier.settings import check_settings
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from benchmarks.newsgroups_data import GROUPS, load, write_posts
 
+from metier.problems import check_settings
 from metier.recipe import read_recipe
-from metier.settings import check_settings, opened_source
+from metier.settings import opened_source
 
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*/metier.toml"))
 

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metier.errors import RecipeError
+from metier.problems import check_settings
 from metier.recipe import DEFAULT_RUNGS, Recipe, parse_recipe, read_recipe
-from metier.settings import check_settings, ladder
+from metier.settings import ladder
 from metier.toml_lines import key_lines
 
 MINIMAL = """\

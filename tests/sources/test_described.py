@@ -3,9 +3,9 @@
 import pytest
 
 from metier.errors import DataError, RecipeError
+from metier.problems import check_settings
 from metier.protocols import Source
 from metier.recipe import read_recipe
-from metier.settings import check_settings
 from metier.sources import TableSource
 from metier.sources.described import Description, describe, described
 from metier.types import Document

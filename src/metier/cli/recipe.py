@@ -19,8 +19,9 @@ def check(
 ) -> None:
     """Read a recipe and its rungs' settings; name every problem at once."""
     from metier.cli.project import open_recipe
+    from metier.problems import check_settings
     from metier.recipe import problem_at
-    from metier.settings import check_settings, ladder
+    from metier.settings import ladder
 
     opened = open_recipe(recipe)
     check_settings(opened.recipe, opened.text, str(opened.file), models=True)

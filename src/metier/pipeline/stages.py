@@ -36,11 +36,11 @@ from metier.methods.candidate import read as read_candidate
 from metier.methods.looked_up import INDEX
 from metier.pipeline.data import Rows, corpus_step, found_leak
 from metier.pipeline.generation import generated_examples, generation_inputs, generation_step
+from metier.problems import check_settings
 from metier.protocols import Answerer, Corpus, FitContext, Models, Progress, silent
 from metier.recipe import Recipe, RungSettings
 from metier.retrieval.store.build import open_index
 from metier.settings import (
-    check_settings,
     generation_plan,
     ladder,
     rate,
