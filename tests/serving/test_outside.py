@@ -6,6 +6,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -80,19 +81,22 @@ def test_no_accepted_feedback_is_lost_by_restarts_under_load(tmp_path):
     accepted = 0
     for ending in (signal.SIGTERM, signal.SIGKILL):
         server, url = started(tmp_path)
+        begun = threading.Event()
 
-        def load(place, url=url):
+        def load(place, url=url, begun=begun):
             taken = 0
             try:
                 for _ in range(200):
                     taken += thumb(url, ask(url).json()["id"]).status_code == 200
+                    begun.set()
             except (httpx.TransportError, KeyError):  # the restart
                 pass
             return taken
 
         with ThreadPoolExecutor(4) as clients:
             loads = [clients.submit(load, place) for place in range(4)]
-            time.sleep(1)
+            assert begun.wait(60)
+            time.sleep(0.5)
             server.send_signal(ending)
             accepted += sum(one.result() for one in loads)
             server.wait(30)
