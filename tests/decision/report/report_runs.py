@@ -39,7 +39,7 @@ from metier.types import (
     Usage,
 )
 
-PACKAGES = ("asyncio", "email", "logging", "unittest", "xml", "http", "multiprocessing", "turtle")
+PACKAGES = ("asyncio", "email", "logging", "unittest", "xml", "http", "multiprocessing", "tarfile")
 RECIPE = """[project]
 name = "Which module is it?"
 

@@ -24,7 +24,10 @@ def test_it_fits_the_width_without_escape_codes(run, width):
     text = printed(run, width=width)
     assert max(map(len, text.splitlines())) <= width
     assert "\x1b" not in text
-    for told in ("Ship tfidf", "87.", "n = ".replace(" ", "\N{NO-BREAK SPACE}"), "Leak probe"):
+    tfidf = next(card for card in run.scorecards if card.rung == "tfidf")
+    accuracy = f"{100 * tfidf.metrics['accuracy'].value:.1f}"
+    n = "n = ".replace(" ", "\N{NO-BREAK SPACE}")
+    for told in ("Ship tfidf", accuracy, n, "Leak probe"):
         assert told in text
 
 
