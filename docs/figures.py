@@ -279,6 +279,7 @@ FIGURES: Mapping[str, tuple[Figure, ...]] = {
         Figure("as-of questions: the same with the right passage", "oracle", "{:.1%}"),
         Figure("names of threat actors resolved", "alias_resolution", "{:.1%}", True),
     ),
+    "demo": (Figure("`make demo` after installing, minutes", "minutes", "{:.1f}", at_most=10),),
     "import": (
         Figure("`import metier`, seconds", "import_metier.seconds", headline=True),
         Figure("`metier --help`, seconds", "help.seconds"),
