@@ -67,3 +67,21 @@ def test_what_cannot_be_is_refused(released):
     assert "nothing is about 'T9'" in said
     done = call("changes", ".", "--from", "2024", "--to", "2024-02", "--json")
     assert (done.code, json.loads(done.out)) == (0, [])
+
+
+def test_a_tenant_sees_its_own_changes_beside_everybodys(folder, fakes):
+    own = [
+        said(start, end, text, name=text, tenant="acme", entity="T9")
+        for start, end, text in (
+            ("2020-01-01", "2022-01-01", "Their plan is Heron."),
+            ("2022-01-01", None, "Their plan is Wren."),
+        )
+    ]
+    given = context(
+        Retrieve(), folder / ".metier/specialist", corpus=MemoryCorpus([*VERSIONS, *own])
+    )
+    Retrieve().fit("rung", given)
+    asked = ("changes", ".", "--from", "2021-01", "--to", "2024")
+    assert "Wren" not in call(*asked).out
+    theirs = call(*asked, "--tenant", "acme").out
+    assert "Wren" in theirs and MIDDLE in theirs

@@ -26,7 +26,7 @@ def changes(
     start: Annotated[str, typer.Option("--from", help="A day, or a release's name.")],
     end: Annotated[str, typer.Option("--to", help="A later day, or a release's name.")],
     entity: Annotated[str | None, typer.Option(help="Only of this one: its key or a name.")] = None,
-    tenant: Annotated[str, typer.Option(help="Whose documents; nobody's by default.")] = "",
+    tenant: Annotated[str, typer.Option(help="Whose documents, besides everybody's.")] = "",
     project: ProjectOption = None,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
@@ -46,8 +46,8 @@ def changes(
     found = [
         hit
         for first in range(0, len(documents), _AT_ONCE)
-        for hit in index.passages_of(documents[first : first + _AT_ONCE])
-        if str(hit.metadata.get("tenant") or "") == tenant and hit.metadata.get("entity")
+        for hit in index.passages_of(documents[first : first + _AT_ONCE], tenant=tenant)
+        if hit.metadata.get("entity")
     ]
     if entity is not None:
         found = _about(entity, found, serial.read(Guide, specialist / GUIDE))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from metier.errors import EmptyStageError
 from metier.protocols import Embedder, Retriever
-from metier.types import Example, Overlap, OverlapHit
+from metier.types import Example, Overlap, OverlapHit, Scope
 
 NGRAM = 13
 """Words in a row that count as a repetition; GPT-3's report (Brown et al. 2020, appendix C) chose
@@ -61,13 +61,17 @@ def overlap_with_index(
 
     Only the passages that a search finds first for an item are compared with it, so the time
     grows with the test items (one search and at most ``_FOUND`` + 1 texts to embed for each) and
-    not with the index. Search ranks by meaning, among others: what is nearer than the threshold
-    stands at its top.
+    not with the index. Each is searched for as the tenant whose document it is about. Search ranks
+    by meaning, among others: what is nearer than the threshold stands at its top.
     """
-    found = index.search([example.input for example in test], _FOUND)
-    passages = {hit.chunk.id: hit.chunk.text for hits in found for hit in hits}
-    texts = [Text(*passage) for passage in passages.items()]
-    hits = _by_embedding(test, texts, embedder, threshold) if texts else []
+    hits: list[OverlapHit] = []
+    for tenant in dict.fromkeys(example.tenant for example in test):
+        own = [example for example in test if example.tenant == tenant]
+        asked = [example.input for example in own]
+        found = index.search(asked, _FOUND, scope=Scope(tenant=tenant))
+        passages = {hit.key: Text(hit.chunk.id, hit.chunk.text) for one in found for hit in one}
+        if passages:
+            hits += _by_embedding(own, list(passages.values()), embedder, threshold)
     return Overlap("index", "embedding", threshold, len(test), tuple(hits))
 
 

@@ -44,10 +44,14 @@ class Shot:
     tenant: str = ""
     """Whose document it is about, and nobody else is shown it; "" for everybody's."""
 
+    def is_for(self, tenant: str) -> bool:
+        """Whether this tenant may see it."""
+        return self.tenant in ("", tenant)
+
 
 def shown_to(tenant: str, shots: Sequence[Shot]) -> list[Shot]:
     """The tenant's own shots and everybody's."""
-    return [shot for shot in shots if shot.tenant in ("", tenant)]
+    return [shot for shot in shots if shot.is_for(tenant)]
 
 
 class FewShot:
@@ -171,7 +175,7 @@ def _nearest(
     """The ``count`` shots most like each text, the likest last."""
     import numpy as np
 
-    seen = [place for place, shot in enumerate(shots) if shot.tenant in ("", tenant)]
+    seen = [place for place, shot in enumerate(shots) if shot.is_for(tenant)]
     likeness = embedder.embed(texts) @ vectors[seen].T
     nearest = np.argsort(-likeness, axis=1, kind="stable")[:, :count]
     return [[shots[seen[place]] for place in reversed(row)] for row in nearest]

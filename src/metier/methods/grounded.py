@@ -131,7 +131,7 @@ class GroundedAnswerer:
         if not hits and self._scope.as_of is not None:
             return self._nothing_of_the_day(asked)
         value = self._fields.read(asked, hits)
-        if value is None:
+        if value is None or hits[0].versions:  # what became of a value is no value
             return None
         passage = hits[0].chunk
         support = Support(0, len(value), (0,), 1.0, (passage.source,), (passage.text,), "supported")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -93,14 +93,15 @@ class Rows:
 
     def split(self) -> Dataset:
         """The examples, divided as the recipe says."""
-        recipe, rows = self.recipe, self._owned(self._examples())
+        recipe, owners = self.recipe, self._owners()
+        rows = _owned(self._examples(), owners)
         labels = sorted({row.target for row in rows})
         task = recipe.task.task(labels)
         drawn = split(rows, task, plan=split_plan(recipe.split), seed=recipe.seed)
         drawn = replace(drawn, dropped=self._dropped(rows, drawn))
         if recipe.questions is None:
             return drawn
-        return replace(drawn, train=(*drawn.train, *self._owned(self.generated)))
+        return replace(drawn, train=(*drawn.train, *_owned(self.generated, owners)))
 
     def _dropped(self, rows: Sequence[Example], drawn: Dataset) -> dict[str, int]:
         stand = len(drawn.train) + len(drawn.dev) + len(drawn.test)
@@ -109,11 +110,10 @@ class Rows:
             dropped[f'no value in "{label}"'] = self.corpus.report.documents - len(rows)
         return {reason: count for reason, count in dropped.items() if count}
 
-    def _owned(self, rows: Sequence[Example]) -> list[Example]:
-        """The rows with the tenants of the documents that they are about."""
+    def _owners(self) -> dict[str, str]:
+        """The tenant of each document that has one."""
         told = ((one.id, one.metadata.get("tenant")) for one in self.corpus.documents())
-        owners = {id: str(tenant) for id, tenant in told if tenant}
-        return [replace(row, tenant=owners.get(row.origin, "")) for row in rows]
+        return {id: str(tenant) for id, tenant in told if tenant}
 
     def _examples(self) -> list[Example]:
         recipe, group = self.recipe, self.recipe.task.group
@@ -143,3 +143,8 @@ class Rows:
 
     def _path(self, asked: QuestionSettings) -> str:
         return asked.path if "://" in asked.path else str(self.folder / asked.path)
+
+
+def _owned(rows: Sequence[Example], owners: Mapping[str, str]) -> list[Example]:
+    """The rows with the tenants of the documents that they are about."""
+    return [replace(row, tenant=owners.get(row.origin, "")) for row in rows]

@@ -80,7 +80,7 @@ def refusal_of(error: BaseException) -> Refusal:
     if isinstance(error, EndpointRefusal):
         return _refused_behind(error)
     if isinstance(error, EndpointError):
-        return Refusal(503, str(error), headers={"Retry-After": "5"})
+        return Refusal(503, str(error), headers={"Retry-After": str(WAIT)})
     if isinstance(error, MetierError):
         _log.error("request failed", exc_info=error)
         return Refusal(503, f"the server cannot do this now: {type(error).__name__}")

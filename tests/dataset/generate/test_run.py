@@ -7,7 +7,7 @@ import pytest
 
 import metier
 from metier.corpus.in_memory import MemoryCorpus
-from metier.dataset.generate.checks.checker import Known, QuoteChecker, measure
+from metier.dataset.generate.checks.checker import Known, measure
 from metier.dataset.generate.coverage import coverage
 from metier.dataset.generate.estimate import estimate
 from metier.dataset.generate.kept.rows import examples
@@ -18,6 +18,7 @@ from metier.dataset.generate.run import Parts, generate
 from metier.dataset.generate.text.passage import passages
 from metier.dataset.generate.writers.ledger import MemoryLedger
 from metier.errors import DataError, EmptyStageError
+from metier.retrieval.grounding.support import TextChecker
 from metier.types import ABSTENTION, Document
 
 from .texts import HARBOUR, QUARRY, documents
@@ -235,7 +236,7 @@ def test_a_checkers_error_is_measured_on_swapped_answers():
         Known(f"When did ship {i} sail?", str(1900 + i), f"Ship {i} sailed in {1900 + i}.", "y")
         for i in range(20)
     ]
-    found = measure(QuoteChecker(), known, threshold=0.5, seed=0)
+    found = measure(TextChecker(), known, threshold=0.5, seed=0)
     assert found.refuses.value == 0
     assert found.lets_through.value == 0
     blind = type(

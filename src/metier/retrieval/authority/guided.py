@@ -84,7 +84,7 @@ def guided(
     if not guide.names and not guide.dated:
         return store
     table = AliasTable(guide.names, common=guide.common)
-    # Without the first day: a rung says itself that nothing held, and a tenant's first day is his.
+    # Without the first day: a rung says itself that nothing held, and the day may be another's.
     return LinkedRetriever(store, table, releases or {})
 
 

@@ -172,7 +172,7 @@ class ToolLoop:
         }
         run.steps.append(step)
         run.queries += [str(arguments["query"])] if result.hits and "query" in arguments else []
-        run.hits += [hit for hit in result.hits if hit.chunk.id not in _ids(run.hits)]
+        run.hits += [hit for hit in result.hits if hit.key not in _keys(run.hits)]
         run.messages.append(ChatMessage(role="assistant", tool_calls=[called]))
         run.messages.append(ChatMessage(role="tool", content=result.text, tool_call_id=called.id))
         told = {name: step[name] for name in ("result", "failed", "seconds")}
@@ -205,5 +205,5 @@ class ToolLoop:
         return End(finish, run.usage, extras)
 
 
-def _ids(hits: list[Hit]) -> set[str]:
-    return {hit.chunk.id for hit in hits}
+def _keys(hits: list[Hit]) -> set[tuple[str, str]]:
+    return {hit.key for hit in hits}

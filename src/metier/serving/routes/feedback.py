@@ -47,7 +47,7 @@ def _keep(visit: Visit, body: FeedbackRequest) -> int:
 
 
 @router.get("/v1/feedback")
-@needs("feedback", "history")
+@needs("feedback", "history", logged=False)
 async def all_feedback(request: Request) -> Response:
     """What was thought of the answers of the caller's tenant, the oldest first."""
     visit = visit_of(request)

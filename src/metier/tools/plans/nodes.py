@@ -209,7 +209,7 @@ plt.savefig("chart.png", metadata={"Description": json.dumps(rows)})
 def _run(node: PlanNode, inputs: Sequence[NodeResult], bench: Bench) -> NodeResult:
     """Draw a chart, or run code; rows and passages lie in its folder."""
     rows = [dict(row) for result in inputs for row in result.rows]
-    hits = tuple({hit.chunk.id: hit for one in inputs for hit in one.hits}.values())
+    hits = tuple({hit.key: hit for one in inputs for hit in one.hits}.values())
     code = str(node.settings.get("code", _CHART))
     if "chart" in node.settings:
         y = node.settings["y"]
@@ -255,7 +255,7 @@ def _summarise(node: PlanNode, inputs: Sequence[NodeResult], bench: Bench) -> No
     prompt = f"{shares}\n\nUse only what stands above. {node.settings['instruction']}"
     config = GenerateConfig(max_new_tokens=MOST_TOKENS)
     said = bench.model.generate([(Message("user", prompt),)], config)[0]
-    hits = tuple({hit.chunk.id: hit for one in inputs for hit in one.hits}.values())
+    hits = tuple({hit.key: hit for one in inputs for hit in one.hits}.values())
     text = said.text.strip()
     return NodeResult(node.id, "", text, hits=hits, usage=said.usage, failed=not text)
 

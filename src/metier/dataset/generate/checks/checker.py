@@ -3,41 +3,18 @@
 from __future__ import annotations
 
 import random
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from metier.dataset.generate.checks.spans import things
-from metier.dataset.generate.text.sentences import one_line, words
+from metier.dataset.generate.text.sentences import one_line
 from metier.protocols import SupportChecker
 from metier.retrieval.grounding.claims import as_claim
 from metier.stats import proportion
 from metier.types import CheckerError
 
 SAMPLE = 200
-_FUNCTION_WORDS = (
-    "of and or to in is was were are be been by on for from with as at that which who whom what "
-    "when where how much many year date month did does do according it its this he she they his "
-    "her their has have had not into than then there also after before during under over"
-)
-_FUNCTION = frozenset(_FUNCTION_WORDS.split())
-_MARKED = re.compile(r"^\W*\w+|[^\W_a-z][\w’'.,-]*")
-"""The first word, which is capitalised anyway, then all names and numbers."""
-
-
-class QuoteChecker:
-    """Counts how much of the claim the passage says in the claim's own words.
-
-    Every number and name must stand in the passage. It knows no synonyms and no negation; it is
-    exact for answers that are words of the passage, which is what the patterns write.
-    """
-
-    name = "quote"
-
-    def support(self, batch: Sequence[tuple[str, str]]) -> list[float]:
-        """Share of the claim's words, cut to their stems, that the passage has."""
-        return [_covered(claim, passage) for claim, passage in batch]
 
 
 class Known(NamedTuple):
@@ -97,17 +74,3 @@ def _from_the_evidence(known: Sequence[Known], seed: int) -> list[Known]:
         if others:
             found.append(one._replace(answer=chance.choice(others)))
     return found
-
-
-def _covered(claim: str, passage: str) -> float:
-    said = {_stem(word) for word in words(passage)}
-    wanted = [word for word in words(claim) if word not in _FUNCTION]
-    marked = (word for token in _MARKED.findall(claim)[1:] for word in words(token))
-    if not wanted or any(_stem(word) not in said for word in marked if word not in _FUNCTION):
-        return 0.0
-    return sum(_stem(word) in said for word in wanted) / len(wanted)
-
-
-def _stem(word: str) -> str:
-    """The first five letters tie a verb's forms together; numbers are not cut."""
-    return word if re.search(r"\d", word) else word[:5]
