@@ -23,6 +23,13 @@ CORPUS = Documents(
 )
 
 
+QUESTION = {
+    "chat/completions": {"messages": [{"role": "user", "content": "Which plan?"}]},
+    "responses": {"input": "Which plan?"},
+    "completions": {"prompt": "Which plan?"},
+}
+
+
 class Repeating(FakeModels):
     """Models whose language model repeats all that it is shown."""
 
@@ -60,12 +67,10 @@ def ask(gateway):
     keys = {name: create_key(gateway.book, name, tenant=name) for name in ("", "acme", "beta")}
     with serving(gateway) as url:
 
-        def post(model, caller, **more):
-            body = {"model": model, "messages": [{"role": "user", "content": "Which plan?"}]}
+        def post(model, caller, route="chat/completions", **more):
+            body = {"model": model, **QUESTION[route]}
             head = {"authorization": f"Bearer {keys[caller]}"}
-            return httpx.post(
-                f"{url}/chat/completions", json={**body, **more}, headers=head, timeout=60
-            )
+            return httpx.post(f"{url}/{route}", json={**body, **more}, headers=head, timeout=60)
 
         yield post
 
@@ -81,11 +86,12 @@ def test_a_tenants_secret_reaches_its_own_key_alone(ask, model):
             assert "Heron" not in answer.text
 
 
+@pytest.mark.parametrize("route", QUESTION)
 @pytest.mark.parametrize("model", ["found", "whole"])
-def test_a_day_is_answered_from_what_held_on_it(ask, model):
-    text = ask(model, "beta", as_of="2015-06-01").text
+def test_a_day_is_answered_from_what_held_on_it(ask, model, route):
+    text = ask(model, "beta", route, as_of="2015-06-01").text
     assert "Wren" in text and "no secret" not in text
-    assert "Wren" not in ask(model, "beta").text
+    assert "Wren" not in ask(model, "beta", route).text
 
 
 @pytest.mark.parametrize("model", ["found", "whole"])
@@ -104,8 +110,9 @@ def test_a_day_before_everything_is_told(ask, model):
         ("fake", "2023-01-01", "answers from no documents"),
     ],
 )
-def test_a_day_that_cannot_be_is_refused(ask, model, day, said):
-    answer = ask(model, "beta", as_of=day)
+@pytest.mark.parametrize("route", QUESTION)
+def test_a_day_that_cannot_be_is_refused(ask, model, day, said, route):
+    answer = ask(model, "beta", route, as_of=day)
     assert answer.status_code == 400
     assert said in answer.json()["error"]["message"]
     assert answer.json()["error"]["param"] == "as_of"

@@ -18,6 +18,7 @@ from metier.serving.engines.batcher import Batcher
 from metier.serving.engines.process import EngineProcess
 from metier.serving.engines.reading import cost, start_all
 from metier.serving.engines.upstream import Upstream
+from metier.serving.engines.writers import SpecialistWriter
 from metier.serving.engines.writing import Ask, Writer, Writing
 from metier.serving.gate.access import Access, Caller
 from metier.serving.gate.metrics import Metrics
@@ -144,6 +145,12 @@ class Visit:
 
     def start(self, writer: Writer, asks: Sequence[Ask]) -> list[Writing]:
         """Begin answers, so that they count also when they are never whole."""
+        if not isinstance(writer, SpecialistWriter) and any(ask.as_of is not None for ask in asks):
+            raise Refusal(
+                400,
+                f"{self.model!r} answers from no documents; name a specialist, or leave as_of out",
+                param="as_of",
+            )
         writings = start_all(writer, asks)
         self.begun += zip(asks, writings, strict=True)
         return writings

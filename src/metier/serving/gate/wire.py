@@ -48,6 +48,8 @@ Zero = Annotated[float | None, AfterValidator(_neutral), WithJsonSchema({"const"
 NoBias = Annotated[Object | None, AfterValidator(_neutral), WithJsonSchema({"maxProperties": 0})]
 Nothing = Annotated[str | None, AfterValidator(_neutral), WithJsonSchema({"maxLength": 0})]
 NoTokens = BeforeValidator(_no_tokens)
+AsOf = Annotated[str | None, Field(max_length=64)]
+"""The day whose documents a specialist is to answer from; metier's own."""
 
 
 class Wire(BaseModel):
@@ -193,6 +195,7 @@ class Sampling(Wire):
     frequency_penalty: Zero = None
     presence_penalty: Zero = None
     logit_bias: NoBias = None
+    as_of: AsOf = None
 
 
 class PromptReference(Wire):
@@ -261,8 +264,6 @@ class ChatRequest(Sampling):
     """Either is kept: at most one function is called at once."""
     enum: Choices | None = None
     thinking: Thinking | None = None
-    as_of: str | None = Field(default=None, max_length=64)
-    """The day whose documents a specialist is to answer from; metier's own."""
 
     @property
     def functions(self) -> list[Tool]:
@@ -355,9 +356,10 @@ class ResponsesRequest(Wire):
     temperature: Temperature | None = None
     top_p: Share | None = None
     top_k: Annotated[int, Field(ge=1)] | None = None
-    """metier's own, as are ``seed`` and ``enum``."""
+    """metier's own, as are ``seed``, ``enum`` and ``as_of``."""
     seed: Seed | None = None
     enum: Choices | None = None
+    as_of: AsOf = None
     top_logprobs: Zero = None
     stream: bool | None = None
     text: ResponseText | None = None

@@ -43,12 +43,6 @@ async def _answer(body: ChatRequest, request: Request, visit: Visit) -> Response
     writer, turn = await posed(body, visit)
     if body.logprobs and not writer.logs:
         raise Refusal(400, f"{body.model!r} cannot tell log probabilities", param="logprobs")
-    if body.as_of is not None and not isinstance(writer, SpecialistWriter):
-        raise Refusal(
-            400,
-            f"{visit.model!r} answers from no documents; name a specialist, or leave as_of out",
-            param="as_of",
-        )
     if body.thinking:
         _check_thinking(body, visit, writer)
     asks = _asks(body, turn, visit)

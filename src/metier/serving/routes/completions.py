@@ -62,6 +62,7 @@ def _asks(body: CompletionRequest, visit: Visit) -> list[Ask]:
             visit.caller.tenant,
             body.logprobs,
             bool(body.stream),
+            body.as_of,
         )
         for prompt in prompts
         for place in range(count)

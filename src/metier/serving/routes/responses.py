@@ -40,7 +40,8 @@ async def responses(body: ResponsesRequest, request: Request) -> Response:
     chat = as_chat(body, opened)
     visit.asked = chat.messages[-1].model_dump_json(exclude_none=True) if chat.messages else ""
     writer, turn = await posed(chat, visit)
-    ask = Ask(turn.conversation, turn.config, visit.caller.tenant, None, bool(body.stream))
+    tenant, live = visit.caller.tenant, bool(body.stream)
+    ask = Ask(turn.conversation, turn.config, tenant, None, live, body.as_of)
     if body.stream:
         return await streamed(visit, writer, [ask], _Events(body, visit, turn))
     drafts = await whole(request, visit, writer, [ask])
