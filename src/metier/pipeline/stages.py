@@ -17,7 +17,7 @@ from pathlib import Path
 from metier import __version__, serial
 from metier.corpus.table import LanceCorpus
 from metier.corpus.without import CorpusWithout
-from metier.dataset.decontaminate import drop_overlapping, overlap, overlap_with_index
+from metier.dataset.decontaminate import drop_overlapping
 from metier.dataset.generate.estimate import estimate
 from metier.dataset.generate.writers.ledger import ProjectLedger
 from metier.dataset.split import fewer_rows
@@ -36,6 +36,7 @@ from metier.methods.candidate import read as read_candidate
 from metier.methods.looked_up import INDEX
 from metier.pipeline.data import Rows, corpus_step, found_leak
 from metier.pipeline.generation import generated_examples, generation_inputs, generation_step
+from metier.pipeline.overlaps import Overlaps
 from metier.problems import check_settings
 from metier.protocols import Answerer, Corpus, FitContext, Models, Progress, silent
 from metier.recipe import Recipe, RungSettings
@@ -189,7 +190,8 @@ class Pipeline:
 
         def build(directory: Path) -> None:
             drawn = rows.split()
-            found = self._overlaps(drawn.test, drawn.train, against="training rows")
+            repeating = self._repeating(drawn.test)
+            found = repeating.with_rows(drawn.train, against="training rows")
             kept = drop_overlapping(drawn.train, found)
             dropped = dict(drawn.dropped)
             if len(kept) < len(drawn.train):
@@ -201,16 +203,9 @@ class Pipeline:
         inputs = {**rows.inputs, "embedder": recipe.model.embedder}
         return self.project.step("dataset", inputs, build)
 
-    def _overlaps(
-        self, test: Sequence[Example], learnt: Sequence[Example], *, against: str
-    ) -> list[Overlap]:
-        return overlap(
-            test,
-            [(row.id, row.input) for row in learnt],
-            against=against,
-            embedder=self.models.embedder(self.recipe.model.embedder),
-            threshold=self.recipe.split.overlap_threshold,
-        )
+    def _repeating(self, test: Sequence[Example]) -> Overlaps:
+        embedder = self.models.embedder(self.recipe.model.embedder)
+        return Overlaps(test, embedder, self.recipe.split.overlap_threshold)
 
     # --- dataset → candidates -------------------------------------------------------------------
 
@@ -399,33 +394,21 @@ class Pipeline:
 
     @cached_property
     def overlaps(self) -> tuple[Overlap, ...]:
-        """Test items that resemble training rows (dropped), or examples that prompts show."""
-        found = serial.read(tuple[Overlap, ...], self._dataset_step / "overlaps.json")
+        """Test items that resemble training rows (dropped), examples in prompts, or passages."""
+        found = list(serial.read(tuple[Overlap, ...], self._dataset_step / "overlaps.json"))
+        repeating = self._repeating(self.dataset.test)
         rows = {row.id: row for row in self.dataset.train}
         for name, built in self.candidates.items():
             if built.candidate.method == "few_shot":
                 shown = [rows[i] for i in built.candidate.train_examples]
-                against = f"examples shown by {name}"
-                found += tuple(self._overlaps(self.dataset.test, shown, against=against))
-        retrieving = [b for b in self.candidates.values() if b.candidate.method == "retrieve"]
-        if retrieving:
-            found += self._overlaps_with_index(retrieving[0])
-        return found
-
-    def _overlaps_with_index(self, built: Built) -> tuple[Overlap, ...]:
-        """Test items that stand in what can be looked up, word for word or in other words.
-
-        A question that is its own passage would be found by its wording, not by its meaning.
-        """
-        test = self.dataset.test
-        passages = [(chunk.id, chunk.text) for chunk in self._learnable.chunks()]
-        embedder = self.models.embedder(self.recipe.model.embedder)
-        threshold = self.recipe.split.overlap_threshold
-        index = open_index(built.directory / INDEX, self.models)
-        return (
-            *overlap(test, passages, against="index"),
-            overlap_with_index(test, index, embedder=embedder, threshold=threshold),
-        )
+                found += repeating.with_rows(shown, against=f"examples shown by {name}")
+        indexes = [
+            b.directory for b in self.candidates.values() if b.candidate.method == "retrieve"
+        ]
+        if indexes:
+            index = open_index(indexes[0] / INDEX, self.models)
+            found += repeating.with_index(self._learnable, index)
+        return tuple(found)
 
     @cached_property
     def report(self) -> RunReport:
