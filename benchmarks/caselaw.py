@@ -1,9 +1,10 @@
 """Questions from raw court opinions: how many pass, how much they cover, how many are wrong.
 
-``python -m benchmarks.caselaw`` draws 60 of 548 opinions by seed, runs ``examples/caselaw`` on
-them in ``build/caselaw`` (resumable: nothing is asked twice), and shows 20 random accepted pairs
-and 20 random rejects with their reasons. Every rung of the recipe is an arm, asked the questions
-on held-out opinions and recorded under its own name; ``--pairs-only`` leaves the arms out.
+``python -m benchmarks.caselaw`` runs ``examples/caselaw`` on all 548 opinions in ``build/caselaw``
+(resumable: nothing is asked twice): all are ingested and can be looked up, 60 drawn by seed are
+asked about. It shows 20 random accepted pairs and 20 random rejects with their reasons. Every rung
+of the recipe is an arm, asked the questions on held-out opinions and recorded under its own name;
+``--pairs-only`` leaves the arms out.
 ``minutes`` is the whole of it in a fresh folder, downloads left out.
 
 ``caselaw_audit.jsonl`` holds one reader's verdicts on the 100 rows drawn by seed; the reader was a
@@ -20,7 +21,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from benchmarks.caselaw_data import OPINIONS, SEED, write_opinions
+from benchmarks.caselaw_data import write_opinions
 from benchmarks.recording import record
 from metier.dataset.generate.kept.audit import draw, read_verdicts, result
 from metier.dataset.generate.kept.rows import read_generated
@@ -32,7 +33,7 @@ from metier.types import GeneratedRow, Json
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "caselaw" / "metier.toml"
 AUDIT = Path(__file__).with_name("caselaw_audit.jsonl")
-SHOWN = 20
+SHOWN, SEED = 20, 0
 
 
 def main() -> None:
@@ -40,13 +41,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--folder", type=Path, default=Path("build/caselaw"))
-    parser.add_argument("--opinions", type=int, default=OPINIONS)
     parser.add_argument("--audit", type=Path, default=AUDIT)
     parser.add_argument("--pairs-only", action="store_true")
     options = parser.parse_args()
     began = time.monotonic()
     options.folder.mkdir(parents=True, exist_ok=True)
-    write_opinions(options.data, options.folder / "opinions.csv", count=options.opinions)
+    write_opinions(options.data, options.folder / "opinions.csv")
     recipe = shutil.copy(EXAMPLE, options.folder / "metier.toml")
     fresh = not (options.folder / ".metier").exists()
     store = Project(options.folder / ".metier")

@@ -1,4 +1,4 @@
-"""The fixed sample of Supreme Court opinions that ``caselaw`` is about."""
+"""The Supreme Court opinions that ``caselaw`` is about, as one CSV."""
 
 from __future__ import annotations
 
@@ -8,23 +8,21 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-OPINIONS = 60
-SEED = 0
 _FILE = "legal_scotus/opinions_raw.csv.gz"
 _COLUMNS = ("id", "case", "part", "term", "text")
 
 
-def write_opinions(data: Path, target: Path, *, count: int = OPINIONS, seed: int = SEED) -> int:
-    """Write the sample as one CSV; returns how many opinions there are in all."""
+def write_opinions(data: Path, target: Path, *, count: int | None = None, seed: int = 0) -> None:
+    """Write all 548 opinions, or ``count`` of them drawn by seed."""
     csv.field_size_limit(1 << 30)
     rows = list(_rows(data / _FILE))
-    drawn = random.Random(seed).sample(sorted(rows, key=lambda row: row["id"]), count)
+    if count is not None:
+        rows = random.Random(seed).sample(sorted(rows, key=lambda row: row["id"]), count)
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, _COLUMNS)
         writer.writeheader()
-        writer.writerows(drawn)
-    return len(rows)
+        writer.writerows(rows)
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:

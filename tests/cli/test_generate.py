@@ -51,6 +51,15 @@ def test_generate_runs_and_is_read_when_asked_again(papers):
     assert again["accepted"] == first["accepted"]
 
 
+def test_a_part_of_the_documents_can_be_asked_about(papers):
+    (papers / "metier.toml").write_text(RECIPE.replace("[generate]", "[generate]\ndocuments = 1"))
+    assert "1 chunks, at most" in call("generate", ".", "--json").err
+    assert printed(".", "--json")["coverage"]["chunks"]["n"] == 1
+    ids = [json.loads(line)["id"] for line in (papers / "papers.jsonl").read_text().splitlines()]
+    rows = [printed("affected", id, ".", "--json")["rows"] for id in ids]
+    assert sum(count > 0 for count in rows) == 1
+
+
 def test_the_estimate_asks_nothing_of_a_menu_without_models(papers):
     told = printed(".", "--estimate", "--json")
     assert told["dollars"] == 0

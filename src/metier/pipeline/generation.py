@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from metier import __version__
+from metier.corpus.draw import drawn
 from metier.dataset.generate.kept.review import REVIEWS, read_reviews
 from metier.dataset.generate.kept.rows import examples, read_generated, write_generated
 from metier.dataset.generate.plan import GenerationPlan
@@ -16,15 +17,23 @@ from metier.store import Project
 from metier.types import Example, Json
 
 
-def generation_inputs(corpus: Corpus, plan: GenerationPlan) -> dict[str, Json]:
-    """All that a generation is made from."""
-    return {"metier": __version__, "corpus": corpus.version, "plan": asdict(plan)}
+def generation_inputs(
+    corpus: Corpus, documents: int | None, plan: GenerationPlan
+) -> dict[str, Json]:
+    """All that a generation is made from; ``documents`` is how many of the corpus's are drawn."""
+    made_from = {"corpus": corpus.version, "documents": documents}
+    return {"metier": __version__, **made_from, "plan": asdict(plan)}
 
 
 def generation_step(
-    corpus: Corpus, plan: GenerationPlan, project: Project, models: Models, progress: Progress
+    corpus: Corpus,
+    documents: int | None,
+    plan: GenerationPlan,
+    project: Project,
+    models: Models,
+    progress: Progress,
 ) -> Path:
-    """The directory of the step that generated rows from the corpus.
+    """The directory of the step that generated rows from so many documents of the corpus.
 
     Answers of models are kept in the project's ledger as they come, outside of the step, so that
     a changed document or plan asks only what was not asked before.
@@ -32,9 +41,10 @@ def generation_step(
 
     def build(directory: Path) -> None:
         parts = Parts(models, ProjectLedger(project), progress=progress)
-        write_generated(generate(corpus, plan, parts), directory)
+        part = drawn(corpus, documents, seed=plan.seed)
+        write_generated(generate(part, plan, parts), directory)
 
-    return project.step("generate", generation_inputs(corpus, plan), build)
+    return project.step("generate", generation_inputs(corpus, documents, plan), build)
 
 
 def generated_examples(step: Path, project: Project) -> list[Example]:

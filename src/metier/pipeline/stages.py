@@ -15,6 +15,7 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from metier import __version__, serial
+from metier.corpus.draw import drawn
 from metier.corpus.table import LanceCorpus
 from metier.corpus.without import CorpusWithout
 from metier.dataset.decontaminate import drop_overlapping
@@ -146,8 +147,8 @@ class Pipeline:
     @cached_property
     def generation(self) -> Path:
         """The directory with the questions and answers that ``[generate]`` asks for."""
-        plan = generation_plan(self.recipe)
-        return generation_step(self.corpus, plan, self.project, self.models, self.progress)
+        asked = self.corpus, self._documents_asked, generation_plan(self.recipe)
+        return generation_step(*asked, self.project, self.models, self.progress)
 
     @property
     def is_generated(self) -> bool:
@@ -157,13 +158,18 @@ class Pipeline:
     @property
     def generation_estimate(self) -> GenerationEstimate:
         """What the questions and answers will take; a few requests are asked, and kept, to tell."""
+        part = drawn(self.corpus, self._documents_asked, seed=self.recipe.seed)
         plan = generation_plan(self.recipe)
-        return estimate(self.corpus, plan, self.models, ProjectLedger(self.project))
+        return estimate(part, plan, self.models, ProjectLedger(self.project))
 
     @property
     def _generation_key(self) -> str:
-        inputs = generation_inputs(self.corpus, generation_plan(self.recipe))
-        return step_key("generate", inputs)
+        plan = generation_plan(self.recipe)
+        return step_key("generate", generation_inputs(self.corpus, self._documents_asked, plan))
+
+    @property
+    def _documents_asked(self) -> int | None:
+        return self.recipe.generate.documents if self.recipe.generate else None
 
     @property
     def _generated(self) -> list[Example]:

@@ -80,6 +80,9 @@ class GenerateSettings(Section):
     """The same for the answerer."""
     subject: str = "$title"
     """How questions call a document: ``$title`` and its columns or properties may be used."""
+    documents: Annotated[int, Field(ge=1)] | None = None
+    """Ask about so many documents, drawn by ``seed``; about all when absent. What looks things up
+    has all of them."""
     menu: MenuSettings = MenuSettings()
     """What a model writes for each chunk, by kind."""
     patterns: Annotated[int, Field(ge=0)] = 4
