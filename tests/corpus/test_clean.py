@@ -229,6 +229,19 @@ def test_lost_hyphens_are_restored_only_with_evidence():
     assert clean(Document("d", text), [step]).text == expected.replace("in\nto", "into")
 
 
+def test_a_dictionary_is_evidence_for_words_that_stand_nowhere_else():
+    step = make_step("hyphenation", {"dictionary": "en"})
+    text = "an er\nroneous view of in\nside voices, quintessential\nsophistry and habeas\nreview"
+    assert clean(Document("d", text), [step]).text == text.replace("er\nroneous", "erroneous")
+    lost = make_step("hyphenation", {"lost": True})
+    assert clean(Document("d", text), [lost]).text == text
+
+
+def test_a_language_without_a_dictionary_is_refused_by_name():
+    with pytest.raises(DataError, match='no dictionary "english"; choose from '):
+        make_step("hyphenation", {"dictionary": "english"})
+
+
 def test_html_keeps_what_a_reader_reads():
     page = """<!DOCTYPE html><html><head><title>T</title><style>p{}</style></head><body>
     <nav><a href="/">Home</a></nav><script>if (a < b) { x("</p>") }</script>

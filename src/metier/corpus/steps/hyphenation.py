@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Container
 from dataclasses import dataclass
+from functools import cache
 from typing import ClassVar
 
 from metier.corpus.edits import Draft, Edit
+from metier.errors import DataError
 
 _SOFT = "\u00ad"
 _SPLIT = re.compile(r"(?<![^\W_])([^\W\d_]+)([-\u2010\u00ad])[ \t]*\n\s*([^\W\d_]+)")
@@ -22,26 +25,36 @@ class Hyphenation:
     A soft hyphen always goes. A plain one goes when the joined word stands elsewhere in the
     document, stays when the hyphenated word does, or when both halves are words of their own
     there ("well-known"), and otherwise goes only between lower-case letters.
+
+    Raises ``DataError`` for a language without a dictionary.
     """
 
     lost: bool = False
     """Also join where the extraction lost the hyphen itself ("Inter" / "state"): when the joined
     word stands elsewhere and one half never does."""
+    dictionary: str = ""
+    """A language's code (``en``): lost hyphens are also restored where the joined word is in its
+    dictionary and one half stands neither there nor elsewhere in the document."""
     name: ClassVar[str] = "hyphenation"
+
+    def __post_init__(self) -> None:
+        if self.dictionary:
+            _dictionary(self.dictionary)
 
     def edits(self, draft: Draft) -> list[Edit]:
         text = draft.text
         splits = list(_SPLIT.finditer(text))
-        losses = list(_LOST.finditer(text)) if self.lost else []
+        losses = list(_LOST.finditer(text)) if self.lost or self.dictionary else []
         if not splits and not losses:
             return []
         words = _words_elsewhere(text, [*splits, *losses])
+        known = _dictionary(self.dictionary) if self.dictionary else ()
         edits = [
             Edit(split.end(1) if _goes(split, words) else split.end(2), split.start(3))
             for split in splits
         ]
         return edits + [
-            Edit(loss.end(1), loss.start(2)) for loss in losses if _was_one_word(loss, words)
+            Edit(loss.end(1), loss.start(2)) for loss in losses if _was_one_word(loss, words, known)
         ]
 
 
@@ -68,9 +81,24 @@ def _goes(split: re.Match[str], words: Counter[str]) -> bool:
     return first[-1].islower() and second[0].islower()
 
 
-def _was_one_word(loss: re.Match[str], words: Counter[str]) -> bool:
+def _was_one_word(loss: re.Match[str], words: Counter[str], known: Container[str]) -> bool:
     first, second = loss.group(1).lower(), loss.group(2).lower()
-    if not loss.group(2)[0].islower():
+    if not loss.group(2)[0].islower() or (words[first] > 0 and words[second] > 0):
         return False
-    halves = words[first] > 0 and words[second] > 0
-    return words[first + second] > 0 and not halves
+    if words[first + second] > 0:
+        return True
+    halves = all(words[half] > 0 or half in known for half in (first, second))
+    return first + second in known and not halves
+
+
+@cache
+def _dictionary(language: str) -> Container[str]:
+    """The words of a language, in small letters, as people subtitle films in it."""
+    from spellchecker import SpellChecker
+
+    if language not in SpellChecker.languages():
+        raise DataError(
+            f'step "hyphenation" has no dictionary "{language}"; '
+            f"choose from {', '.join(sorted(SpellChecker.languages()))}"
+        )
+    return SpellChecker(language=language).word_frequency.dictionary
