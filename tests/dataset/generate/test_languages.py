@@ -72,6 +72,44 @@ def test_a_good_teacher_writes_rows_in_the_documents_language(text, title):
         assert "According to" not in row.question
 
 
+class Retelling:
+    """A teacher that answers every question by one sentence, quoting another."""
+
+    name = "retelling"
+
+    def generate(self, batch, config):
+        assert config.json_schema is not None, "these kinds need no asker"
+        said = {
+            "quotes": ["Die Untersuchung wurde von der Richterin Martha Oldenburg geleitet."],
+            "answer": "Martha Oldenburg, eine Richterin, hat die Untersuchung geleitet.",
+        }
+        return [Completion(json.dumps(said), Usage()) for _ in batch]
+
+
+def test_summaries_and_rewrites_are_asked_for_in_the_documents_language():
+    class Models:
+        def language_model(self, name, *, adapter=None):
+            return Retelling()
+
+        def embedder(self, name):
+            return FakeEmbedder()
+
+    menu = {"summary": 1, "rewrite": 2, "entity_pair": 1}
+    plan = GenerationPlan("retelling", "retelling", menu=menu, patterns=0, give_up=0.0)
+    made = metier.docs_to_qa([Document("d", GERMAN, title="Hafenakten")], plan, models=Models())
+    asked = [row.question for row in (*made.accepted, *made.rejected)]
+    about = "Hafenakten: Was wird, in wenigen Sätzen, über Richterin Martha Oldenburg gesagt?"
+    assert about in asked
+    assert any(question.startswith("Hafenakten: Was bedeutet dies, mit") for question in asked)
+    assert {row.kind for row in made.accepted} >= {"summary"}
+
+
+def test_what_has_no_wording_in_a_language_is_not_asked_in_another():
+    plan = GenerationPlan("perfect", "perfect", menu={"summary": 1, "factual": 8}, give_up=0.0)
+    made = metier.docs_to_qa([Document("d", CHINESE, title="港口档案")], plan, models=Models())
+    assert {row.kind for row in (*made.accepted, *made.rejected)} == {"factual"}
+
+
 def test_a_document_that_cannot_be_asked_about_says_why(models):
     plan = GenerationPlan("fake", "fake", menu={"factual": 1})
     with pytest.raises(EmptyStageError, match="without a sentence of 5 words"):

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from metier.dataset.generate.plan import GenerationPlan
+from metier.dataset.generate.text.given import can_be_given
 from metier.dataset.generate.text.passage import Passage, names
 from metier.dataset.generate.text.sentences import Sentence, one_line
 from metier.retrieval.store.words import terms
@@ -92,8 +93,8 @@ def orders(
     """
     found = []
     for place, (kind, budget) in enumerate(plan.menu.items()):
-        if kind in WRITTEN_IN_FULL and not passage.is_english:
-            continue  # their questions are in English
+        if kind in WRITTEN_IN_FULL and not can_be_given(passage):
+            continue
         if budget >= turn and kind not in given_up:
             order = _order(passage, kind, (turn - 1) * len(plan.menu) + place, covered)
             if order is not None:
@@ -116,7 +117,9 @@ def _order(
         return Order(passage, kind, (one,))
     known = passage.subject.casefold()
     about = [n for n in names(one_line(passage.chunk.text)) if n.casefold() not in known]
-    about = [n for n in about if len(n.split()) > 1 or len(n) > 6]
+    # A German word with a capital is any noun; two of them are mostly a name.
+    one_word = passage.is_english or passage.language != "de"
+    about = [n for n in about if len(n.split()) > 1 or (one_word and len(n) > 6)]
     needed = 2 if kind == "entity_pair" else 1
     if len(about) < needed:
         return None

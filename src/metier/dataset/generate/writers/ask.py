@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from metier.dataset.generate.menu import WRITTEN_IN_FULL, Order
 from metier.dataset.generate.personas import spoken
+from metier.dataset.generate.text.given import given_question
 from metier.dataset.generate.text.passage import Passage
 from metier.dataset.generate.text.sentences import one_line, sentences
 from metier.dataset.generate.text.wording import called
@@ -50,7 +51,8 @@ def ask_questions(
     asked: list[tuple[str | None, Reply | None]] = []
     for order in orders:
         if order.kind in WRITTEN_IN_FULL:
-            asked.append((given_question(order), None))
+            about = order.names or [one_line(order.focus[0].text)]
+            asked.append((given_question(order.passage, order.kind, about), None))
         else:
             reply = next(replies)
             asked.append((_question_for(order.passage, reply.text), reply))
@@ -69,17 +71,6 @@ def asker_prompt(order: Order, persona: str) -> Conversation:
         Message("system", spoken(persona, passage.subject)),
         Message("user", shown(passage) + ending),
     )
-
-
-def given_question(order: Order) -> str:
-    """The question of a kind that needs no asker."""
-    subject = order.passage.subject
-    if order.kind == "summary":
-        return called(f"what is said, in a few sentences, about {order.names[0]}", subject)
-    if order.kind == "entity_pair":
-        return called(f"how are {order.names[0]} and {order.names[1]} connected", subject)
-    sentence = one_line(order.focus[0].text)
-    return called(f"what does this mean, put into other words: “{sentence}”", subject)
 
 
 def _question_for(passage: Passage, text: str | None) -> str | None:
