@@ -70,6 +70,8 @@ TRIED = (
     "hold the fact",
 )
 """What stands beside the figures; kept here since results are written anew."""
+SEEDS_TO_TELL = 3
+"""Of two, Student's interval reaches six times their distance each way, which tells nothing."""
 KINDS = ("seen", "new_wordings", "reverse", "two_hop", "unknown", "near")
 ASKED = {
     "weights": ("unknown", "near"),
@@ -283,7 +285,7 @@ def _report(runs: Sequence[Run], options: argparse.Namespace) -> None:
                 found = _over_seeds([run.share(arm, kind, "contains") for run in head])
                 figures |= {f"{arm}.{name}.contains{part}": value for part, value in found.items()}
     for suite in RETENTION if head and head[0].kept else ():
-        found = _over_seeds([run.kept[suite] for run in head])
+        found = _over_seeds([run.kept[suite] for run in head], share=False)
         figures |= {f"tuned.retention.{suite}{part}": value for part, value in found.items()}
     if head and head[0].kept:
         figures["tuned.retention"] = min(min(e.value for e in run.kept.values()) for run in head)
@@ -304,21 +306,28 @@ def _report(runs: Sequence[Run], options: argparse.Namespace) -> None:
         "settings": settings,
         "minutes": "of tuning one adapter, mean over seeds; asking comes on top",
         "tried": TRIED,
-        "intervals": "95 % over questions (one seed) or over seeds (several, t)",
+        "intervals": "95 %; shares of one or two seeds over questions, all else over seeds (t)",
     }
     if not options.no_record:
         record("facts", figures, notes=notes)
 
 
-def _over_seeds(found: Sequence[Estimate]) -> dict[str, Json]:
+def _over_seeds(found: Sequence[Estimate], *, share: bool = True) -> dict[str, Json]:
+    """The mean over seeds; of shares of one or two seeds the interval is over all questions."""
     if not found:
         return {}
-    whole = found[0] if len(found) == 1 else mean([one.value for one in found], bounds=(0.0, 1.0))
+    asked = sum(one.n for one in found)
+    if len(found) == 1:
+        whole = found[0]
+    elif share and len(found) < SEEDS_TO_TELL:
+        whole = proportion(round(sum(one.value * one.n for one in found)), asked)
+    else:
+        whole = mean([one.value for one in found], bounds=(0.0, 1.0) if share else None)
     return {
         "": round(whole.value, 4),
         ".low": round(whole.low, 4),
         ".high": round(whole.high, 4),
-        ".n": sum(one.n for one in found),
+        ".n": asked,
     }
 
 

@@ -100,19 +100,28 @@ FIGURES: Mapping[str, tuple[Figure, ...]] = {
         Figure("requests alone: times a plain loop's", "ratio.loop.requests", "{:.1f}"),
     ),
     "caselaw": (
-        Figure("60 raw court opinions: accepted questions", "pairs.accepted", "{:,.0f}", True),
-        Figure("60 raw court opinions: rejected questions", "pairs.rejected", "{:,.0f}"),
         Figure(
-            "60 raw court opinions: facts found that have a question", "coverage.facts", "{:.1%}"
+            "60 of 548 raw court opinions: accepted questions", "pairs.accepted", "{:,.0f}", True
         ),
-        Figure("60 raw court opinions: chunks that have a question", "coverage", "{:.1%}"),
-        Figure("60 raw court opinions: wrong among 100 audited", "audit_error", "{:.1%}", True),
+        Figure("60 of 548 raw court opinions: rejected questions", "pairs.rejected", "{:,.0f}"),
+        Figure(
+            "60 of 548 raw court opinions: facts found that have a question",
+            "coverage.facts",
+            "{:.1%}",
+        ),
+        Figure("60 of 548 raw court opinions: chunks that have a question", "coverage", "{:.1%}"),
+        Figure(
+            "60 of 548 raw court opinions: wrong among 100 audited", "audit_error", "{:.1%}", True
+        ),
         Figure("held-out opinions: base without documents, exact", "closed-book", "{:.1%}"),
         Figure("held-out opinions: retrieval, exact", "retrieve", "{:.1%}", True),
         Figure("held-out opinions: tuned, exact", "tuned", "{:.1%}", True),
         Figure("held-out opinions: tuned and retrieval, exact", "tuned-retrieve", "{:.1%}", True),
         Figure(
-            "60 raw court opinions: from documents to verdict, minutes", "minutes", "{:.0f}", True
+            "548 raw court opinions, 60 asked about: from documents to verdict, minutes",
+            "minutes",
+            "{:.0f}",
+            True,
         ),
     ),
     "facts": (
