@@ -108,6 +108,5 @@ def serve(
         mcp=mcp,
         upstream=upstream,
     )
-    scheme = "https" if certificate else "http"
-    console(error=True).print(f"serving on {scheme}://{host}:{port}/v1; Ctrl-C stops")
-    serve(options)
+    told = console(error=True)
+    serve(options, lambda url: told.print(f"serving on {url}; Ctrl-C stops"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,16 +131,20 @@ def _auto(
     )
 
 
-def serve(options: ServeOptions) -> None:
-    """Serve until told to stop; SIGTERM lets the requests under way finish first."""
+def serve(options: ServeOptions, listening: Callable[[str], None] = lambda url: None) -> None:
+    """Serve until told to stop; SIGTERM lets the requests under way finish first.
+
+    ``listening`` is told the URL when the first request can come. Raises ``DataError`` where the
+    address cannot be had, before any model is loaded.
+    """
     try:
         import uvicorn
     except ImportError as error:
         raise MissingExtraError("metier serve", "serve") from error
     from metier.serving.routes.app import make_app
-    from metier.serving.routes.replies import STALLED
 
     check_exposure(options)
+    bound = _bound(options.host, options.port)
     config = uvicorn.Config(
         make_app(open_gateway(options)),
         host=options.host,
@@ -150,12 +155,39 @@ def serve(options: ServeOptions) -> None:
         access_log=False,
         timeout_graceful_shutdown=60,
     )
-    listening = config.bind_socket()
-    if hasattr(socket, "TCP_USER_TIMEOUT"):  # on Linux; connections have it from the listening one
-        milliseconds = 1000 * STALLED
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            listening(_url(options, bound.getsockname()[1]))
+
     with suppress(KeyboardInterrupt):  # the server has drained already
-        uvicorn.Server(config).run(sockets=[listening])
+        Server(config).run(sockets=[bound])
+
+
+def _url(options: ServeOptions, port: int) -> str:
+    scheme = "https" if options.certificate else "http"
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    return f"{scheme}://{host}:{port}/v1"
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """A socket at this address, a free port for 0; nobody can connect before it is listened on."""
+    from metier.serving.routes.replies import STALLED
+
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # on Linux; connections have it from the listening one
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * STALLED)
+    try:
+        made.bind((host, port))
+    except OSError as error:
+        made.close()
+        raise DataError(
+            f"{host}:{port} cannot be served on ({error.strerror or error}); "
+            "choose another --port, or a --host of this machine"
+        ) from error
+    return made
 
 
 def _upstream(options: ServeOptions) -> Upstream | None:

@@ -1,0 +1,43 @@
+"""`metier serve` says that it serves when it does, and that it cannot before it loads a model."""
+
+import re
+import socket
+import subprocess
+import sys
+
+import httpx
+
+from tests import joined
+
+
+def serve(folder, *words):
+    command = [sys.executable, str(joined.FAKES), "serve", "fake", "--engine", "transformers"]
+    return subprocess.Popen(
+        [*command, *words],
+        cwd=folder,
+        env=joined.environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_who_is_told_where_it_serves_can_ask_at_once(tmp_path):
+    server = serve(tmp_path, "--port", "0")
+    try:
+        told = re.search(r"serving on (http://127\.0\.0\.1:\d+)/v1", server.stderr.readline())
+        assert told
+        assert httpx.get(f"{told[1]}/healthz").status_code == 200
+    finally:
+        server.terminate()
+        server.communicate(timeout=60)
+
+
+def test_a_port_that_is_taken_is_told_without_a_traceback(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        server = serve(tmp_path, "--port", port)
+        _, said = server.communicate(timeout=60)
+    assert server.returncode == 2
+    assert f"127.0.0.1:{port} cannot be served on" in said
+    assert "choose another --port" in said
+    assert "Traceback" not in said and "serving on" not in said
