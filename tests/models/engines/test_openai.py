@@ -72,6 +72,20 @@ def test_what_stays_outside_the_choices_is_returned_as_it_came(upstream):
     assert len(seen) == 2
 
 
+@pytest.mark.parametrize("first", ["red", "I think it is red."])
+def test_vllm_binds_an_enum_over_its_own_tokens_and_in_json_where_it_cannot(serve, first):
+    right = (200, reply(json.dumps({"answer": "red"}), usage=USAGE), {})
+    app = scripted([(200, reply(first, usage=USAGE), {}), right])
+    app.get("/v1/models")(lambda: {"object": "list", "data": [{"id": "m", "owned_by": "vllm"}]})
+    model = OpenAIModel("m", base_url=serve(app))
+    done = model.generate([ask("Colour?")], GenerateConfig(choices=("red", "blue")))[0]
+    assert done.text == "red"
+    bound, *again = app.state.seen
+    assert bound["structured_outputs"] == {"choice": ["red", "blue"]}
+    assert "response_format" not in bound
+    assert [("response_format" in one) for one in again] == [True] * (first != "red")
+
+
 def test_json_that_breaks_its_schema_is_repaired(upstream):
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
     answers = [(200, reply(text, usage=USAGE), {}) for text in ('{"n": "x"}', '{"n": 1}')]

@@ -28,7 +28,7 @@ def general(seed: int, *, size: int = 100) -> Suite:
     return choice_suite("general", questions)
 
 
-def arithmetic(seed: int, *, size: int = 24) -> Suite:
+def arithmetic(seed: int, *, size: int = 96) -> Suite:
     """Sums and differences of small numbers with four choices."""
     draw = random.Random(f"arithmetic {seed}")
     asked: dict[str, Question] = {}

@@ -71,6 +71,7 @@ class OpenAIModel:
         self._model = model
         self._url = base_url
         self._tells_cached = tells_cached
+        self._vllm: bool | None = None
         self._key = key
         self._openai: Any = openai
         self._lost = openai.APIError, httpx.HTTPError  # the latter in the middle of a stream
@@ -161,7 +162,9 @@ class OpenAIModel:
         self, conversation: Conversation, config: GenerateConfig, more: Settings | None = None
     ) -> Completion:
         """One answer; a bound one is asked for once more when it does not fit."""
-        first = _completion(self._ask(conversation, config, more), config)
+        native = bool(config.choices) and self.is_vllm()
+        asked = _as_choice(config, more or {}) if native else (config, more)
+        first = _completion(self._ask(conversation, *asked), config)
         wrong = complaint(first.text, config)
         if wrong is None:
             return first
@@ -174,7 +177,12 @@ class OpenAIModel:
         return Completion(second.text, first.usage + second.usage, second.finish_reason)
 
     def is_vllm(self) -> bool | None:
-        """Whether the endpoint says that it is vLLM; None while it says nothing."""
+        """Whether the endpoint says that it is vLLM; None, until the next call, for no answer."""
+        if self._vllm is None:
+            self._vllm = self._says_vllm()
+        return self._vllm
+
+    def _says_vllm(self) -> bool | None:
         if self._url is None:
             return False
         try:
@@ -286,6 +294,17 @@ class OpenAIModel:
             f"{self.name} cut the answer {text!r} into tokens that do not spell it, as happens to "
             "characters of several tokens; write the label in plain letters"
         )
+
+
+def _as_choice(config: GenerateConfig, more: Settings) -> tuple[GenerateConfig, Settings]:
+    """An enum as vLLM binds it, over the answer's own tokens (from 0.11 on).
+
+    Inside JSON a small model may write blanks until the limit. Where a vLLM does not know the field
+    the answer is free, and asked for once more, as JSON.
+    """
+    bound = {"structured_outputs": {"choice": list(config.choices or ())}}
+    extra = {**more.get("extra_body", {}), **bound}
+    return replace(config, choices=()), {**more, "extra_body": extra}
 
 
 def _completion(reply: Reply, config: GenerateConfig) -> Completion:

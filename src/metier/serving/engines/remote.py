@@ -35,8 +35,6 @@ class RemoteWriter:
         self._model = model
         self._crowd = crowd
         self._secret = secret
-        self._vllm: bool | None = None
-        """Whether the endpoint keeps its prefix cache apart by salt; None until it said so."""
 
     def start(self, ask: Ask) -> Writing:
         """Ask at once; ``Refusal`` 429 when too many wait, 400 for what is not told of a form."""
@@ -66,7 +64,7 @@ class RemoteWriter:
             return
         done = self._model.answer(conversation, ask.config, more)
         yield Piece(done.text)
-        yield End(done.finish_reason, self._told(done.usage))
+        yield End(done.finish_reason, _told(done.usage, more))
 
     def _plain(
         self, ask: Ask, conversation: Conversation, more: dict[str, Json]
@@ -85,22 +83,21 @@ class RemoteWriter:
         if usage is None:  # an endpoint that does not tell
             count = self._model.count_tokens
             usage = Usage(sum(count(turn.content) for turn in conversation), count(text))
-        yield End("length" if cut else "stop", self._told(usage))
+        yield End("length" if cut else "stop", _told(usage, more))
 
     def _more(self, ask: Ask) -> dict[str, Json]:
         more: dict[str, Json] = {}
         if ask.top_logs is not None:
             more = {"logprobs": True, "top_logprobs": ask.top_logs}
-        if self._vllm is None:
-            self._vllm = self._model.is_vllm()
-        if self._vllm:
+        if self._model.is_vllm():
             salt = hmac.new(self._secret, ask.tenant.encode(), hashlib.sha256).hexdigest()
             more["extra_body"] = {"cache_salt": salt}
         return more
 
-    def _told(self, usage: Usage) -> Usage:
-        """How much was known already tells what others asked, unless the cache is kept apart."""
-        return usage if self._vllm else replace(usage, cached_tokens=0)
+
+def _told(usage: Usage, more: dict[str, Json]) -> Usage:
+    """How much was known already tells what others asked, unless the cache is kept apart."""
+    return usage if "extra_body" in more else replace(usage, cached_tokens=0)
 
 
 def _is_bound(ask: Ask) -> bool:
