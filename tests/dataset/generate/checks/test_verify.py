@@ -85,6 +85,18 @@ class Scripted:
 
 
 @pytest.mark.parametrize(
+    "question",
+    [
+        "which company was therefore granted a licence?",
+        "which company got a licence in the second case?",
+    ],
+)
+def test_a_question_that_goes_on_from_another_sentence_does_not_stand_alone(question):
+    row = verified(question, "the Northern Steam Company")
+    assert row.dropped == "the question goes on from another sentence"
+
+
+@pytest.mark.parametrize(
     ("said", "passed"),
     [
         ('{"quotes": ["x"], "answer": "Northern Steam Company"}', True),

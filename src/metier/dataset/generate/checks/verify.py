@@ -35,6 +35,13 @@ _PRONOUN = re.compile(
     r"\b(?:he|she|it|they|him|them|his|her|hers|its|their|theirs)\b", re.IGNORECASE
 )
 _THIS = re.compile(r"\b(?:this|these|those|such) (?!year|month|date)\w+", re.IGNORECASE)
+_LEANS = re.compile(
+    r"\b(?:nonetheless|nevertheless|therefore|thus|accordingly|instead)\b|"
+    r"\bthe (?:first|second|third|former|latter|other) (?:argument|case|citation|claim|example|"
+    r"factor|issue|one|part|point|question|reason)s?\b",
+    re.IGNORECASE,
+)
+"""What goes on from a sentence before, which the question does not show."""
 _REPETITION = re.compile(r"\b(\w+(?: \w+){0,5})(?:[ ,.]+\1\b){3}", re.IGNORECASE)
 
 
@@ -120,6 +127,8 @@ def _context_problem(proposal: Proposal) -> str | None:
         return "the question does not name what it is about"
     if proposal.kind == "rewrite":
         return None  # it shows its sentence
+    if _LEANS.search(bare):
+        return "the question goes on from another sentence"
     pronoun = _PRONOUN.search(bare)
     if pronoun and not any(w[:1].isupper() for w in bare[: pronoun.start()].split()[1:]):
         return "a pronoun in the question has no name before it"

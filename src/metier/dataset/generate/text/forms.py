@@ -103,7 +103,9 @@ PRONOUN = re.compile(
 FOOTNOTE_NUMBER = re.compile(r"^\d{1,2} (?=[A-Z])")
 OBJECT = re.compile(r"^ (?:that|the|an?|its|his|her|their|no|any|all|both|each) ")
 NOUN = re.compile(r"^ (?:the|an?|one of) ")
-LIGHT = frozenset({"deliver", "do", "get", "give", "have", "make", "place", "put", "take"})
+LIGHT = frozenset(
+    {"base", "deliver", "do", "get", "give", "have", "make", "place", "put", "take", "use"}
+)
 """Verbs that say nothing without their object: "what did the jury make?"."""
 SECOND_VERB = re.compile(r" and (?P<verb>[a-z]+)")
 _LEADS = "that|which|who|whom|whose|when|where|while|because|if|whether|as|than|and|what|how|—"
