@@ -122,6 +122,7 @@ FIGURES: Mapping[str, tuple[Figure, ...]] = {
             "minutes",
             "{:.0f}",
             True,
+            at_most=60,
         ),
     ),
     "facts": (
