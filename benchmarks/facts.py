@@ -27,7 +27,7 @@ from metier.methods import method
 from metier.methods.candidate import read as read_candidate
 from metier.models.registry import LocalModels
 from metier.protocols import Answerer, FitContext
-from metier.stats import mean, proportion
+from metier.stats import mean, proportion, ratio
 from metier.store import Project, step_key
 from metier.types import (
     Candidate,
@@ -143,6 +143,8 @@ class Run:
         self.fitted: dict[str, tuple[Candidate, Path]] = {}
         self.cards: dict[str, list[ItemResult]] = {}
         self.kept: dict[str, Estimate] = {}
+        self.scored: dict[str, tuple[list[float], list[float]]] = {}
+        """Of each suite the scores of the tuned model and of the base, item by item."""
 
     def work(self) -> None:
         """Every arm asked, and what tuning kept."""
@@ -269,6 +271,10 @@ class Run:
             tuned = self._ask(suite.ask(model), suite, "tuned")
             kept = retention("tuned", base, tuned, suite.name)
             self.kept[suite.name] = kept.ratio
+            before, after = (
+                {i.example: i.scores[0].value or 0.0 for i in of} for of in (base, tuned)
+            )
+            self.scored[suite.name] = list(after.values()), [before[one] for one in after]
             print(f"  kept of {suite.name}: {kept.ratio}", flush=True)
 
 
@@ -285,7 +291,7 @@ def _report(runs: Sequence[Run], options: argparse.Namespace) -> None:
                 found = _over_seeds([run.share(arm, kind, "contains") for run in head])
                 figures |= {f"{arm}.{name}.contains{part}": value for part, value in found.items()}
     for suite in RETENTION if head and head[0].kept else ():
-        found = _over_seeds([run.kept[suite] for run in head], share=False)
+        found = _kept(head, suite)
         figures |= {f"tuned.retention.{suite}{part}": value for part, value in found.items()}
     if head and head[0].kept:
         figures["tuned.retention"] = min(min(e.value for e in run.kept.values()) for run in head)
@@ -306,23 +312,32 @@ def _report(runs: Sequence[Run], options: argparse.Namespace) -> None:
         "settings": settings,
         "minutes": "of tuning one adapter, mean over seeds; asking comes on top",
         "tried": TRIED,
-        "intervals": "95 %; shares of one or two seeds over questions, all else over seeds (t)",
+        "intervals": "95 %; of one or two seeds over questions, of more over seeds (t)",
     }
     if not options.no_record:
         record("facts", figures, notes=notes)
 
 
-def _over_seeds(found: Sequence[Estimate], *, share: bool = True) -> dict[str, Json]:
-    """The mean over seeds; of shares of one or two seeds the interval is over all questions."""
+def _over_seeds(found: Sequence[Estimate]) -> dict[str, Json]:
+    """A share's mean over seeds; of one or two of them the interval is over all questions."""
     if not found:
         return {}
     asked = sum(one.n for one in found)
-    if len(found) == 1:
-        whole = found[0]
-    elif share and len(found) < SEEDS_TO_TELL:
-        whole = proportion(round(sum(one.value * one.n for one in found)), asked)
-    else:
-        whole = mean([one.value for one in found], bounds=(0.0, 1.0) if share else None)
+    if len(found) < SEEDS_TO_TELL:
+        return _told(proportion(round(sum(one.value * one.n for one in found)), asked), asked)
+    return _told(mean([one.value for one in found], bounds=(0.0, 1.0)), asked)
+
+
+def _kept(runs: Sequence[Run], suite: str) -> dict[str, Json]:
+    """What tuning kept of a suite, over seeds; of one or two of them over all items."""
+    asked = sum(run.kept[suite].n for run in runs)
+    if len(runs) < SEEDS_TO_TELL:
+        tuned, base = ([v for run in runs for v in run.scored[suite][side]] for side in (0, 1))
+        return _told(ratio(tuned, base, seed=0), asked)
+    return _told(mean([run.kept[suite].value for run in runs]), asked)
+
+
+def _told(whole: Estimate, asked: int) -> dict[str, Json]:
     return {
         "": round(whole.value, 4),
         ".low": round(whole.low, 4),
