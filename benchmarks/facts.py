@@ -27,7 +27,7 @@ from metier.methods import method
 from metier.methods.candidate import read as read_candidate
 from metier.models.registry import LocalModels
 from metier.protocols import Answerer, FitContext
-from metier.stats import mean, proportion, ratio
+from metier.stats import mean, proportion
 from metier.store import Project, step_key
 from metier.types import (
     Candidate,
@@ -142,9 +142,8 @@ class Run:
         self.models = LocalModels(engine=options.engine)
         self.fitted: dict[str, tuple[Candidate, Path]] = {}
         self.cards: dict[str, list[ItemResult]] = {}
-        self.kept: dict[str, Estimate] = {}
-        self.scored: dict[str, tuple[list[float], list[float]]] = {}
-        """Of each suite the scores of the tuned model and of the base, item by item."""
+        self.retained: dict[str, tuple[list[ItemResult], list[ItemResult]]] = {}
+        """Of each suite the items of the base and of the tuned model."""
 
     def work(self) -> None:
         """Every arm asked, and what tuning kept."""
@@ -269,13 +268,8 @@ class Run:
             base = self._ask(suite.ask(self.models.language_model(BASE)), suite, "bare base")
             model = self.models.language_model(BASE, adapter=adapter)
             tuned = self._ask(suite.ask(model), suite, "tuned")
-            kept = retention("tuned", base, tuned, suite.name)
-            self.kept[suite.name] = kept.ratio
-            before, after = (
-                {i.example: i.scores[0].value or 0.0 for i in of} for of in (base, tuned)
-            )
-            self.scored[suite.name] = list(after.values()), [before[one] for one in after]
-            print(f"  kept of {suite.name}: {kept.ratio}", flush=True)
+            self.retained[suite.name] = base, tuned
+            print(f"  kept of {suite.name}: {_retained([self], suite.name)}", flush=True)
 
 
 def _report(runs: Sequence[Run], options: argparse.Namespace) -> None:
@@ -290,11 +284,12 @@ def _report(runs: Sequence[Run], options: argparse.Namespace) -> None:
             if "retrieve" in arm:
                 found = _over_seeds([run.share(arm, kind, "contains") for run in head])
                 figures |= {f"{arm}.{name}.contains{part}": value for part, value in found.items()}
-    for suite in RETENTION if head and head[0].kept else ():
+    for suite in RETENTION if head and head[0].retained else ():
         found = _kept(head, suite)
         figures |= {f"tuned.retention.{suite}{part}": value for part, value in found.items()}
-    if head and head[0].kept:
-        figures["tuned.retention"] = min(min(e.value for e in run.kept.values()) for run in head)
+    if head and head[0].retained:
+        kept = [_retained([run], suite).value for run in head for suite in RETENTION]
+        figures["tuned.retention"] = min(kept)
     figures["base"] = figures.get("base.new_wordings")
     trained = [run.fitted["tuned"][0].train_seconds for run in head if "tuned" in run.fitted]
     figures["minutes"] = round(fmean(trained) / 60, 1) if trained else None
@@ -330,11 +325,24 @@ def _over_seeds(found: Sequence[Estimate]) -> dict[str, Json]:
 
 def _kept(runs: Sequence[Run], suite: str) -> dict[str, Json]:
     """What tuning kept of a suite, over seeds; of one or two of them over all items."""
-    asked = sum(run.kept[suite].n for run in runs)
+    found = [_retained([run], suite) for run in runs]
+    asked = sum(one.n for one in found)
     if len(runs) < SEEDS_TO_TELL:
-        tuned, base = ([v for run in runs for v in run.scored[suite][side]] for side in (0, 1))
-        return _told(ratio(tuned, base, seed=0), asked)
-    return _told(mean([run.kept[suite].value for run in runs]), asked)
+        return _told(_retained(runs, suite), asked)
+    return _told(mean([one.value for one in found]), asked)
+
+
+def _retained(runs: Sequence[Run], suite: str) -> Estimate:
+    """What is kept over the items of these runs, each run's apart."""
+    base, tuned = (
+        [
+            replace(item, example=f"{run.seed} {item.example}")
+            for run in runs
+            for item in run.retained[suite][side]
+        ]
+        for side in (0, 1)
+    )
+    return retention("tuned", base, tuned, suite).ratio
 
 
 def _told(whole: Estimate, asked: int) -> dict[str, Json]:

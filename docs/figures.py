@@ -362,9 +362,9 @@ def _found(name: str, content: Mapping[str, Any]) -> Iterator[_Found]:
         figure = _worst(given, values) if given.key.endswith(".*") else given
         if values.get(figure.key) is None:
             continue
-        stem = figure.key
-        for part in (".mean", ".value", ".recall_at_1"):
-            stem = stem.removesuffix(part)
+        parts = (".mean", ".value", ".recall_at_1")
+        part = next((part for part in parts if figure.key.endswith(part)), "")
+        stem = figure.key.removesuffix(part)
         ends = [values.get(f"{stem}.{end}") for end in ("low", "high")]
         bounds = " to ".join(figure.form.format(end) for end in ends if end is not None)
         value = values[figure.key]

@@ -1,4 +1,4 @@
-"""What machine a result was measured on."""
+"""What machine this is: for a result's record, and for the number format to compute in."""
 
 from __future__ import annotations
 
@@ -17,6 +17,18 @@ def hardware() -> str:
     return ", ".join(part for part in parts if part)
 
 
+def multiplies_bf16(device: str = "cpu") -> bool:
+    """Whether bf16 is faster than float32: on a GPU, and where a processor has AMX or AVX-512 BF16.
+
+    Other processors emulate it. With AVX-512 BF16 (AMD EPYC, two cores) torch reads, writes and
+    trains SmolLM2-135M 2.9, 1.8 and 2.6 times as fast in bf16 as in float32.
+    """
+    import torch
+
+    flags = torch.cpu._is_amx_tile_supported, torch.cpu._is_avx512_bf16_supported
+    return device == "cuda" or any(supported() for supported in flags)
+
+
 def _linux() -> bool:
     return hasattr(os, "sched_getaffinity")
 
@@ -28,7 +40,8 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
     fields = dict(line.split(":", 1) for line in lines if ":" in line)
     fields = {key.strip(): value.strip() for key, value in fields.items()}
-    extras = [flag for flag in ("amx_bf16", "avx512f") if flag in fields.get("flags", "")]
+    known = ("amx_bf16", "avx512_bf16", "avx512f")
+    extras = [flag for flag in known if flag in fields.get("flags", "")]
     name = fields.get("model name", platform.machine())
     return f"{name} ({extras[0]})" if extras else name
 

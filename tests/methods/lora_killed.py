@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from metier.methods.lora import Lora
-from tests.methods.test_lora import context, settings
+from tests.methods.test_lora import all_digits, context, settings
 
 
 def main() -> None:
@@ -19,7 +19,8 @@ def main() -> None:
         if steps == last:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    Lora().fit("lora", context(base, workdir, settings(), progress=progress))
+    with all_digits():
+        Lora().fit("lora", context(base, workdir, settings(), progress=progress))
 
 
 if __name__ == "__main__":

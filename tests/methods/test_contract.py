@@ -88,7 +88,7 @@ def workshop(rows, models, tmp_path):
 def same(one, other):
     assert [answer.text for answer in one] == [answer.text for answer in other]
     for left, right in zip(one, other, strict=True):
-        # bf16 engines round by the batch's shape; the others are equal to the last digits.
+        # Sums in another order for another batch; on a GPU in bf16.
         assert (left.probabilities or {}) == pytest.approx(right.probabilities or {}, abs=0.02)
 
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,6 +61,20 @@ def context(base, workdir, chosen, *, task=TASK, train=None, dev=None, progress=
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
     return make_tiny_model(tmp_path_factory.mktemp("base"))
+
+
+@contextmanager
+def all_digits():
+    """Weights in float32, also where bf16 would be faster: what is compared here is equal."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("metier.methods.tuning.workbench.multiplies_bf16", lambda _device: False)
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def exact():
+    with all_digits():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from metier.hardware import multiplies_bf16
 from metier.models.quiet import quiet
 from metier.models.weights import check_adapter, check_weights, file_fingerprint, read_json
 from metier.types import TokenVectors
@@ -155,4 +156,4 @@ def window_of(directory: Path) -> int:
 def _precision() -> torch.dtype:
     import torch
 
-    return torch.bfloat16 if torch.cpu._is_amx_tile_supported() else torch.float32
+    return torch.bfloat16 if multiplies_bf16() else torch.float32

@@ -2,49 +2,64 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from metier import __version__
 from metier.corpus.draw import drawn
+from metier.dataset.generate.estimate import estimate
 from metier.dataset.generate.kept.review import REVIEWS, read_reviews
 from metier.dataset.generate.kept.rows import examples, read_generated, write_generated
 from metier.dataset.generate.plan import GenerationPlan
 from metier.dataset.generate.run import Parts, generate
 from metier.dataset.generate.writers.ledger import ProjectLedger
 from metier.protocols import Corpus, Models, Progress
-from metier.store import Project
-from metier.types import Example, Json
+from metier.store import Project, step_key
+from metier.types import Example, GenerationEstimate, Json
+
+_STEP = "generate"
 
 
-def generation_inputs(
-    corpus: Corpus, documents: int | None, plan: GenerationPlan
-) -> dict[str, Json]:
-    """All that a generation is made from; ``documents`` is how many of the corpus's are drawn."""
-    made_from = {"corpus": corpus.version, "documents": documents}
-    return {"metier": __version__, **made_from, "plan": asdict(plan)}
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One generation, as a step of a project."""
 
+    corpus: Corpus
+    documents: int | None
+    """How many of the corpus's are drawn and asked about; None for all."""
+    plan: GenerationPlan
+    project: Project
 
-def generation_step(
-    corpus: Corpus,
-    documents: int | None,
-    plan: GenerationPlan,
-    project: Project,
-    models: Models,
-    progress: Progress,
-) -> Path:
-    """The directory of the step that generated rows from so many documents of the corpus.
+    @property
+    def inputs(self) -> dict[str, Json]:
+        """All that it is made from."""
+        made_from = {"corpus": self.corpus.version, "documents": self.documents}
+        return {"metier": __version__, **made_from, "plan": asdict(self.plan)}
 
-    Answers of models are kept in the project's ledger as they come, outside of the step, so that
-    a changed document or plan asks only what was not asked before.
-    """
+    @property
+    def key(self) -> str:
+        """The step's key in the project."""
+        return step_key(_STEP, self.inputs)
 
-    def build(directory: Path) -> None:
-        parts = Parts(models, ProjectLedger(project), progress=progress)
-        part = drawn(corpus, documents, seed=plan.seed)
-        write_generated(generate(part, plan, parts), directory)
+    def step(self, models: Models, progress: Progress) -> Path:
+        """The directory with the rows.
 
-    return project.step("generate", generation_inputs(corpus, documents, plan), build)
+        Answers of models are kept in the project's ledger as they come, outside of the step, so
+        that a changed document or plan asks only what was not asked before.
+        """
+
+        def build(directory: Path) -> None:
+            parts = Parts(models, ProjectLedger(self.project), progress=progress)
+            write_generated(generate(self._part(), self.plan, parts), directory)
+
+        return self.project.step(_STEP, self.inputs, build)
+
+    def estimate(self, models: Models) -> GenerationEstimate:
+        """What it will take; a few requests are asked, and kept, to tell."""
+        return estimate(self._part(), self.plan, models, ProjectLedger(self.project))
+
+    def _part(self) -> Corpus:
+        return drawn(self.corpus, self.documents, seed=self.plan.seed)
 
 
 def generated_examples(step: Path, project: Project) -> list[Example]:

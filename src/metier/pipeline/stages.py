@@ -15,12 +15,9 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from metier import __version__, serial
-from metier.corpus.draw import drawn
 from metier.corpus.table import LanceCorpus
 from metier.corpus.without import CorpusWithout
 from metier.dataset.decontaminate import drop_overlapping
-from metier.dataset.generate.estimate import estimate
-from metier.dataset.generate.writers.ledger import ProjectLedger
 from metier.dataset.split import fewer_rows
 from metier.decision.cost import with_cost
 from metier.decision.recommend import decide
@@ -36,7 +33,7 @@ from metier.methods.candidate import Built
 from metier.methods.candidate import read as read_candidate
 from metier.methods.looked_up import INDEX
 from metier.pipeline.data import Rows, corpus_step, found_leak
-from metier.pipeline.generation import generated_examples, generation_inputs, generation_step
+from metier.pipeline.generation import Generation, generated_examples
 from metier.pipeline.overlaps import Overlaps
 from metier.problems import check_settings
 from metier.protocols import Answerer, Corpus, FitContext, Models, Progress, silent
@@ -147,29 +144,23 @@ class Pipeline:
     @cached_property
     def generation(self) -> Path:
         """The directory with the questions and answers that ``[generate]`` asks for."""
-        asked = self.corpus, self._documents_asked, generation_plan(self.recipe)
-        return generation_step(*asked, self.project, self.models, self.progress)
+        return self._generation.step(self.models, self.progress)
 
     @property
     def is_generated(self) -> bool:
         """Whether the questions and answers stand already."""
-        return (self.project.path / "steps" / self._generation_key).exists()
+        return (self.project.path / "steps" / self._generation.key).exists()
 
     @property
     def generation_estimate(self) -> GenerationEstimate:
         """What the questions and answers will take; a few requests are asked, and kept, to tell."""
-        part = drawn(self.corpus, self._documents_asked, seed=self.recipe.seed)
-        plan = generation_plan(self.recipe)
-        return estimate(part, plan, self.models, ProjectLedger(self.project))
+        return self._generation.estimate(self.models)
 
-    @property
-    def _generation_key(self) -> str:
-        plan = generation_plan(self.recipe)
-        return step_key("generate", generation_inputs(self.corpus, self._documents_asked, plan))
-
-    @property
-    def _documents_asked(self) -> int | None:
-        return self.recipe.generate.documents if self.recipe.generate else None
+    @cached_property
+    def _generation(self) -> Generation:
+        asked = self.recipe.generate
+        documents = asked.documents if asked else None
+        return Generation(self.corpus, documents, generation_plan(self.recipe), self.project)
 
     @property
     def _generated(self) -> list[Example]:
@@ -180,7 +171,7 @@ class Pipeline:
 
     def forget_generation(self) -> None:
         """Let ``generation`` go over everything again; answers of models stay known."""
-        self.project.forget(self._generation_key)
+        self.project.forget(self._generation.key)
 
     # --- corpus → dataset -----------------------------------------------------------------------
 
@@ -402,18 +393,16 @@ class Pipeline:
     def overlaps(self) -> tuple[Overlap, ...]:
         """Test items that resemble training rows (dropped), examples in prompts, or passages."""
         found = list(serial.read(tuple[Overlap, ...], self._dataset_step / "overlaps.json"))
-        repeating = self._repeating(self.dataset.test)
-        rows = {row.id: row for row in self.dataset.train}
+        test, rows = self.dataset.test, {row.id: row for row in self.dataset.train}
         for name, built in self.candidates.items():
             if built.candidate.method == "few_shot":
                 shown = [rows[i] for i in built.candidate.train_examples]
-                found += repeating.with_rows(shown, against=f"examples shown by {name}")
-        indexes = [
-            b.directory for b in self.candidates.values() if b.candidate.method == "retrieve"
-        ]
-        if indexes:
-            index = open_index(indexes[0] / INDEX, self.models)
-            found += repeating.with_index(self._learnable, index)
+                against = f"examples shown by {name}"
+                found += self._repeating(test).with_rows(shown, against=against)
+        retrieving = [b for b in self.candidates.values() if b.candidate.method == "retrieve"]
+        if retrieving:
+            index = open_index(retrieving[0].directory / INDEX, self.models)
+            found += self._repeating(test).with_index(self._learnable, index)
         return tuple(found)
 
     @cached_property

@@ -16,7 +16,15 @@ MODELS = {
     "/v1/embeddings": "vectors",
 }
 """Which model a route can ask."""
-ELSEWHERE = ("plan", "previous_response_id", "tools", "thinking", "echo")
+ELSEWHERE = (
+    "plan",
+    "previous_response_id",
+    "tools",
+    "tool_choice",
+    "thinking",
+    "echo",
+    "as_of",
+)
 """What this server has not, or what most other settings contradict."""
 
 
@@ -34,8 +42,9 @@ def answerable(case):
             del known["prompt"]
         if case.path == "/v1/chat/completions":
             known["messages"] = [*known.get("messages", ()), ASKED]
-        if isinstance(known.get("input"), list) and case.path == "/v1/responses":
-            known["input"].append(ASKED)
+        if case.path == "/v1/responses":
+            given_input = known.get("input")
+            known["input"] = [*given_input, ASKED] if isinstance(given_input, list) else "Who?"
         if isinstance(known.get("dimensions"), int):
             known["dimensions"] = known["dimensions"] % DIMENSIONS + 1
         case.body = {**known, "model": MODELS[case.path]}

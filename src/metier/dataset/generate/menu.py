@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from metier.dataset.generate.plan import GenerationPlan
-from metier.dataset.generate.text.given import can_be_given
+from metier.dataset.generate.text.given import can_be_given, language_of
 from metier.dataset.generate.text.passage import Passage, names
 from metier.dataset.generate.text.sentences import Sentence, one_line
 from metier.retrieval.store.words import terms
@@ -118,7 +118,7 @@ def _order(
     known = passage.subject.casefold()
     about = [n for n in names(one_line(passage.chunk.text)) if n.casefold() not in known]
     # A German word with a capital is any noun; two of them are mostly a name.
-    one_word = passage.is_english or passage.language != "de"
+    one_word = language_of(passage) != "de"
     about = [n for n in about if len(n.split()) > 1 or (one_word and len(n) > 6)]
     needed = 2 if kind == "entity_pair" else 1
     if len(about) < needed:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from metier.hardware import multiplies_bf16
 from metier.methods.tuning.layers import Activations, CausalModel, SplitDecoder
 from metier.methods.tuning.mixture import mixture
 from metier.methods.tuning.training import DevRows, Tuning, add_adapter
@@ -91,10 +92,8 @@ def load_base(directory: Path) -> CausalModel:
     """The base's weights, all frozen, in the number format that this machine multiplies fastest."""
     from transformers import AutoModelForCausalLM
 
-    fast = torch.cuda.is_available() or torch.cpu._is_amx_tile_supported()
-    with quiet():
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            directory, dtype=torch.bfloat16 if fast else torch.float32
-        )
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    dtype = torch.bfloat16 if multiplies_bf16(device) else torch.float32
+    with quiet():
+        model: Any = AutoModelForCausalLM.from_pretrained(directory, dtype=dtype)
     return model.to(device).requires_grad_(False).eval()

@@ -62,7 +62,6 @@ class PagedEngine:
         """
         self.directory = directory
         self._merged = merged
-        self._settings = _compile_settings(precision)
         self._file = exported(directory)
         window = int(read_json(directory / "config.json")["max_position_embeddings"])
         self.tokens = tokens or min(max(_LEAST_KEPT, window), _MOST_KEPT)
@@ -71,6 +70,7 @@ class PagedEngine:
         import openvino
 
         self._core: Any = openvino.Core()
+        self._settings = _compile_settings(self._core, precision)
         self.adapters_at_once = adapters_at_once
         self._bank = Bank(adapters_at_once)
         self._caches: dict[str, Any] = {}
@@ -156,16 +156,16 @@ class PagedEngine:
         return self._core.compile_model(graph, "CPU", self._settings).create_infer_request()
 
 
-def _compile_settings(precision: Precision) -> dict[str, str]:
-    """How OpenVINO is to compute."""
-    # Keys and values in 8 bits, the default, would cost more accuracy than bf16 arithmetic.
-    settings = {"PERFORMANCE_HINT": "LATENCY", "KV_CACHE_PRECISION": "f32"}
-    threads = os.environ.get("OMP_NUM_THREADS")
-    if threads:  # the variable that bounds torch's threads too
-        settings["INFERENCE_NUM_THREADS"] = threads
-    if precision == "float32":
-        settings["INFERENCE_PRECISION_HINT"] = "f32"
-    return settings
+def _compile_settings(core: Any, precision: Precision) -> dict[str, str]:
+    """How OpenVINO is to compute: in bf16 where the processor multiplies it, unless told not to."""
+    capable = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    number = "bf16" if capable and precision == "auto" else "f32"
+    # Keys and values in 8 bits, the default, would cost more accuracy than bf16 arithmetic; its
+    # attention reads no others than those of its own number format.
+    kept = {"INFERENCE_PRECISION_HINT": number, "KV_CACHE_PRECISION": number}
+    threads = os.environ.get("OMP_NUM_THREADS")  # the variable that bounds torch's threads too
+    bound = {"INFERENCE_NUM_THREADS": threads} if threads else {}
+    return {"PERFORMANCE_HINT": "LATENCY", **kept, **bound}
 
 
 def _set_all(request: Any, tensors: dict[str, Any]) -> None:

@@ -27,7 +27,7 @@ class TransformersEngine:
     def __init__(
         self, directory: Path, *, adapter: Path | None = None, precision: Precision = "auto"
     ) -> None:
-        """Load the weights; ``precision`` "auto" is bf16 where the processor multiplies it fast."""
+        """Load the weights; ``precision`` "auto" is float32 on a processor and bf16 on a GPU."""
         try:
             from transformers import AutoModelForCausalLM
         except ImportError as error:
@@ -148,11 +148,10 @@ class TransformersEngine:
 
 
 def _place(precision: Precision) -> tuple[str, torch.dtype]:
-    """Device and number format. Without AMX, bf16 on a CPU is emulated and slower than fp32."""
+    """Device and number format: on a processor all digits, for other engines are held to these."""
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if precision != "auto":
         return device, getattr(torch, precision)
-    fast = device == "cuda" or torch.cpu._is_amx_tile_supported()
-    return device, torch.bfloat16 if fast else torch.float32
+    return device, torch.bfloat16 if device == "cuda" else torch.float32

@@ -49,15 +49,16 @@ _WORDINGS: Mapping[str, Mapping[QuestionKind, str]] = {
 
 def can_be_given(passage: Passage) -> bool:
     """Whether there are wordings in the passage's language."""
-    return _language(passage) in _WORDINGS
+    return language_of(passage) in _WORDINGS
 
 
 def given_question(passage: Passage, kind: QuestionKind, about: Sequence[str]) -> str:
     """The question about these names, or about this sentence, in the passage's language."""
-    language = _language(passage)
+    language = language_of(passage)
     asked = _WORDINGS[language][kind].format(*about)
     return called(asked, passage.subject, english=language == "en")
 
 
-def _language(passage: Passage) -> str:
+def language_of(passage: Passage) -> str:
+    """The ISO 639-1 code; empty when it is none that can be told for sure."""
     return "en" if passage.is_english else passage.language
