@@ -19,7 +19,6 @@ import os
 from pathlib import Path
 
 from benchmarks import newsgroups_data as data
-from benchmarks.lower_layers import SharedLowerLayers
 from benchmarks.newsgroups_ladder import DRAWS, RUNGS, Ladder, Limits
 from benchmarks.newsgroups_report import report
 from benchmarks.recording import record
@@ -32,9 +31,7 @@ def main() -> None:
     """Measure what is asked for, report what stands."""
     options = _options()
     project = Project(options.work)
-    shared = options.engine == "transformers"
-    local = SharedLowerLayers(options.work / "lower") if shared else LocalModels(options.engine)
-    models = RememberingModels(local, project)
+    models = RememberingModels(LocalModels(), project)
     limits = Limits(
         groups=options.groups,
         rows=options.rows,
@@ -55,7 +52,7 @@ def main() -> None:
         for cleaning, draw, rung in asked:
             measured = ladder.measure(cleaning, draw, rung)
             print(f"{cleaning} draw {draw} {rung}: {measured.accuracy:.4f}", flush=True)
-    figures, notes = report(ladder, engine=options.engine)
+    figures, notes = report(ladder)
     notes |= {"why_not_all": options.why_not_all, "load_average": os.getloadavg()[2]}
     if options.record:
         record("newsgroups", figures, notes=notes)
@@ -68,7 +65,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rungs", default=",".join(RUNGS), help="in the ladder's order")
     parser.add_argument("--cleaning", default="lab,strict")
     parser.add_argument("--draws", type=int, default=DRAWS)
-    parser.add_argument("--engine", choices=("openvino", "transformers"), default="openvino")
     parser.add_argument("--tokens", type=int, default=160, help="what a language model reads")
     parser.add_argument("--layers", type=int, default=6, help="that LoRA tunes, from the top")
     parser.add_argument("--epochs", type=int, default=4, help="that LoRA trains")

@@ -26,7 +26,7 @@ INTERVALS = (
 )
 
 
-def report(ladder: Ladder, *, engine: str) -> tuple[dict[str, Json], dict[str, Json]]:
+def report(ladder: Ladder) -> tuple[dict[str, Json], dict[str, Json]]:
     """Figures and notes of all that stands in the ladder's work folder."""
     figures: dict[str, Json] = {}
     notes: dict[str, Json] = {"intervals": INTERVALS}
@@ -57,7 +57,6 @@ def report(ladder: Ladder, *, engine: str) -> tuple[dict[str, Json], dict[str, J
         if cleaning == "lab":
             figures |= _ladder_minutes(table, ladder)
     notes["limits"] = {
-        "engine": engine,
         "tokens": ladder.limits.tokens,
         "layers": ladder.limits.layers,
         "epochs": ladder.limits.epochs,

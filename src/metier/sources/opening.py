@@ -130,7 +130,9 @@ def _filesystem(given: str) -> tuple[FileSystem, str]:
     try:
         filesystem, root = url_to_fs(given if "://" in given else str(Path(given).expanduser()))
     except ImportError as error:
-        raise MissingExtraError(f"reading {given}", "cloud") from error
+        if given.partition("://")[0] in _LOGINS:
+            raise MissingExtraError(f"reading {given}", "cloud") from error
+        raise SourceError(f"{given}: {error}") from error
     except ValueError as error:
         raise SourceError(f"{given}: {error}; check the part before ://") from error
     return filesystem, str(root)
