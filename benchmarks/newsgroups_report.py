@@ -109,7 +109,7 @@ def _mean_over_draws(runs: Sequence[Sequence[ItemResult]]) -> Estimate:
 
 
 def _against(cleaning: str, cells: Mapping[str, Sequence[Measured]]) -> dict[str, Json]:
-    """Our mean minus the lab's figure, and minus what the issue hopes for."""
+    """Our mean minus the lab's figure, and minus what it is to reach."""
     found: dict[str, Json] = {}
     for name, goals in (("lab", LAB[cleaning]), ("reach", REACH[cleaning])):
         for rung, goal in goals.items():

@@ -322,7 +322,7 @@ def headlines(results: Path, *, link: str) -> str:
         content = _content(results, name)
         rows += [_row(one, link, name) for one in _found(name, content) if one.figure.headline]
         machines += [content["hardware"]] if content else []
-    told = f"Measured on {'; '.join(dict.fromkeys(machines))}."
+    told = f"Measured on {'; or on '.join(dict.fromkeys(machines))}."
     return "\n".join([*HEAD, *rows, "", told]) if rows else "No results yet."
 
 
