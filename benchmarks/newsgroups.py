@@ -59,19 +59,26 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
+    usual = Limits()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--work", type=Path, default=Path("build/newsgroups"))
     parser.add_argument("--rungs", default=",".join(RUNGS), help="in the ladder's order")
     parser.add_argument("--cleaning", default="lab,strict")
     parser.add_argument("--draws", type=int, default=DRAWS)
-    parser.add_argument("--tokens", type=int, default=160, help="what a language model reads")
-    parser.add_argument("--layers", type=int, default=6, help="that LoRA tunes, from the top")
-    parser.add_argument("--epochs", type=int, default=4, help="that LoRA trains")
-    parser.add_argument("--rates", default="1e-3", help="learning rates to choose from on dev")
-    parser.add_argument("--model-items", type=int, default=800, help="test items for a model")
-    parser.add_argument("--groups", type=int, default=len(data.GROUPS), help="fewer to try it")
-    parser.add_argument("--rows", type=int, default=50, help="training posts a group")
+    parser.add_argument(
+        "--tokens", type=int, default=usual.tokens, help="what a language model reads"
+    )
+    parser.add_argument(
+        "--layers", type=int, default=usual.layers, help="that LoRA tunes, from the top"
+    )
+    parser.add_argument("--epochs", type=int, default=usual.epochs, help="that LoRA trains")
+    parser.add_argument("--rates", default=",".join(map(str, usual.rates)), help="chosen on dev")
+    parser.add_argument(
+        "--model-items", type=int, default=usual.model_items, help="test items for a model"
+    )
+    parser.add_argument("--groups", type=int, default=usual.groups, help="fewer to try it")
+    parser.add_argument("--rows", type=int, default=usual.rows, help="training posts a group")
     parser.add_argument("--why-not-all", default="", help="goes to the notes")
     parser.add_argument("--no-record", dest="record", action="store_false")
     return parser.parse_args()

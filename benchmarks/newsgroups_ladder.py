@@ -53,10 +53,10 @@ class Limits:
     """Training posts of each group; half as many for dev."""
     model_items: int = 800
     """Test items to ask the rungs with a language model about; a random part when it is fewer."""
-    tokens: int = 160
+    tokens: int = 256
     """The beginning of a post that a language model reads; the other rungs read it whole."""
-    layers: int = 6
-    epochs: int = 4
+    layers: int = 10
+    epochs: int = 5
     rates: tuple[float, ...] = (1e-3,)
 
 

@@ -67,7 +67,9 @@ def base(tmp_path_factory):
 def all_digits():
     """Weights in float32, also where bf16 would be faster: what is compared here is equal."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("metier.methods.tuning.workbench.multiplies_bf16", lambda _device: False)
+        patch.setattr(
+            "metier.methods.tuning.workbench.fastest_float", lambda _device: torch.float32
+        )
         yield
 
 

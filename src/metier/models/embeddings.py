@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from metier.hardware import multiplies_bf16
+from metier.hardware import fastest_float
 from metier.models.quiet import quiet
 from metier.models.weights import check_adapter, check_weights, file_fingerprint, read_json
 from metier.types import TokenVectors
-
-if TYPE_CHECKING:
-    import torch
 
 TOKENS_PER_PASS = 1024
 """What stays in a CPU's cache: 8,192 tokens at once take a quarter longer."""
@@ -42,7 +39,7 @@ class SentenceEmbedder:
         self._window = window_of(directory)
         with quiet():
             self._tokenizer: Any = AutoTokenizer.from_pretrained(directory)
-            model: Any = AutoModel.from_pretrained(directory, dtype=_precision())
+            model: Any = AutoModel.from_pretrained(directory, dtype=fastest_float())
             if adapter is not None:
                 from peft import PeftModel
 
@@ -151,9 +148,3 @@ def window_of(directory: Path) -> int:
     if file.is_file():
         return int(read_json(file)["max_seq_length"])
     return int(read_json(directory / "config.json")["max_position_embeddings"])
-
-
-def _precision() -> torch.dtype:
-    import torch
-
-    return torch.bfloat16 if multiplies_bf16() else torch.float32

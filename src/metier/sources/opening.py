@@ -18,7 +18,7 @@ COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 MAGIC = ("*", "?", "[")
 _DRIVERS = ("aiobotocore", "aiohttp", "botocore", "httpcore", "httpx", "huggingface_hub")
 """Libraries below fsspec whose errors of network and login are no ``OSError``."""
-_LOGINS = {
+_LOGINS = {  # of the stores that the extra "cloud" reads
     "hf": "log in: `hf auth login`, or set HF_TOKEN",
     "s3": "log in: `aws configure`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
 }

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from metier.hardware import multiplies_bf16
+from metier.hardware import fastest_float
 from metier.methods.tuning.layers import Activations, CausalModel, SplitDecoder
 from metier.methods.tuning.mixture import mixture
 from metier.methods.tuning.training import DevRows, Tuning, add_adapter
@@ -93,7 +93,6 @@ def load_base(directory: Path) -> CausalModel:
     from transformers import AutoModelForCausalLM
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    dtype = torch.bfloat16 if multiplies_bf16(device) else torch.float32
     with quiet():
-        model: Any = AutoModelForCausalLM.from_pretrained(directory, dtype=dtype)
+        model: Any = AutoModelForCausalLM.from_pretrained(directory, dtype=fastest_float(device))
     return model.to(device).requires_grad_(False).eval()

@@ -57,8 +57,9 @@ class PagedEngine:
         merged: Path | None = None,
         precision: Precision = "auto",
     ) -> None:
-        """Keys and values of ``tokens`` are held, in float32: by default those of the model's
-        window, between 16,384 and 65,536. An adapter may be ``merged`` into the base.
+        """Keys and values of ``tokens`` are held, in the number format that is computed in: by
+        default those of the model's window, between 16,384 and 65,536. An adapter may be
+        ``merged`` into the base. ``precision`` "auto" is bf16 where the processor multiplies it.
         """
         self.directory = directory
         self._merged = merged
