@@ -138,6 +138,15 @@ def test_intervals_cover_the_truth_about_95_times_in_100():
         assert 0.925 <= share(covered) <= 0.98
 
 
+def test_ratio_of_nothing_right_is_as_unsure_as_its_items_are_few():
+    few = stats.ratio([0] * 16, [1, 0] * 8, seed=0)
+    many = stats.ratio([0] * 160, [1, 0] * 80, seed=0)
+
+    assert few.value == few.low == many.value == many.low == 0
+    assert few.high == pytest.approx(stats.proportion(0, 16).high / 0.5)
+    assert 0 < many.high < few.high < 1
+
+
 def test_bootstrap_and_ratio_cover_roughly():
     draw = np.random.default_rng(8)
     trials, hit, kept = 120, 0, 0

@@ -140,6 +140,8 @@ def ratio(a: ArrayLike, b: ArrayLike, *, seed: int, paired: bool = True) -> Esti
         relevant = int(np.count_nonzero(x) if not paired else np.count_nonzero((x != 0) | (y != 0)))
         unseen = proportion(relevant, relevant).low if relevant else 0.0
         low, high = value * unseen, max(high, value / unseen if unseen else math.inf)
+        if value == 0:  # the items that none of these was like may score what b's best does
+            high = max(high, proportion(0, len(x)).high * float(y.max() / y.mean()))
     return Estimate(value, min(float(low), value), max(float(high), value), len(x))
 
 
