@@ -28,6 +28,7 @@ from pathlib import Path
 import httpx
 
 from benchmarks.recording import record
+from metier.hardware import fastest_float
 from metier.models.names.resolve import resolve
 from metier.types import Json
 
@@ -98,7 +99,8 @@ def report(found: dict[str, Json]) -> None:
         },
         "load": "each client asks once, 32 tokens, greedy, prompts of about 60 tokens, at once; "
         "tokens are counted by the model's own tokenizer; first is the median time to first text",
-        "machine": "two cores without AMX; the clients run on them too",
+        "machine": "the clients run on the same two cores; transformers and vLLM compute in the "
+        "number format that the processor multiplies fastest, as metier does",
         "overhead": "engine alone and gateway in turns, 8 rounds of 32 clients, the best of each, "
         "since what else runs here only slows them; with a client that reads bytes only. The one "
         "of the other parts parses every chunk and takes parsing seconds of processor time, more "
@@ -419,7 +421,7 @@ def peer(name: str) -> Json:
 
 def _transformers() -> tuple[list[str], str, str]:
     command = [str(Path(sys.executable).parent / "transformers"), "serve", "--port", "{port}"]
-    return [*command, "--continuous-batching", "--dtype", "float32"], "/health", str(resolve(NAME))
+    return [*command, "--continuous-batching", "--dtype", _dtype()], "/health", str(resolve(NAME))
 
 
 def _llama() -> tuple[list[str], str, str]:
@@ -434,8 +436,12 @@ def _vllm() -> tuple[list[str], str, str]:
     # Through Python: the first line of bin/vllm names the folder that it was installed in.
     python, model = str(PEERS / "vllm" / "bin" / "python"), str(resolve(NAME))
     command = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", model]
-    command += ["--port", "{port}", "--dtype", "float32", "--max-model-len", "4096"]
+    command += ["--port", "{port}", "--dtype", _dtype(), "--max-model-len", "4096"]
     return command, "/health", model
+
+
+def _dtype() -> str:
+    return str(fastest_float()).removeprefix("torch.")
 
 
 def gguf() -> Path:
