@@ -237,7 +237,7 @@ def test_rows(
         rows += _unknown(case, place, "unknown")
     for place, case in enumerate(near):
         rows += _unknown(case, place, "near")
-    return rows
+    return list({row.id: row for row in rows}.values())  # two neighbours may share a judge
 
 
 def _asked(case: Case, attribute: str, wordings: Sequence[str], kind: str) -> Iterator[Example]:

@@ -237,6 +237,13 @@ def test_a_dictionary_is_evidence_for_words_that_stand_nowhere_else():
     assert clean(Document("d", text), [lost]).text == text
 
 
+def test_a_word_that_owns_something_is_joined_as_well():
+    step = make_step("hyphenation", {"dictionary": "en"})
+    text = "the pris\noner’s parole under Cali\nfornia's statute, and he did\nn’t say"
+    joined = text.replace("pris\n", "pris").replace("Cali\n", "Cali")
+    assert clean(Document("d", text), [step]).text == joined
+
+
 def test_a_language_without_a_dictionary_is_refused_by_name():
     with pytest.raises(DataError, match='no dictionary "english"; choose from '):
         make_step("hyphenation", {"dictionary": "english"})

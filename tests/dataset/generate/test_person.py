@@ -117,6 +117,16 @@ def test_an_audit_draws_by_seed_and_counts_with_an_interval(made, tmp_path):
     assert [one.row for one in found.wrong] == [sample[0].id]
 
 
+def test_a_sample_for_an_audit_stays_when_other_rows_come_and_go(made):
+    rows = list(made.accepted)
+    sample = audit.draw(rows, seed=1, count=8)
+    others = [row for row in rows if row not in sample]
+
+    assert audit.draw([*sample, *others[2:]], seed=1, count=8) == sample
+    without_first = [row for row in rows if row != sample[0]]
+    assert audit.draw(without_first, seed=1, count=8)[:7] == sample[1:]
+
+
 @pytest.mark.parametrize("form", list(FORMS))
 def test_exports_hold_every_question_and_answer(made, tmp_path, form):
     path = tmp_path / "out.jsonl"

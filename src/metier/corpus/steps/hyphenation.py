@@ -14,7 +14,7 @@ from metier.errors import DataError
 
 _SOFT = "\u00ad"
 _SPLIT = re.compile(r"(?<![^\W_])([^\W\d_]+)([-\u2010\u00ad])[ \t]*\n\s*([^\W\d_]+)")
-_LOST = re.compile(r"(?<![\w'’-])([^\W\d_]+)\n([^\W\d_]+)(?![\w'’-])")
+_LOST = re.compile(r"(?<![\w'’-])([^\W\d_]+)\n([^\W\d_]+)(?![\w-]|['’](?!s\b))")
 _WORD = re.compile(r"[^\W\d_]+(?:[-\u2010][^\W\d_]+)*")
 
 

@@ -195,7 +195,15 @@ def test_what_another_document_says_is_not_answered_here():
     assert unanswerable(harbour, same) is None
 
 
-@given(st.text(alphabet=st.sampled_from("aB.!? \n“”v1é。"), max_size=80))
+def test_sentences_end_at_a_footnote_mark_and_not_within_a_rule_of_procedure():
+    text = "It held so.* These suits came under Fed. Rule Civ. Proc. 23 and were joined."
+    assert [s.text for s in sentences(text)] == [
+        "It held so.*",
+        "These suits came under Fed. Rule Civ. Proc. 23 and were joined.",
+    ]
+
+
+@given(st.text(alphabet=st.sampled_from("aB.!? \n“”v1é。*"), max_size=80))
 def test_sentences_are_stretches_of_the_text_in_order(text):
     found = sentences(text)
     assert all(text[s.start : s.end] == s.text and s.text.strip() == s.text for s in found)

@@ -7,13 +7,13 @@ import unicodedata
 from typing import NamedTuple
 
 _BREAK = re.compile(
-    r"[.!?。！？][\"'”’)\]]{0,3}(?:(?=\s|$)|\d{1,2}(?=\s+[A-Z]))|\n\s*\n|[。！？]|(?:^|\n)[^\S\n]*(?:[A-Z]|[IVX]+|\d{1,3})[.)]?[^\S\n]*(?=\n)"
+    r"[.!?。！？][\"'”’)\]]{0,3}(?:(?=\s|$)|(?:\d{1,2}|[*†‡]{1,3})(?=\s+[A-Z]))|\n\s*\n|[。！？]|(?:^|\n)[^\S\n]*(?:[A-Z]|[IVX]+|\d{1,3})[.)]?[^\S\n]*(?=\n)"
 )
 """Ends of sentences, paragraphs, and lines that hold only a heading's or a page's number."""
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(“\"])(?:[A-Z]|v|vs|Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|No|Nos|Inc|Co|Corp|Ltd|Bros|Art|Arts|"
     r"Sec|Cl|Ch|Fig|Eq|Vol|pp?|cf|Cf|al|etc|viz|approx|ca|i\.e|e\.g|Gen|Gov|Sen|Rep|Lt|Col|Capt|"
-    r"App|Cir|Ct|Rev|Stat|Supp|Ed|Ann|Tr|Brief|Fed|Reg|Cong|Jan|Feb|Mar|Apr|Aug|Sept?|Oct|Nov|Dec|"
+    r"App|Cir|Civ|Crim|Ct|Evid|Proc|Rev|Stat|Supp|Ed|Ann|Tr|Brief|Fed|Reg|Cong|Jan|Feb|Mar|Apr|Aug|Sept?|Oct|Nov|Dec|"
     r"U\. ?S|S\. ?Ct|D\. ?C|[A-Z]\. ?[A-Z])$"
 )
 _WORD = re.compile(r"\w+(?:[’'.,-]\w+)*")
