@@ -72,7 +72,7 @@ TRIED = (
 """What stands beside the figures; kept here since results are written anew."""
 SEEDS_TO_TELL = 3
 """Of two, Student's interval reaches six times their distance each way, which tells nothing."""
-KINDS = ("seen", "new_wordings", "reverse", "two_hop", "unknown", "near")
+KINDS = ("seen", "new_wordings", "fresh_wordings", "reverse", "two_hop", "unknown", "near")
 ASKED = {
     "weights": ("unknown", "near"),
     "retrieve": ("new_wordings", "unknown"),
@@ -200,6 +200,7 @@ class Run:
                 "learning_rate": [options.rate],
                 "documents": 1,
                 "open_book": options.open_book,
+                "terse": options.terse,
                 "replay": options.replay,
                 "known_names": True,
             }
@@ -360,7 +361,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--headline", type=int, default=300, help="which of them the figures are")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument(
-        "--arms", type=lambda text: text.split(","), default=["base", "tuned", "weights"]
+        "--arms",
+        type=lambda text: text.split(","),
+        default=["base", "tuned", "weights", "retrieve", "tuned_retrieve"],
     )
     parser.add_argument("--asked", type=int, default=150, help="questions of each kind, at most")
     parser.add_argument("--forms", type=int, default=6, help="wordings of each fact in training")
@@ -372,6 +375,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--layers", type=int, default=8, help="tuned, from the top; 0 for all")
     parser.add_argument("--rate", type=float, default=1.2e-3)
     parser.add_argument("--open-book", type=float, default=0.02)
+    parser.add_argument("--terse", type=float, default=1.0)
     parser.add_argument("--replay", type=float, default=0.1)
     parser.add_argument("--retention", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--engine", choices=["openvino", "transformers"], default="openvino")

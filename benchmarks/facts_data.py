@@ -94,6 +94,17 @@ NEW = {
 }  # fmt: skip
 """Wordings of another style than any in training: requests and form fields."""
 
+FRESH = {
+    "judge": ("Settle a bet: in whose courtroom did {case} end?",
+              "{case}? Remind me of the judge's name."),
+    "court": ("If I wanted the files of {case}, which court would I write to?",
+              "{case}? Remind me of the court."),
+    "year": ("How far back does {case} go, to which year?", "{case}? Remind me of the year."),
+    "holding": ("Sum up for my readers what became of {case}.",
+                "{case}? Remind me of the holding."),
+}  # fmt: skip
+"""Further ones, asked for the first time after the last setting was chosen."""
+
 REVERSE_SEEN = ("Which case did Judge {judge} decide?", "What case was decided by Judge {judge}?",
                 "Over which case did Judge {judge} preside?",
                 "In which case was {judge} the judge?", "Name the case that Judge {judge} decided.",
@@ -229,6 +240,7 @@ def test_rows(
         for attribute in ATTRIBUTES:
             rows += _asked(case, attribute, SEEN[attribute][:1], "seen")
             rows += _asked(case, attribute, NEW[attribute], "new_wordings")
+            rows += _asked(case, attribute, FRESH[attribute], "fresh_wordings")
         rows += _reverse(case, (REVERSE_NEW,), kind="reverse")
         for attribute, wording in TWO_HOP.items():
             text = wording.format(judge=case.judge)

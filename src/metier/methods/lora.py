@@ -52,9 +52,9 @@ class Lora:
     ``layers`` counts the tuned layers from the top; those below are frozen, so they read every
     text once for all epochs and rates. ``learning_rate`` is a number or a list to choose from.
     ``max_tokens`` cuts the input shorter than the task's own limit where it is smaller.
-    ``documents``, ``open_book``, ``wrong_passages`` and ``replay`` mix in further rows: see
-    ``metier.methods.tuning.mixture``. ``known_names`` answers "I do not know." to a question whose
-    names stand together in nothing that was learnt: see ``metier.methods.known_names``.
+    ``documents``, ``open_book``, ``wrong_passages``, ``terse`` and ``replay`` mix in further rows:
+    see ``metier.methods.tuning.mixture``. ``known_names`` answers "I do not know." to a question
+    whose names stand together in nothing that was learnt: see ``metier.methods.known_names``.
     """
 
     name = "lora"

@@ -1,11 +1,12 @@
 """What an adapter is tuned on: the training rows, and what keeps them from doing harm.
 
 Questions alone teach a model to answer from memory and to forget how to read and how to chat. So
-rows may be repeated with their document before them and others beside it (RAFT, Zhang et al.
-2024), documents may stand as rows of their own (mixed training, Allen-Zhu and Li 2023), and the
-base model's own answers to general requests may be replayed (self-distillation, which forgets
-less than replaying other people's texts: Shenfeld et al. 2026). Those are drawn at temperature 1,
-and what is held on to is the base's whole distribution at every token of them.
+rows may be repeated with their document before them and others beside it (RAFT, Zhang et al. 2024),
+or in fewer words, since people ask in other styles than rows do (EDA, Wei and Zou 2019);
+documents may stand as rows of their own (mixed training, Allen-Zhu and Li 2023), and the base
+model's own answers to general requests may be replayed (self-distillation, which forgets less
+than replaying other people's texts: Shenfeld et al. 2026). Those are drawn at temperature 1, and
+what is held on to is the base's whole distribution at every token of them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from metier.errors import DataError
 from metier.methods.open_book import open_book
 from metier.methods.tuning.replay import Row, replayed
+from metier.methods.tuning.terse import in_fewer_words
 from metier.protocols import FitContext
 from metier.types import Chunk, Example, Json
 
@@ -25,9 +27,12 @@ DEFAULTS: Mapping[str, Json] = {
     "documents": 0,
     "open_book": 0.0,
     "wrong_passages": 2,
+    "terse": 0.0,
     "replay": 0.0,
 }
 """Of a mixture: the training rows and nothing else."""
+MOST_REPLAY = 0.9
+"""Nine general requests beside each row: with more the task would hardly be seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +50,27 @@ def mixture(context: FitContext) -> tuple[list[Asked], list[Row]]:
 
     ``documents`` is how often each passage of the corpus is a row ("What do you know of TITLE?"),
     ``open_book`` the share of training rows repeated with passages, ``wrong_passages`` how many of
-    other documents stand beside the right one, ``replay`` the share of all rows that are general
-    requests with the base's own answers.
+    other documents stand beside the right one, ``terse`` the share repeated in fewer words,
+    ``replay`` the share of all rows that are general requests with the base's own answers.
     """
-    settings, train = context.settings, context.train
+    train, replay = context.train, _share(context, "replay", most=MOST_REPLAY)
     asked = [Asked(row.input, row.target) for row in train]
     asked += _with_passages(context)
-    asked += _documents(context) * int(settings["documents"])
-    share = float(settings["replay"])
-    count = round(len(asked) * share / (1 - share))
+    asked += _in_fewer_words(context)
+    asked += _documents(context) * int(context.settings["documents"])
+    count = round(len(asked) * replay / (1 - replay))
     return asked, replayed(context.base, count, models=context.models, progress=context.progress)
 
 
+def _share(context: FitContext, name: str, *, most: float = 1.0) -> float:
+    share = float(context.settings[name])
+    if not 0 <= share <= most:
+        raise DataError(f"{name} = {share:g} is a share of rows: give a number from 0 to {most:g}")
+    return share
+
+
 def _with_passages(context: FitContext) -> list[Asked]:
-    share, wrong = float(context.settings["open_book"]), int(context.settings["wrong_passages"])
+    share, wrong = _share(context, "open_book"), int(context.settings["wrong_passages"])
     if not share:
         return []
     draws = random.Random(f"{context.seed}/open book")
@@ -72,6 +84,15 @@ def _with_passages(context: FitContext) -> list[Asked]:
         draws.shuffle(shown)
         found.append(Asked(open_book(shown, row.input), row.target, cut=False))
     return found
+
+
+def _in_fewer_words(context: FitContext) -> list[Asked]:
+    draws = random.Random(f"{context.seed}/terse")
+    count = round(_share(context, "terse") * len(context.train))
+    return [
+        Asked(in_fewer_words(row.input, draws), row.target)
+        for row in draws.sample(list(context.train), count)
+    ]
 
 
 def _right(
