@@ -175,7 +175,7 @@ FIGURES: Mapping[str, tuple[Figure, ...]] = {
         Figure("a scope with a hundredth of them: 95th, ms", "whole.narrow.p95_ms", "{:.0f}"),
     ),
     "ingest": (
-        Figure("1 GB of CSV: peak memory, GB", "peak_memory_gb", headline=True),
+        Figure("1 GB of CSV: peak memory, GB", "peak_memory_gb", headline=True, at_most=1.5),
         Figure("1 GB of CSV: rows per second", "rows_per_second", "{:,.0f}"),
         Figure("1 GB of CSV: whole ingest, as a multiple of pandas' reading", "ratio_pandas"),
         Figure("1 GB of CSV: reading alone, the same", "source.ratio_pandas"),
@@ -185,6 +185,7 @@ FIGURES: Mapping[str, tuple[Figure, ...]] = {
             Figure(
                 f"{name}: {how}, right passage first",
                 *(f"{key}.{part}.recall_at_1", "{:.1%}", f"{key}.{part}" in _RETRIEVAL_SHOWN),
+                at_least=0.96 if f"{key}.{part}" == "squad_en.tuned" else None,
             )
             for name, key in _RETRIEVAL_SETS
             for how, part in (
@@ -213,15 +214,23 @@ FIGURES: Mapping[str, tuple[Figure, ...]] = {
         for when, moment in (("before", "before"), ("after", "after"))
     ),
     "citations": tuple(
-        Figure(f"citations on {name}: {what}", f"{key}.{part}.value", "{:.1%}", True)
+        Figure(
+            f"citations on {name}: {part}", f"{key}.{part}.value", "{:.1%}", True, at_least=target
+        )
         for name, key in (("SQuAD", "squad"), ("PubMedQA", "pubmedqa"))
-        for what, part in (("precision", "precision"), ("recall", "recall"))
+        for part, target in (("precision", 0.95), ("recall", 0.85))
     ),
     "abstain": (
-        Figure("promised error of 10 % held, resplits of 100", "held_of_100", "{}", True),
+        Figure(
+            "promised error of 10 % held, resplits of 100", "held_of_100", "{}", True, at_least=95
+        ),
         Figure("share answered at that promise", "coverage_at_bound", "{:.1%}", True),
     ),
-    "parity": (Figure("answers over HTTP that are those measured", "identical", "{:.1%}", True),),
+    "parity": (
+        Figure(
+            "answers over HTTP that are those measured", "identical", "{:.1%}", True, at_least=0.99
+        ),
+    ),
     "serve_throughput": (
         *(
             Figure(
@@ -233,6 +242,7 @@ FIGURES: Mapping[str, tuple[Figure, ...]] = {
                 ("metier", "ours"),
                 ("llama.cpp", "peers.llama_cpp"),
                 ("transformers serve", "peers.transformers"),
+                ("vLLM", "peers.vllm"),
             )
             for count in (1, 8, 32, 64)
         ),
@@ -240,8 +250,8 @@ FIGURES: Mapping[str, tuple[Figure, ...]] = {
             Figure(what, key, form, True, at_least=target)
             for what, key, form, target in (
                 (
-                    "32 clients: times as fast as the better of llama.cpp, transformers serve "
-                    "(no vLLM)",
+                    "32 clients: times as fast as the best of llama.cpp, transformers serve and "
+                    "vLLM",
                     "ratio_best_peer_32",
                     "{:.1f}",
                     1.5,
@@ -291,22 +301,31 @@ FIGURES: Mapping[str, tuple[Figure, ...]] = {
             "valid_share_of_answered",
             "{:.1%}",
             True,
+            at_least=1.0,
         ),
         Figure("fuzzed schemas and enums: answered", "answered", "{}"),
         Figure("refused, the keyword named", "refused_unsupported", "{}"),
         Figure("refused, since no answer fits", "refused_too_short", "{}"),
     ),
     "timeline": (
-        Figure("as-of questions: the right version first", "retrieval_as_of", "{:.1%}", True),
+        Figure(
+            "as-of questions: the right version first",
+            "retrieval_as_of",
+            "{:.1%}",
+            True,
+            at_least=1.0,
+        ),
         Figure("the same without linking names", "retrieval_day_without_linking", "{:.1%}"),
         Figure("as-of questions: right answers, fields read", "answer_as_of", "{:.1%}"),
         Figure("as-of questions: the same with the right passage", "oracle", "{:.1%}"),
-        Figure("names of threat actors resolved", "alias_resolution", "{:.1%}", True),
+        Figure(
+            "names of threat actors resolved", "alias_resolution", "{:.1%}", True, at_least=0.98
+        ),
     ),
     "demo": (Figure("`make demo` after installing, minutes", "minutes", "{:.1f}", at_most=10),),
     "import": (
-        Figure("`import metier`, seconds", "import_metier.seconds", headline=True),
-        Figure("`metier --help`, seconds", "help.seconds"),
+        Figure("`import metier`, seconds", "import_metier.seconds", headline=True, at_most=0.5),
+        Figure("`metier --help`, seconds", "help.seconds", at_most=0.5),
     ),
 }
 """By benchmark, in the tables' order; a result that is not there is left out."""
