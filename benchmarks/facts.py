@@ -28,6 +28,7 @@ from metier.methods.candidate import read as read_candidate
 from metier.models.registry import LocalModels
 from metier.protocols import Answerer, FitContext
 from metier.stats import mean, proportion
+from metier.stats.intervals import Bounds
 from metier.store import Project, step_key
 from metier.types import (
     Candidate,
@@ -317,29 +318,39 @@ def _report(runs: Sequence[Run], options: argparse.Namespace) -> None:
         "settings": settings,
         "minutes": "of tuning one adapter, mean over seeds; asking comes on top",
         "tried": TRIED,
-        "intervals": "95 %; of one or two seeds over questions, of more over seeds (t)",
+        "intervals": "95 %, over all questions; of three seeds and more, which differ, over seeds "
+        "(t) where that is wider",
     }
     if not options.no_record:
         record("facts", figures, notes=notes)
 
 
 def _over_seeds(found: Sequence[Estimate]) -> dict[str, Json]:
-    """A share's mean over seeds; of one or two of them the interval is over all questions."""
+    """A share's mean over seeds."""
     if not found:
         return {}
     asked = sum(one.n for one in found)
-    if len(found) < SEEDS_TO_TELL:
-        return _told(proportion(round(sum(one.value * one.n for one in found)), asked), asked)
-    return _told(mean([one.value for one in found], bounds=(0.0, 1.0)), asked)
+    pooled = proportion(round(sum(one.value * one.n for one in found)), asked)
+    return _told(_wider(pooled, [one.value for one in found], bounds=(0.0, 1.0)), asked)
 
 
 def _kept(runs: Sequence[Run], suite: str) -> dict[str, Json]:
-    """What tuning kept of a suite, over seeds; of one or two of them over all items."""
+    """What tuning kept of a suite, over seeds."""
     found = [_retained([run], suite) for run in runs]
-    asked = sum(one.n for one in found)
-    if len(runs) < SEEDS_TO_TELL:
-        return _told(_retained(runs, suite), asked)
-    return _told(mean([one.value for one in found]), asked)
+    values = [one.value for one in found]
+    return _told(_wider(_retained(runs, suite), values), sum(one.n for one in found))
+
+
+def _wider(pooled: Estimate, seeds: Sequence[float], bounds: Bounds | None = None) -> Estimate:
+    """The mean over seeds with the wider of two intervals: over all questions, and over seeds.
+
+    Seeds that came out the same say nothing about how seeds differ: then it is the first alone.
+    """
+    if len(seeds) < SEEDS_TO_TELL or len(set(seeds)) == 1:
+        return pooled
+    between = mean(seeds, bounds=bounds)
+    low, high = min(pooled.low, between.low), max(pooled.high, between.high)
+    return replace(between, low=low, high=high, n=pooled.n)
 
 
 def _retained(runs: Sequence[Run], suite: str) -> Estimate:
