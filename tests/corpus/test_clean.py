@@ -237,6 +237,15 @@ def test_a_dictionary_is_evidence_for_words_that_stand_nowhere_else():
     assert clean(Document("d", text), [lost]).text == text
 
 
+def test_a_rare_half_is_no_word_where_the_whole_is_a_common_one():
+    step = make_step("hyphenation", {"dictionary": "en"})
+    text = "they dis\ncovered a con\nstable with\nout any over\nsight"
+    joined = text.replace("dis\n", "dis")
+    assert clean(Document("d", text), [step]).text == joined
+    spoken_of = f"{text}. Dis is a city of Dante's."
+    assert clean(Document("d", spoken_of), [step]).text == spoken_of
+
+
 def test_a_word_that_owns_something_is_joined_as_well():
     step = make_step("hyphenation", {"dictionary": "en"})
     text = "the pris\noner’s parole under Cali\nfornia's statute, and he did\nn’t say"

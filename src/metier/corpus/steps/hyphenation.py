@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar
@@ -16,6 +16,9 @@ _SOFT = "\u00ad"
 _SPLIT = re.compile(r"(?<![^\W_])([^\W\d_]+)([-\u2010\u00ad])[ \t]*\n\s*([^\W\d_]+)")
 _LOST = re.compile(r"(?<![\w'’-])([^\W\d_]+)\n([^\W\d_]+)(?![\w-]|['’](?!s\b))")
 _WORD = re.compile(r"[^\W\d_]+(?:[-\u2010][^\W\d_]+)*")
+RARE = 10
+"""A half that is so many times rarer than the whole, and stands nowhere else, is none by itself:
+"dis" / "covered", but not "con" / "stable"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,8 @@ class Hyphenation:
     word stands elsewhere and one half never does."""
     dictionary: str = ""
     """A language's code (``en``): lost hyphens are also restored where the joined word is in its
-    dictionary and one half stands neither there nor elsewhere in the document."""
+    dictionary and one half stands nowhere else in the document, and is not in the dictionary or
+    ten times as rare."""
     name: ClassVar[str] = "hyphenation"
 
     def __post_init__(self) -> None:
@@ -48,7 +52,7 @@ class Hyphenation:
         if not splits and not losses:
             return []
         words = _words_elsewhere(text, [*splits, *losses])
-        known = _dictionary(self.dictionary) if self.dictionary else ()
+        known = _dictionary(self.dictionary) if self.dictionary else {}
         edits = [
             Edit(split.end(1) if _goes(split, words) else split.end(2), split.start(3))
             for split in splits
@@ -81,19 +85,20 @@ def _goes(split: re.Match[str], words: Counter[str]) -> bool:
     return first[-1].islower() and second[0].islower()
 
 
-def _was_one_word(loss: re.Match[str], words: Counter[str], known: Container[str]) -> bool:
+def _was_one_word(loss: re.Match[str], words: Counter[str], frequency: Mapping[str, int]) -> bool:
     first, second = loss.group(1).lower(), loss.group(2).lower()
+    whole = first + second
     if not loss.group(2)[0].islower() or (words[first] > 0 and words[second] > 0):
         return False
-    if words[first + second] > 0:
+    if words[whole] > 0:
         return True
-    halves = all(words[half] > 0 or half in known for half in (first, second))
-    return first + second in known and not halves
+    strange = (frequency.get(half, 0) for half in (first, second) if words[half] <= 0)
+    return any(RARE * times < frequency.get(whole, 0) for times in strange)
 
 
 @cache
-def _dictionary(language: str) -> Container[str]:
-    """The words of a language, in small letters, as people subtitle films in it."""
+def _dictionary(language: str) -> Mapping[str, int]:
+    """How often each word of a language, in small letters, stands in the subtitles of films."""
     from spellchecker import SpellChecker
 
     if language not in SpellChecker.languages():
@@ -101,4 +106,5 @@ def _dictionary(language: str) -> Container[str]:
             f'step "hyphenation" has no dictionary "{language}"; '
             f"choose from {', '.join(sorted(SpellChecker.languages()))}"
         )
-    return SpellChecker(language=language).word_frequency.dictionary
+    found: Mapping[str, int] = SpellChecker(language=language).word_frequency.dictionary
+    return found
