@@ -18,10 +18,10 @@ CORPUS = MemoryCorpus(
 )
 
 
-def asked(tmp_path, **settings):
+def asked(tmp_path, train=ROWS, **settings):
     context = FitContext(
         task=Task("short_answer", "Answer."),
-        train=ROWS,
+        train=train,
         dev=(),
         base="",
         embedder="",
@@ -33,9 +33,9 @@ def asked(tmp_path, **settings):
     )
     rows, others = mixture(context)
     assert not others
-    plain = [(row.text, row.answer) for row in rows[: len(ROWS)]]
-    assert plain == [(row.input, row.target) for row in ROWS], "the rows themselves come first"
-    return rows[len(ROWS) :]
+    plain = [(row.text, row.answer) for row in rows[: len(train)]]
+    assert plain == [(row.input, row.target) for row in train], "the rows themselves come first"
+    return rows[len(train) :]
 
 
 def test_by_default_nothing_is_mixed_in(tmp_path):
@@ -62,6 +62,10 @@ def test_a_share_of_the_rows_comes_again_in_fewer_words(tmp_path):
         assert whole.origin in row.text
         assert len(row.text.split()) < len(whole.input.split())
     assert rows == asked(tmp_path, terse=0.5), "the same seed draws the same"
+
+
+def test_a_row_that_cannot_be_said_in_fewer_words_does_not_come_twice(tmp_path):
+    assert asked(tmp_path, [Example("q", "what is asthma?", "A disease.")], terse=1) == []
 
 
 def test_documents_are_rows_as_often_as_is_said(tmp_path):

@@ -90,8 +90,9 @@ def _in_fewer_words(context: FitContext) -> list[Asked]:
     draws = random.Random(f"{context.seed}/terse")
     count = round(_share(context, "terse") * len(context.train))
     return [
-        Asked(in_fewer_words(row.input, draws), row.target)
+        Asked(said, row.target)
         for row in draws.sample(list(context.train), count)
+        if (said := in_fewer_words(row.input, draws)) != row.input
     ]
 
 
