@@ -81,7 +81,7 @@ def main() -> None:
     """Ask for all forms and record how many answers were valid."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=600)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=2, help="0 was looked at while this was built")
     options = parser.parse_args()
     started = time.perf_counter()
     asked = forms(options.count, seed=options.seed)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats as reference
 
@@ -71,6 +71,7 @@ def test_one_value_says_nothing_about_the_spread():
     assert stats.mean([3.0]).high == math.inf
 
 
+@example([0.0, 5e-324])
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
 def test_mean_of_bounded_values_stays_within_bounds(values):
     found = stats.mean(values, bounds=(0.0, 1.0))

@@ -60,10 +60,10 @@ def mean(
     lowest, highest = bounds or (-math.inf, math.inf)
     if groups < 2:
         return Estimate(value, lowest, highest, len(x))
-    # ptp, not the sum: equal values leave a rounding error behind that is no spread
-    if np.ptp(x) == 0:
-        return unvaried(value, len(x), bounds)
     error = math.sqrt(float((sums**2).sum()) * groups / (groups - 1)) / len(x)
+    # equal values leave a rounding error behind that is no spread; a spread of 1e-200 squares to 0
+    if np.ptp(x) == 0 or error == 0:
+        return unvaried(value, len(x), bounds)
     half = float(reference.t.ppf((1 + CONFIDENCE) / 2, groups - 1)) * error
     return Estimate(value, max(lowest, value - half), min(highest, value + half), len(x))
 
@@ -117,7 +117,8 @@ def bootstrap(
 def ratio(a: ArrayLike, b: ArrayLike, *, seed: int, paired: bool = True) -> Estimate:
     """Mean of ``a`` over mean of ``b``, percentile bootstrap; paired: of the same items.
 
-    High is infinite when the resamples cannot rule out that ``b`` is 0. DataError when it is.
+    High is infinite when the resamples cannot rule out that ``b`` is 0. DataError when it is. When
+    no resample varies, the ends are what the items could have missed.
     """
     x, y = series(a), series(b)
     if paired and len(x) != len(y):

@@ -105,6 +105,7 @@ def test_what_no_grammar_can_keep_is_refused_by_its_keyword(odd):
         {"type": "object", "required": ["a"]},
         {"enum": ["a", 1], "type": "string"},
         {"type": "object", "anyOf": [{}]},
+        {"properties": {"a\\b": {}}, "additionalProperties": True},
     ],
     ids=str,
 )
@@ -129,6 +130,7 @@ def test_what_is_malformed_or_means_more_than_it_seems_is_refused(schema):
         },
         {"enum": ["a", None]},
         {"const": 1, "type": "integer"},
+        {"properties": {"a\\b": {}}, "additionalProperties": False},
         {"allOf": [{"$ref": "#/$defs/a"}], "$defs": {"a": {"type": "null"}}},
     ],
     ids=str,

@@ -122,6 +122,9 @@ def _check_object(schema: Schema, place: str) -> None:
         raise _unsupported("patternProperties", place, "that overlap")
     if "propertyNames" in schema and known:
         raise _unsupported("propertyNames", place, "beside properties")
+    if schema.get("additionalProperties", False) is not False and any("\\" in n for n in known):
+        # xgrammar 0.2.8 then lets other names hold a backslash that escapes nothing.
+        raise _unsupported("additionalProperties", place, "beside a name with a backslash")
     # Names that are not listed may be written twice, which counts as one.
     free = schema.get("additionalProperties", False) is not False or patterns
     if int(schema.get("minProperties", 0)) > 1 and (free or not known):

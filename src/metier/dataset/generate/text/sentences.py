@@ -13,7 +13,8 @@ _BREAK = re.compile(
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(“\"])(?:[A-Z]|v|vs|Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|No|Nos|Inc|Co|Corp|Ltd|Bros|Art|Arts|"
     r"Sec|Cl|Ch|Fig|Eq|Vol|pp?|cf|Cf|al|etc|viz|approx|ca|i\.e|e\.g|Gen|Gov|Sen|Rep|Lt|Col|Capt|"
-    r"App|Cir|Civ|Crim|Ct|Evid|Proc|Rev|Stat|Supp|Ed|Ann|Tr|Brief|Fed|Reg|Cong|Jan|Feb|Mar|Apr|Aug|Sept?|Oct|Nov|Dec|"
+    r"App|Cir|Civ|Crim|Ct|Evid|Proc|Rev|Stat|Supp|Ed|Ann|Tr|Brief|Fed|Reg|Cong|Jan|Feb|Mar|Apr|"
+    r"Aug|Sept?|Oct|Nov|Dec|"
     r"U\. ?S|S\. ?Ct|D\. ?C|[A-Z]\. ?[A-Z])$"
 )
 _WORD = re.compile(r"\w+(?:[’'.,-]\w+)*")
