@@ -164,7 +164,7 @@ class Continuous:
         room = TOKENS_PER_STEP
         planned = []
         for job in sorted(self._running, key=lambda job: not job.row.tokens):
-            pending = [*job.row.prompt, *job.row.tokens][job.read :]
+            pending = _pending(job)
             part = pending[: max(0, room)]
             if part:
                 room -= len(part)
@@ -199,6 +199,13 @@ class Continuous:
             self._engine.blocks.remember(_space(job), tokens, job.blocks)
             self._engine.blocks.release(job.blocks)
             self._running.remove(job)
+
+
+def _pending(job: Job) -> list[int]:
+    """Tokens that the engine has not read; the long part that it has is not copied."""
+    prompt, tokens = job.row.prompt, job.row.tokens
+    unread = len(prompt) - job.read
+    return prompt[-unread:] + tokens if unread > 0 else tokens[-unread:]
 
 
 def _space(job: Job) -> str:

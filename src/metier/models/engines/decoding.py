@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 ROWS_PER_BATCH = 64
 """Where tokens per second stop growing on two cores."""
+_READ_AGAIN = 16
+"""Tokens at the end of a growing text; a character has at most four."""
 
 
 class Stepper(Protocol):
@@ -55,7 +57,11 @@ class Row:
     """Tokens of the prompt that were known already."""
     finish: Literal["stop", "length"] | None = None
     text: str = ""
-    """Complete when ``finish`` is set; kept up to date before that only for stop strings."""
+    """Complete when ``finish`` is set; before that as of the last ``grown_text``."""
+    reread: int = 0
+    """The first token that is read again as the text grows."""
+    settled: int = 0
+    """Length of the text before that token."""
 
 
 def decode(stepper: Stepper, rows: Sequence[Row], chat: ChatTokenizer) -> Iterator[None]:
@@ -89,13 +95,27 @@ def usage(row: Row) -> Usage:
     return Usage(len(row.prompt), len(row.tokens), row.cached)
 
 
+def grown_text(row: Row, chat: ChatTokenizer) -> str:
+    """The text of all its tokens so far, of which only the last are read.
+
+    Reading starts where the text of the last tokens alone is the end of the whole: not amid the
+    bytes of a character.
+    """
+    row.text = row.text[: row.settled] + chat.text(row.tokens[row.reread :])
+    if len(row.tokens) - row.reread >= 2 * _READ_AGAIN:
+        last = chat.text(row.tokens[-_READ_AGAIN:])
+        if last and row.text.endswith(last):
+            row.reread = len(row.tokens) - _READ_AGAIN
+            row.settled = len(row.text) - len(last)
+    return row.text
+
+
 def ready_text(row: Row, chat: ChatTokenizer) -> str:
     """The beginning of a growing row's text that later tokens cannot change."""
     if row.finish is not None:
         return row.text
-    text = chat.text(row.tokens).rstrip(
-        "\ufffd"
-    )  # the first bytes of a character whose others are to come
+    # the first bytes of a character whose others are to come are no text yet
+    text = grown_text(row, chat).rstrip("\ufffd")
     held = 0
     for stop in row.config.stop:
         for length in range(1, min(len(stop), len(text)) + 1):
@@ -116,8 +136,10 @@ def append(row: Row, logits: torch.Tensor, chat: ChatTokenizer) -> None:
         row.finish = "stop"
     elif len(row.tokens) >= row.config.max_new_tokens:
         row.finish = "length"
-    if row.finish is not None or row.config.stop:
+    if row.finish is not None:
         row.text = chat.text(row.tokens)
+    elif row.config.stop:
+        grown_text(row, chat)
     cuts = [cut for stop in row.config.stop if (cut := row.text.find(stop)) >= 0]
     if cuts:
         row.text, row.finish = row.text[: min(cuts)], "stop"
