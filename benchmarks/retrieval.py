@@ -71,7 +71,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("build/retrieval"))
     parser.add_argument("--sets", default=",".join(SETS))
     parser.add_argument("--embedder", default="all-MiniLM-L6-v2")
-    parser.add_argument("--questions", type=int, default=1000, help="of MedQuAD")
+    parser.add_argument("--questions", type=int, default=4000, help="of MedQuAD")
     parser.add_argument("--answers", type=int, default=12_110, help="of MedQuAD")
     options = parser.parse_args()
     model = LocalModels().embedder(options.embedder)

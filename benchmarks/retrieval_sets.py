@@ -52,8 +52,9 @@ def squad(data: Path, language: str, questions_in: str = "") -> Set:
 def medquad(data: Path, questions: int, answers: int) -> Set:
     """The first of 12,110 shuffled answers, cut at 1,500 characters, under their pages' titles.
 
-    Every answer to a question of the same words is right. The first 500 of the shuffled rows were
-    looked at while methods were chosen; the figures are about the next ``questions``.
+    Every answer to a question of the same words is right. The first 500 of the shuffled rows, and
+    2,500 drawn from those after the first 1,500, were looked at while methods and weights were
+    chosen; the figures are about ``questions`` of the others.
     """
     rows = _lines(data / "med_medquad" / "qa.jsonl.gz")
     random.Random(0).shuffle(rows)
@@ -67,7 +68,12 @@ def medquad(data: Path, questions: int, answers: int) -> Set:
     asked = [Asked(row["question"], frozenset(right[row["question"]])) for row in rows]
     seen = {one.question for one in asked[:500]}
     fresh = [one for one in asked[500:] if one.question not in seen]
-    return Set(passages, fresh[:questions], asked[:500])
+    fresh, later = fresh[:1000], fresh[1000:]
+    asked_before = {one.question for one in fresh}
+    drawn = list({one.question: one for one in later if one.question not in asked_before}.values())
+    random.Random(1).shuffle(drawn)
+    fresh += drawn[2500:]
+    return Set(passages, fresh[:questions], asked[:500] + drawn[:2500])
 
 
 def scotus(data: Path) -> Set:
