@@ -47,7 +47,7 @@ def main() -> None:
     began = time.monotonic()
     options.folder.mkdir(parents=True, exist_ok=True)
     write_opinions(options.data, options.folder / "opinions.csv")
-    recipe = shutil.copy(EXAMPLE, options.folder / "metier.toml")
+    recipe = Path(shutil.copy(EXAMPLE, options.folder / "metier.toml"))
     fresh = not (options.folder / ".metier").exists()
     store = Project(options.folder / ".metier")
     with store.run("caselaw", {"recipe": recipe.read_text(encoding="utf-8")}):

@@ -13,7 +13,7 @@ import random
 import re
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import jsonschema
@@ -140,14 +140,15 @@ def outcome(client: openai.OpenAI, model: str, form: Json) -> Json:
     else:
         bound = {"name": "form", "schema": form["schema"]}
         options["response_format"] = {"type": "json_schema", "json_schema": bound}
-    messages = [{"role": "user", "content": form["prompt"]}]
     try:
-        made = client.chat.completions.create(model=model, messages=messages, **options)
+        made = client.chat.completions.create(
+            model=model, messages=[{"role": "user", "content": form["prompt"]}], **options
+        )
     except openai.BadRequestError as refusal:
         return _refused(str(refusal))
     except openai.APIError as error:
         return {"outcome": "failed", "said": str(error)[:300]}
-    said, finish = made.choices[0].message.content, made.choices[0].finish_reason
+    said, finish = made.choices[0].message.content or "", made.choices[0].finish_reason
     try:
         valid = said in form["enum"] if "enum" in form else _valid(said, form["schema"])
     except (ValueError, jsonschema.ValidationError) as error:
@@ -207,7 +208,7 @@ def schema(chance: random.Random, *, unsupported: bool = False) -> Json:
 
 
 def _any(chance: random.Random, depth: int) -> Json:
-    kinds = [_plain, _plain, _chosen]
+    kinds: list[Callable[[random.Random], Json]] = [_plain, _plain, _chosen]
     if depth:
         kinds += [lambda c: _object(c, depth - 1), lambda c: _array(c, depth - 1)]
         kinds += [lambda c: _either(c, depth - 1)]

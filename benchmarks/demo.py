@@ -24,7 +24,7 @@ def main() -> None:
     """Run it once, tell minutes and what it found."""
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
-        command = [Path(sys.executable).with_name("metier"), "run", RECIPE, "--json"]
+        command = [str(Path(sys.executable).with_name("metier")), "run", str(RECIPE), "--json"]
         started = time.perf_counter()
         done = subprocess.run([*command, "--project", folder], check=True, stdout=subprocess.PIPE)
         minutes = (time.perf_counter() - started) / 60

@@ -80,8 +80,9 @@ def ask_again(url: str, items: tuple[ItemResult, ...]) -> list[Json]:
     client = openai.OpenAI(base_url=f"{url}/v1", api_key="none")
 
     def ask(item: ItemResult) -> Json:
-        messages = [{"role": "user", "content": item.input}]
-        made = client.chat.completions.create(model="specialist", messages=messages)
+        made = client.chat.completions.create(
+            model="specialist", messages=[{"role": "user", "content": item.input}]
+        )
         message = made.choices[0].message
         now, then = getattr(message, "probabilities", None) or {}, item.answer.probabilities or {}
         return {

@@ -32,7 +32,6 @@ from benchmarks.serve_throughput import load, metier_serve
 from metier.corpus.chunk import Chunking
 from metier.corpus.clean import clean, make_step
 from metier.corpus.in_memory import MemoryCorpus
-from metier.dataset.generate.checks.checker import QuoteChecker
 from metier.dataset.generate.checks.duplicates import Asked
 from metier.dataset.generate.checks.reader import SpanReader
 from metier.dataset.generate.checks.verify import Checks, verify
@@ -49,6 +48,7 @@ from metier.dataset.generate.writers.ledger import MemoryLedger
 from metier.dataset.generate.writers.teacher import Teacher
 from metier.models.engines.openai import OpenAIModel
 from metier.models.registry import LocalModels
+from metier.retrieval.grounding.support import TextChecker
 from metier.sources import TableSource
 from metier.types import Document, Json
 
@@ -101,7 +101,7 @@ def _figures(arms: dict[str, Arm]) -> dict[str, Json]:
 
 def _metier(corpus: MemoryCorpus, plan: GenerationPlan, models: LocalModels) -> Arm:
     began = time.monotonic()
-    generated = generate(corpus, plan, Parts(models, checker=QuoteChecker()))
+    generated = generate(corpus, plan, Parts(models))
     seconds = time.monotonic() - began
     report = generated.report
     by_pattern = sum(r.provenance.generator == "pattern" for r in generated.accepted)
@@ -155,7 +155,7 @@ def _kit(corpus: MemoryCorpus, plan: GenerationPlan, models: LocalModels, folder
     (work / "passages.txt").write_text(text, encoding="utf-8")
     wanted = 8 * len(read)
     began = time.monotonic()
-    command = [KIT.absolute(), "-c", "config.yaml", "create", "passages.txt", "--type", "qa"]
+    command = [str(KIT.absolute()), "-c", "config.yaml", "create", "passages.txt", "--type", "qa"]
     done = subprocess.run(
         [*command, "-n", str(wanted), "-o", "generated"],
         cwd=work,
@@ -246,7 +246,7 @@ def _orders(corpus: MemoryCorpus, plan: GenerationPlan) -> Iterator[Order]:
 
 def _checks(plan: GenerationPlan, models: LocalModels) -> Checks:
     reader = SpanReader(models.embedder(plan.embedder))
-    return Checks(plan, reader, QuoteChecker(), Asked())
+    return Checks(plan, reader, TextChecker(), Asked())
 
 
 def _corpus(data: Path, folder: Path) -> MemoryCorpus:

@@ -54,6 +54,9 @@ class _Embedder:
     def name(self) -> str:
         return self._embedder.name
 
+    def count_tokens(self, text: str) -> int:
+        return self._embedder.count_tokens(text)
+
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         def ask(places: Sequence[int]) -> list[Json]:
             vectors = self._embedder.embed([texts[place] for place in places])

@@ -86,7 +86,7 @@ def fitted(known: Sequence[Trade], embedder: Embedder, count: int | None = None)
     questions = {
         trade.name: embedder.embed([one.text for one in trade.train[:count]]) for trade in known
     }
-    general = embedder.embed(general_requests(328, seed=0))
+    general = embedder.embed(general_requests())
     return fit_router(questions, general, generalist=GENERALIST)
 
 

@@ -98,7 +98,8 @@ def _labelled(name: str, instruction: str, asked: Iterable[Asked], most: int = 1
         counts[one.answer] = counts.get(one.answer, 0) + 1
     kept = set(sorted(counts, key=lambda label: (-counts[label], label))[:most])
     rows = _shuffled([one for one in distinct if one.answer in kept])
-    return Trade(name, instruction, *_split(rows))
+    train, dev, test = _split(rows)
+    return Trade(name, instruction, train, dev, test)
 
 
 def _split(rows: Sequence[Asked]) -> tuple[tuple[Asked, ...], ...]:

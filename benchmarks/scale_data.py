@@ -45,7 +45,8 @@ def generate(work: Path, chunks: int, questions: int) -> None:
         vectors[place : place + len(part)] = part
         place += len(part)
     like = np.array(vectors[np.sort(generator.choice(chunks, questions, replace=False))])
-    asked = _unit(like + _BLUR * _normal(generator, questions) @ _turn())
+    blur: Vectors = _BLUR * _normal(generator, questions)
+    asked = _unit(like + blur @ _turn())
     np.save(work / "asked.npy", asked)
     np.save(work / "truth.npy", _nearest(vectors, asked))
 

@@ -21,7 +21,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -369,7 +369,7 @@ def prompts(count: int, seed: int) -> list[str]:
     ]
 
 
-def tokenizer():  # noqa: ANN201
+def tokenizer() -> Callable[[str], int]:
     """From a text to its number of tokens."""
     from tokenizers import Tokenizer
 
@@ -377,7 +377,7 @@ def tokenizer():  # noqa: ANN201
     return lambda text: len(made.encode(text, add_special_tokens=False).ids)
 
 
-def metier_serve(*targets: str):  # noqa: ANN201
+def metier_serve(*targets: str) -> AbstractContextManager[str]:
     """A context with the gateway's URL."""
     book = PARTS / "gateway.sqlite"
     command = [sys.executable, "-m", "metier.cli.main", "serve", NAME, *targets]
@@ -455,7 +455,7 @@ def gguf() -> Path:
 
 
 PEER_COMMANDS = {"transformers": _transformers, "llama_cpp": _llama, "vllm": _vllm}
-MEASURES = {
+MEASURES: dict[str, Callable[[], Json]] = {
     "ours": ours,
     "bare": bare,
     "prefix": prefix,

@@ -132,6 +132,7 @@ class Drawn:
         if old := self._old.get(key):
             return Written(old["text"], [], End(old["finish"], Usage(**old["usage"])))
         written = await collect(start_all(self._writer, [ask])[0])
+        assert written.end is not None
         end = {"finish": written.end.finish, "usage": asdict(written.end.usage)}
         with self._kept.open("a") as stream:
             stream.write(json.dumps({"key": key, "text": written.text, **end}) + "\n")
@@ -147,6 +148,7 @@ async def ask(answer: Drawn, thinking: Thinking | None, item: Json) -> Json:
     wanted = Ask((Message("user", text),), config)
     if thinking is None:
         written = (await answer([wanted]))[0]
+        assert written.end is not None
         usage, drafts = written.end.usage, []
     else:
         thought = await think(thinking, wanted, answer)

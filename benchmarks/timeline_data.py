@@ -49,7 +49,7 @@ def releases(data: Path) -> dict[str, dict[str, list[State]]]:
 
 def release_names(data: Path) -> dict[str, str]:
     """``v12`` and ``v12.0`` to the day of that release."""
-    found = {}
+    found: dict[str, str] = {}
     for path in sorted((data / "cyber_attack").glob("changes-*")):
         first = next(read(path))
         for side in ("from", "to"):
