@@ -22,7 +22,8 @@ from metier.types import Conversation, GenerateConfig, Message
 BLOCK = 32
 """Requests answered at once; a kill costs at most so many."""
 _TOKENS = 64
-_FORMAT = 1
+_FORMAT = 2
+"""Of the answers and the requests: what was kept in another is written anew."""
 _FILE = "answers.json"
 
 

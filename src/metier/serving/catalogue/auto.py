@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 NAME = "auto"
 ENTRY = Entry(NAME, "router")
-_GENERAL = 328
-"""All that there are."""
 
 
 class Auto:
@@ -68,7 +66,7 @@ class Auto:
             raise DataError(
                 f"the generalist {self._generalist!r} is no model that everybody may ask"
             )
-        general = self._vectors(general_requests(_GENERAL))
+        general = self._vectors(general_requests())
         routers: dict[str, Router | None] = {"": None}
         for tenant in {entry.tenant for entry in known}:
             seen = visible_to(tenant, known)
