@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import socket
 from collections.abc import Callable
@@ -145,8 +146,10 @@ def serve(options: ServeOptions, listening: Callable[[str], None] = lambda url: 
 
     check_exposure(options)
     bound = _bound(options.host, options.port)
+    app = make_app(open_gateway(options))
+    gc.freeze()  # half a second a look through what is there for good, in which nobody is answered
     config = uvicorn.Config(
-        make_app(open_gateway(options)),
+        app,
         host=options.host,
         port=options.port,
         ssl_certfile=options.certificate,

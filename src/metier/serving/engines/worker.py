@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 from collections.abc import Callable
@@ -119,6 +120,7 @@ def serve(pipe: Connection, opening: Opening) -> None:
         except Exception as error:
             pipe.send(Outcome(0, _sendable(error)))
             return
+        gc.freeze()  # what is there for good is not looked through between two tokens
         pipe.send(Opened(worker.window))
         worker.run()
 
