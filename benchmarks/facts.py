@@ -82,6 +82,8 @@ TRIED = (
 """What stands beside the figures; kept here since results are written anew."""
 SEEDS_TO_TELL = 3
 """Of two, Student's interval reaches six times their distance each way, which tells nothing."""
+CURVE = ("tuned",)
+"""Asked of other numbers of facts than the headline's, which have one seed each."""
 KINDS = ("seen", "new_wordings", "fresh_wordings", "reverse", "two_hop", "unknown", "near")
 ASKED = {
     "weights": ("unknown", "near"),
@@ -97,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     runs = []
     for count in options.facts:
-        for seed in range(options.seeds):
+        for seed in range(options.seeds if count == options.headline else 1):
             run = Run(count, seed, options)
             run.work()
             runs.append(run)
@@ -148,6 +150,7 @@ class Run:
             *others[close:trained],
         ]
         self.unknown = others[trained:]
+        self.arms = options.arms if facts == options.headline else CURVE
         self.project = Project(options.work)
         self.models = LocalModels(engine=options.engine)
         self.fitted: dict[str, tuple[Candidate, Path]] = {}
@@ -161,7 +164,7 @@ class Run:
         near = data.neighbours(self.known, self.unknown, seed=self.seed + 1)
         test = self._sample(data.test_rows(self.known, self.unknown, near))
         self.kinds = {row.id: row.kind for row in test}
-        for arm in self.options.arms:
+        for arm in self.arms:
             candidate, directory = self._weights() if arm == "weights" else self._fit(arm)
             answerer = method(candidate.method).load(candidate, directory, self.models)
             asked = tuple(row for row in test if row.kind in ASKED.get(arm, KINDS))
@@ -284,7 +287,7 @@ class Run:
 
 
 def _report(runs: Sequence[Run], options: argparse.Namespace) -> None:
-    """The largest number of facts is the headline; all numbers are the curve."""
+    """One number of facts is the headline; all numbers are the curve."""
     head = [run for run in runs if run.facts == options.headline]
     figures: dict[str, Json] = {}
     for arm in options.arms:
@@ -307,8 +310,9 @@ def _report(runs: Sequence[Run], options: argparse.Namespace) -> None:
     curve = [
         {"facts": run.facts, "seed": run.seed, "arm": arm}
         | {kind: round(run.share(arm, kind).value, 4) for kind in ASKED.get(arm, KINDS)}
+        | (_tuning(run) if arm == "tuned" else {})
         for run in runs
-        for arm in options.arms
+        for arm in run.arms
     ]
     settings = {
         key: value for key, value in vars(options).items() if key not in ("work", "no_record")
@@ -323,6 +327,13 @@ def _report(runs: Sequence[Run], options: argparse.Namespace) -> None:
     }
     if not options.no_record:
         record("facts", figures, notes=notes)
+
+
+def _tuning(run: Run) -> dict[str, Json]:
+    """What tuning took, and kept of each suite."""
+    seconds = run.fitted["tuned"][0].train_seconds or 0.0
+    kept = {f"kept.{name}": round(_retained([run], name).value, 4) for name in run.retained}
+    return {"minutes": round(seconds / 60, 1), **kept}
 
 
 def _over_seeds(found: Sequence[Estimate]) -> dict[str, Json]:
@@ -377,9 +388,11 @@ def _told(whole: Estimate, asked: int) -> dict[str, Json]:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--facts", type=_numbers, default=[300], help="of the curve, with commas")
+    parser.add_argument(
+        "--facts", type=_numbers, default=[300], help="with commas; a curve has several"
+    )
     parser.add_argument("--headline", type=int, default=300, help="which of them the figures are")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=3, help="of the headline")
     parser.add_argument(
         "--arms",
         type=lambda text: text.split(","),
