@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from metier.corpus.clean import make_step
-from metier.dataset.generate.plan import SPANS, TEXT, PatternRule
+from metier.dataset.generate.plan import SPANS, TEXT
 from metier.errors import DataError, ModelFileError, ModelNotFoundError, RecipeError
 from metier.evaluation.suites import retention_suites
 from metier.methods import method
@@ -16,7 +16,7 @@ from metier.methods import names as method_names
 from metier.models.names.resolve import check_name
 from metier.recipe import Recipe, nearest, problem_at
 from metier.retrieval.authority.dates import iso_date
-from metier.settings import REMOTE, generation_plan, tunes_remote_base
+from metier.settings import REMOTE, generation_plan, pattern_rule, tunes_remote_base
 from metier.sources import KINDS, open_source
 from metier.toml_lines import KeyPath
 from metier.types import Json
@@ -127,13 +127,16 @@ def _name_problems(recipe: Recipe) -> Iterator[Finding]:
 
 
 def _rule_problems(recipe: Recipe) -> Iterator[Finding]:
-    rules = recipe.generate.rules if recipe.generate else ()
-    for position, rule in enumerate(rules):
+    asked = recipe.generate
+    if asked is None:
+        return
+    for position, rule in enumerate(asked.rules):
         try:
-            PatternRule(rule.find, rule.question, rule.kind)
+            pattern_rule(rule, asked.forms)
         except DataError as error:
             yield ("generate", "rules", position, "find"), str(error)
-    if recipe.generate and recipe.generate.dollars is not None:
+            return  # of this the plan cannot be made
+    if asked.dollars is not None:
         plan = generation_plan(recipe)
         for name in dict.fromkeys([plan.asker, plan.answerer, plan.reader, plan.checker]):
             if name not in (SPANS, TEXT) and name not in recipe.prices.models:

@@ -10,7 +10,8 @@ from typing import Any
 
 from metier.corpus.deduplicate import Deduplication
 from metier.dataset.generate.personas import ANSWERER, ASKER
-from metier.dataset.generate.plan import GenerationPlan, PatternRule, Prices
+from metier.dataset.generate.plan import GenerationPlan, Prices
+from metier.dataset.generate.rules import PatternRule, written_out
 from metier.dataset.split import SplitPlan
 from metier.decision.cost import DEFAULT_MACHINE, Machine, TokenPrice
 from metier.decision.gates import Gates
@@ -22,6 +23,7 @@ from metier.protocols import Source
 from metier.recipe import (
     CleaningSettings,
     GenerateSettings,
+    PatternSettings,
     PriceSettings,
     Recipe,
     RungSettings,
@@ -138,6 +140,11 @@ def split_plan(settings: SplitSettings) -> SplitPlan:
     )
 
 
+def pattern_rule(rule: PatternSettings, forms: Mapping[str, str]) -> PatternRule:
+    """A rule with its forms written out; ``DataError`` where it is no regular expression then."""
+    return PatternRule(written_out(rule.find, forms), rule.question, rule.kind)
+
+
 def generation_plan(recipe: Recipe) -> GenerationPlan:
     """What is asked about the documents, of whom and how much."""
     asked = recipe.generate or GenerateSettings()
@@ -154,7 +161,7 @@ def generation_plan(recipe: Recipe) -> GenerationPlan:
         subject=asked.subject,
         menu=asked.menu.budgets,
         patterns=asked.patterns,
-        rules=tuple(PatternRule(rule.find, rule.question, rule.kind) for rule in asked.rules),
+        rules=tuple(pattern_rule(rule, asked.forms) for rule in asked.rules),
         least=asked.least,
         questions=asked.questions,
         minutes=asked.minutes,

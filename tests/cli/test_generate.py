@@ -127,6 +127,11 @@ def test_mistakes_are_told(papers):
     broken = RECIPE + "[[generate.rules]]\nfind = '('\nquestion = 'what'\n"
     (papers / "metier.toml").write_text(broken)
     assert "is no regular expression" in mistake(".")
+    unknown = RECIPE + "[[generate.rules]]\nfind = '(?P<answer>$cas)'\nquestion = 'what'\n"
+    (papers / "metier.toml").write_text(unknown + "[generate.forms]\ncase = 'v'\n")
+    told = mistake(".")
+    assert "uses the form $cas; before it stand case" in told
+    assert "metier.toml:" in told and "generate.rules" in told
     (papers / "metier.toml").write_text(RECIPE.replace("[generate]", "[generate]\ndollars = 5.0"))
     assert "no price" in mistake(".")
     (papers / "metier.toml").write_text(RECIPE.replace("patterns", "paterns"))

@@ -46,7 +46,8 @@ class PatternSettings(Section):
     """A fact of your documents that a regular expression finds."""
 
     find: str
-    """Searched in each chunk; its group ``(?P<answer>...)`` is the answer."""
+    """Searched in each chunk; its group ``(?P<answer>...)`` is the answer, and ``$name`` the form
+    of that name."""
     question: str
     """``$subject`` and the names of the other groups stand for what was found."""
     kind: QuestionKind = "factual"
@@ -89,6 +90,8 @@ class GenerateSettings(Section):
     """Questions for each chunk about facts that are found by their form, without a model."""
     rules: tuple[PatternSettings, ...] = ()
     """Further facts that can be found by their form in these documents."""
+    forms: dict[str, str] = Field(default_factory=dict)
+    """Parts of regular expressions that several rules use, by name; one may use those before it."""
     least: Annotated[int, Field(ge=1)] = 1
     """From so many accepted questions on a chunk or a fact counts as covered."""
     questions: Annotated[int, Field(ge=1)] | None = None

@@ -12,8 +12,9 @@ from metier.dataset.generate.coverage import coverage
 from metier.dataset.generate.estimate import estimate
 from metier.dataset.generate.kept.rows import examples
 from metier.dataset.generate.menu import Queue, orders
-from metier.dataset.generate.plan import GenerationPlan, PatternRule, Prices
+from metier.dataset.generate.plan import GenerationPlan, Prices
 from metier.dataset.generate.proposal import Proposal
+from metier.dataset.generate.rules import PatternRule
 from metier.dataset.generate.run import Parts, generate
 from metier.dataset.generate.text.passage import passages
 from metier.dataset.generate.writers.ledger import MemoryLedger

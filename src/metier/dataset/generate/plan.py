@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from metier.dataset.generate.personas import ANSWERER, ASKER
-from metier.errors import DataError
+from metier.dataset.generate.rules import PatternRule
 from metier.types import QuestionKind, Usage
 
 DEFAULT_MENU: Mapping[QuestionKind, int] = MappingProxyType(
@@ -26,30 +25,6 @@ TEXT = "text"
 """The checker that compares words, numbers, names, negations and order."""
 SPANS = "spans"
 """The reader that finds the sentence nearest to the question, by the embedder."""
-
-
-@dataclass(frozen=True, slots=True)
-class PatternRule:
-    """A fact of these documents that a regular expression finds.
-
-    ``find`` is searched in the document's passages and must have a group ``answer``; ``question``
-    is a template in which ``$subject`` and the other groups' names stand for what was found. Of a
-    passage's matches the first counts whose question the document has not been asked yet.
-    """
-
-    find: str
-    question: str
-    kind: QuestionKind = "factual"
-
-    def __post_init__(self) -> None:
-        try:
-            groups = re.compile(self.find).groupindex
-        except re.error as error:
-            raise DataError(
-                f"the pattern {self.find!r} is no regular expression: {error}"
-            ) from None
-        if "answer" not in groups:
-            raise DataError(f"the pattern {self.find!r} has no group (?P<answer>...)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metier.corpus.in_memory import MemoryCorpus
-from metier.dataset.generate.plan import PatternRule
+from metier.dataset.generate.rules import PatternRule, written_out
 from metier.dataset.generate.text.facts import facts, stands_alone
 from metier.dataset.generate.text.passage import passages
 from metier.dataset.generate.text.sentences import sentences
@@ -234,3 +234,28 @@ def test_wordings_that_an_audit_found_wrong_are_not_written(sentence):
         assert " why " not in question
         assert "Argued" not in question
         assert "stipulated" not in answer
+
+
+def test_a_pattern_is_written_with_forms_that_stand_before_it():
+    forms = {"party": r"[A-Z]\w+", "case": r"$party v\. $party"}
+    written = written_out(r"(?P<case>$case) \((?P<answer>\d+)\) costs \$party$", forms)
+
+    found = re.search(written, "see Smith v. Jones (1987) costs $party")
+    assert found and found.groupdict() == {"case": "Smith v. Jones", "answer": "1987"}
+
+
+def test_an_alternative_in_a_form_stays_in_it():
+    assert re.fullmatch(written_out("the $animal runs", {"animal": "cat|dog"}), "the cat runs")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "forms", "told"),
+    [
+        ("$case", {}, "there is none before it"),
+        ("$cases", {"case": "x"}, "before it stand case"),
+        ("$second", {"first": "$second", "second": "x"}, "uses the form $second"),
+    ],
+)
+def test_a_form_that_is_not_there_is_named(pattern, forms, told):
+    with pytest.raises(DataError, match=re.escape(told)):
+        written_out(pattern, forms)

@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from string import Template
 
-from metier.dataset.generate.plan import PatternRule
 from metier.dataset.generate.proposal import Proposal
+from metier.dataset.generate.rules import PatternRule
 from metier.dataset.generate.text.facts import Fact, facts
 from metier.dataset.generate.text.passage import Passage, names
 from metier.dataset.generate.text.sentences import one_line, words
