@@ -187,6 +187,8 @@ def _type(annotation: Any) -> str:
         return " or ".join(_type(part) for part in inner if part is not type(None))
     if origin is tuple:
         return f"list of {_type(inner[0])}"
+    if origin is dict:
+        return f"table of {_type(inner[1])} by name"
     return {bool: "true or false", int: "whole number", float: "number", str: "text"}[annotation]
 
 

@@ -82,7 +82,7 @@ def rehearse(
             )
             for one, vector, tokens in zip(cut, read.vectors, read.tokens, strict=True)
         ]
-    return _chosen(found, [one.rest.chunk.id for one in cut], settings)
+    return choose_weight(found, [one.rest.chunk.id for one in cut], settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +120,13 @@ def _shortened(sentence: str, generator: random.Random) -> str:
     return " ".join(words[start : start + _LONGEST])
 
 
-def _chosen(
+def choose_weight(
     found: Sequence[Candidates], right: Sequence[str], settings: SearchSettings
 ) -> Rehearsed:
+    """The weight of full text under which these questions find the passages that are right.
+
+    ``found`` and ``right`` are parallel: what each question finds, and the id of its passage.
+    """
     # One number, and not every part's weight: with all of them free, 200 sentences chose whole
     # texts' vectors over tokens on squad_en, and people's questions lost 5 points of recall at 1.
     tried = {
@@ -138,17 +142,28 @@ def _chosen(
         for text, ranks in tried.items()
         if (highest - ranks).mean() <= (highest - ranks).std() / math.sqrt(len(found))
     ]
-    chosen = min(equals, key=lambda text: abs(math.log((text + 0.02) / (settings.text + 0.02))))
-    best = dataclasses.replace(settings, text=chosen)
+    given = weights(settings)
     alone = {
-        part: _recall(found, right, {other: float(other == part) for other in weights(settings)})
+        part: _reciprocal_ranks(found, right, {name: float(name == part) for name in given})
         for part in found[0].scores
     }
-    return Rehearsed(best, _recall(found, right, weights(best)), len(found), alone)
+    # Joining is for finding more than the best part does: where some weights do, the others go.
+    least = max(one.mean() for part, one in alone.items() if part == "text" or given[part])
+    chosen = min(
+        [text for text in equals if tried[text].mean() >= least] or equals,
+        key=lambda text: abs(math.log((text + 0.02) / (settings.text + 0.02))),
+    )
+    return Rehearsed(
+        dataclasses.replace(settings, text=chosen),
+        _first(tried[chosen]),
+        len(found),
+        {part: _first(ranks) for part, ranks in alone.items()},
+    )
 
 
-def _recall(found: Sequence[Candidates], right: Sequence[str], tried: dict[str, float]) -> float:
-    return float((_reciprocal_ranks(found, right, tried) == 1).mean())
+def _first(ranks: NDArray[np.float64]) -> float:
+    """How often the right passage came first."""
+    return float((ranks == 1).mean())
 
 
 def _reciprocal_ranks(
