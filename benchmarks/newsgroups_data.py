@@ -54,8 +54,6 @@ class Draw:
 
     train: tuple[Post, ...]
     dev: tuple[Post, ...]
-    unlabelled: tuple[Post, ...]
-    """The remaining posts of the train split, for rungs that openly use unlabelled documents."""
 
 
 def load(data_dir: Path) -> Posts:
@@ -79,13 +77,11 @@ def draw(rows: Sequence[Post], seed: int, *, per_class: int = 50, dev_per_class:
     generator = random.Random(seed)
     train: list[Post] = []
     dev: list[Post] = []
-    rest: list[Post] = []
     for label in sorted(by_label):
         shuffled = generator.sample(by_label[label], len(by_label[label]))
         train += shuffled[:per_class]
         dev += shuffled[per_class : per_class + dev_per_class]
-        rest += shuffled[per_class + dev_per_class :]
-    return Draw(*(tuple(generator.sample(part, len(part))) for part in (train, dev, rest)))
+    return Draw(*(tuple(generator.sample(part, len(part))) for part in (train, dev)))
 
 
 def clean_lab(text: str) -> str:

@@ -22,7 +22,6 @@ class Measure:
     title: str
     share: bool
     """Whether it is a part of 1 and reads as a percentage."""
-    higher_is_better: bool = True
 
 
 _MEASURES = {
@@ -32,11 +31,11 @@ _MEASURES = {
         Measure("macro_f1", "macro-F1", share=True),
         Measure("exact_match", "exact match", share=True),
         Measure("token_f1", "token F1", share=True),
-        Measure("off_enum_rate", "off-list answers", share=True, higher_is_better=False),
-        Measure("calibration_error", "calibration error", share=True, higher_is_better=False),
-        Measure("prompt_tokens", "tokens in", share=False, higher_is_better=False),
-        Measure("completion_tokens", "tokens out", share=False, higher_is_better=False),
-        Measure("seconds", "seconds per call", share=False, higher_is_better=False),
+        Measure("off_enum_rate", "off-list answers", share=True),
+        Measure("calibration_error", "calibration error", share=True),
+        Measure("prompt_tokens", "tokens in", share=False),
+        Measure("completion_tokens", "tokens out", share=False),
+        Measure("seconds", "seconds per call", share=False),
     )
 }
 
