@@ -105,6 +105,22 @@ def test_nobody_to_read_means_no_work(embedded):
 
 
 @pytest.mark.models
+def test_when_many_read_along_they_get_several_tokens_at_once_and_every_word(embedded):
+    readers = 2 * worker.TOLD_AT_ONCE
+
+    def pieces(_):
+        stream = embedded.ask("Name three colours.", stream=True, max_tokens=16)
+        return [said for chunk in stream if (said := chunk.choices[0].delta.content)]
+
+    with ThreadPoolExecutor(readers) as clients:
+        read = list(clients.map(pieces, range(readers)))
+
+    whole = embedded.ask("Name three colours.", max_tokens=16).choices[0].message.content
+    assert {"".join(one) for one in read} == {whole}
+    assert min(map(len, read)) < 16
+
+
+@pytest.mark.models
 def test_an_engine_that_cannot_be_opened_says_why(tmp_path):
     with pytest.raises(Exception, match=r"no model\.safetensors"):
         EngineProcess(worker.Opening(tmp_path, "nothing", 4096))
