@@ -130,13 +130,14 @@ def _rule_problems(recipe: Recipe) -> Iterator[Finding]:
     asked = recipe.generate
     if asked is None:
         return
+    sound = True
     for position, rule in enumerate(asked.rules):
         try:
             pattern_rule(rule, asked.forms)
         except DataError as error:
+            sound = False
             yield ("generate", "rules", position, "find"), str(error)
-            return  # of this the plan cannot be made
-    if asked.dollars is not None:
+    if sound and asked.dollars is not None:
         plan = generation_plan(recipe)
         for name in dict.fromkeys([plan.asker, plan.answerer, plan.reader, plan.checker]):
             if name not in (SPANS, TEXT) and name not in recipe.prices.models:

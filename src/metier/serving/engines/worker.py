@@ -195,7 +195,7 @@ class _Worker:
 
     def _due(self, number: int) -> bool:
         """Whether this pass tells of this order, where it tells not of all."""
-        every = -(-len(self._wanted) // TOLD_AT_ONCE)
+        every = 1 + max(0, len(self._wanted) - 1) // TOLD_AT_ONCE
         return (self._passes + number) % every == 0
 
     def _tell(self, news: News) -> None:
