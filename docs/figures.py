@@ -136,7 +136,7 @@ FIGURES: Mapping[str, tuple[Figure, ...]] = {
             )
             for what, key, target in (
                 ("asked in another style", "new_wordings", 0.95),
-                ("in four styles more, asked once", "fresh_wordings", None),
+                ("in four styles more, which chose nothing", "fresh_wordings", None),
                 ("asked in reverse", "reverse", 0.95),
                 ("unknown cases left unanswered, by their names", "unknown_abstained", 0.90),
                 ("kept of {worst}, the worst suite of {count}", "retention.*", 0.97),
