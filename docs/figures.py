@@ -79,8 +79,10 @@ FIGURES: Mapping[str, tuple[Figure, ...]] = {
             "{:.0f}",
             True,
             at_least=8,
-            note="{} of its {} rows come from patterns, without a model; requests alone: {} times",
+            note="the loop made {} rows, where none counts as 1; {} of metier's {} come from "
+            "patterns, without a model; requests alone: {} times",
             noted=(
+                "notes.arms.loop.accepted",
                 "notes.arms.metier.accepted_from_patterns",
                 "notes.arms.metier.accepted",
                 "ratio.loop.requests",
@@ -92,7 +94,7 @@ FIGURES: Mapping[str, tuple[Figure, ...]] = {
             "{:.0f}",
             True,
             at_least=3,
-            note="the kit made {} rows, which count as 1",
+            note="the kit made {} rows, where none counts as 1",
             noted=("notes.arms.synthetic_data_kit.accepted",),
         ),
         Figure("docs_to_qa, accepted rows a minute", "metier.accepted_per_minute", "{:.1f}"),
