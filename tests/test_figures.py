@@ -56,13 +56,15 @@ def test_rows_from_patterns_and_a_peer_that_made_nothing_are_told(results):
     figures = {"ratio.loop": 22.2, "ratio.loop.requests": 1.63, "ratio.synthetic_data_kit": 21.8}
     arms = {
         "metier": {"accepted": 66, "accepted_from_patterns": 64},
+        "loop": {"accepted": 3},
         "synthetic_data_kit": {"accepted": 0},
     }
     found = rows(headlines(results("qa_throughput", figures, arms=arms), link="r"))
     ours, kit = found.values()
-    assert ours[3].startswith("64 of its 66 rows come from patterns, without a model")
+    assert ours[3].startswith("the loop made 3 rows, where none counts as 1; ")
+    assert "64 of metier's 66 come from patterns, without a model" in ours[3]
     assert ours[3].endswith("requests alone: 1.63 times")
-    assert kit[3] == "the kit made 0 rows, which count as 1"
+    assert kit[3] == "the kit made 0 rows, where none counts as 1"
 
 
 def test_every_benchmark_of_the_table_can_be_told_without_results(tmp_path):
