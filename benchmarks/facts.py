@@ -74,8 +74,8 @@ TRIED = (
     "0.87, 0.96; each question again without 60 % of its words, names aside, 0.925, 1.00, where "
     "two of three misses took the court for the holding; without 60 % of the words that say "
     "nothing alone 0.96, 1.00. That last choice was made by looking at these misses, so "
-    "`fresh_wordings` are further styles, written after it and asked for the first time in this "
-    "run. All 30 layers take twice the time and were stopped",
+    "`fresh_wordings` are further styles, written after it, which no choice was made by. "
+    "All 30 layers take twice the time and were stopped",
     "300 facts, as now, but prose alone replayed (no words, numbers or changed sentences), three "
     "seeds: kept of arithmetic 0.96, 1.00 and 0.89 of 96 items, of all 162 sums 0.95, 0.97 and "
     "0.91; all else as now",
@@ -333,7 +333,7 @@ def _report(runs: Sequence[Run], options: argparse.Namespace) -> None:
 
 def _tuning(run: Run) -> dict[str, Json]:
     """What tuning took, and kept of each suite."""
-    seconds = run.fitted["tuned"][0].train_seconds or 0.0
+    seconds = run.fitted["tuned"][0].train_seconds
     kept = {f"kept.{name}": round(_retained([run], name).value, 4) for name in run.retained}
     return {"minutes": round(seconds / 60, 1), **kept}
 

@@ -34,7 +34,7 @@ def test_after_each_token_of_a_text(chat, said):
 
 
 @settings(max_examples=60, deadline=None)
-@given(tokens=st.lists(st.integers(0, 400) | st.integers(0, 49_151), max_size=120))
+@given(tokens=st.lists(st.integers(0, 400) | st.integers(0, 49_151), min_size=40, max_size=120))
 def test_after_each_of_any_tokens(chat, tokens):  # the first hundreds are bytes and special ones
     for row in growing(tokens):
         assert grown_text(row, chat) == chat.text(row.tokens)

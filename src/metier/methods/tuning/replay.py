@@ -17,13 +17,11 @@ from metier.models.names.cache import cache_directory, made_once
 from metier.models.names.resolve import resolve
 from metier.models.weights import fingerprint
 from metier.protocols import Models, Progress
-from metier.types import Conversation, GenerateConfig, Message
+from metier.types import Conversation, GenerateConfig, Message, content_hash
 
 BLOCK = 32
 """Requests answered at once; a kill costs at most so many."""
 _TOKENS = 64
-_FORMAT = 2
-"""Of the answers and the requests: what was kept in another is written anew."""
 _FILE = "answers.json"
 
 
@@ -43,7 +41,8 @@ def replayed(base: str, count: int, *, models: Models, progress: Progress) -> li
     if not count:
         return []
     blocks = -(-count // BLOCK)
-    kept = cache_directory() / f"replay-{_FORMAT}-{fingerprint(resolve(base))}"
+    asked = content_hash([general_requests(), BLOCK, _TOKENS])
+    kept = cache_directory() / f"replay-{asked[:16]}-{fingerprint(resolve(base))}"
     found: list[Row] = []
     for block in range(blocks):
         place = made_once(kept / f"{block:04d}", partial(_write, block, base, models))
