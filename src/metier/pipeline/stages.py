@@ -19,37 +19,30 @@ from metier.corpus.table import LanceCorpus
 from metier.corpus.without import CorpusWithout
 from metier.dataset.decontaminate import drop_overlapping
 from metier.dataset.split import fewer_rows
-from metier.decision.cost import with_cost
 from metier.decision.recommend import decide
 from metier.errors import DoesNotFitError, EmptyStageError, NoLabelScoresError, StorageError
-from metier.evaluation.forgetting import retention
-from metier.evaluation.ledger import ask
-from metier.evaluation.scorecard import scorecard, with_not_known
+from metier.evaluation.scorecard import with_not_known
 from metier.evaluation.scorers import scorers_for
-from metier.evaluation.suites import Suite
 from metier.hardware import hardware
-from metier.methods import method
 from metier.methods.candidate import Built
-from metier.methods.candidate import read as read_candidate
 from metier.methods.looked_up import INDEX
+from metier.pipeline.asking import Asking
+from metier.pipeline.building import Building
 from metier.pipeline.data import Rows, corpus_step, found_leak
 from metier.pipeline.generation import Generation, generated_examples
 from metier.pipeline.overlaps import Overlaps
 from metier.problems import check_settings
-from metier.protocols import Answerer, Corpus, FitContext, Models, Progress, silent
-from metier.recipe import Recipe, RungSettings
+from metier.protocols import Corpus, Models, Progress, silent
+from metier.recipe import Recipe
 from metier.retrieval.store.build import open_index
 from metier.settings import (
     generation_plan,
     ladder,
-    rate,
     remote_settings,
-    rung_settings,
     suites,
     terms,
 )
-from metier.sources.fingerprint import fingerprint
-from metier.store import Project, step_key, write_text
+from metier.store import Project, write_text
 from metier.types import (
     CurvePoint,
     Dataset,
@@ -57,8 +50,6 @@ from metier.types import (
     Example,
     GenerationEstimate,
     IngestReport,
-    ItemResult,
-    Json,
     LeakProbe,
     Overlap,
     Retention,
@@ -217,7 +208,7 @@ class Pipeline:
                 self.left_out[rung.rung] = f"the budget of {minutes:g} minutes was spent"
                 continue
             try:
-                built[rung.rung] = self._fit(rung, self.dataset, built)
+                built[rung.rung] = self._building.rung(rung, self.dataset, built)
             except (DoesNotFitError, NoLabelScoresError) as error:
                 if isinstance(error, NoLabelScoresError) and not self.recipe.usual_ladder:
                     raise  # it was asked for by name
@@ -226,51 +217,17 @@ class Pipeline:
             raise EmptyStageError("fit", {reason: 1 for reason in self.left_out.values()})
         return built
 
-    def _fit(self, rung: RungSettings, dataset: Dataset, fitted: dict[str, Built]) -> Built:
-        recipe = self.recipe
-        settings = rung_settings(rung)
-        members = [settings["adapter"]] if settings.get("adapter") else []
-        if "members" in settings:
-            members = settings["members"] or list(fitted)
-        seen = {
-            name: one
-            for name, one in fitted.items()
-            if name in members or "members" in settings or one.candidate.method == rung.method
-        }
-        inputs = {
-            "metier": __version__,
-            "dataset": [self._dataset_step.name, dataset.version],
-            "rung": [rung.rung, rung.method, settings],
-            "members": {name: seen[name].key for name in members if name in seen},
-            "model": recipe.model.model_dump(),
-            "seed": recipe.seed,
-        }
-        if settings.get("names"):
-            inputs["names"] = fingerprint("table", {"path": self._folder / settings["names"]})
-
-        scorer = scorers_for(dataset.task)[0]
-
-        def build(directory: Path) -> None:
-            context = FitContext(
-                task=dataset.task,
-                train=dataset.train,
-                dev=dataset.dev,
-                base=recipe.model.base,
-                embedder=recipe.model.embedder,
-                models=self.models,
-                workdir=directory,
-                settings=settings,
-                seed=recipe.seed,
-                fitted={name: (b.candidate, b.directory) for name, b in seen.items()},
-                corpus=self._learnable,
-                folder=self._folder,
-                score=lambda row, answer: scorer.score(row, answer).value or 0.0,
-                progress=lambda done, of, what: self.progress(done, of, f"fit {rung.rung}: {what}"),
-            )
-            method(rung.method).fit(rung.rung, context)
-
-        directory = self.project.step("fit", inputs, build)
-        return Built(read_candidate(directory), directory, step_key("fit", inputs))
+    @cached_property
+    def _building(self) -> Building:
+        return Building(
+            self.recipe,
+            self._folder,
+            self.project,
+            self.models,
+            corpus=self._learnable,
+            made_from=self._dataset_step.name,
+            progress=self.progress,
+        )
 
     @cached_property
     def _learnable(self) -> Corpus:
@@ -287,58 +244,29 @@ class Pipeline:
 
         Where questions are answered in words, what the base model knew of itself is told apart.
         """
-        cards = tuple(self._scorecard(built) for built in self.candidates.values())
+        cards = tuple(self._asking.scorecard(built) for built in self.candidates.values())
         bare = [name for name, one in self.candidates.items() if one.candidate.method == "prompt"]
         if self.recipe.task.label or not bare or self.dataset.task.kind != "short_answer":
             return cards
         base = next(card for card in cards if card.rung == bare[0])
         return with_not_known(cards, base, self.dataset.test)
 
-    def _scorecard(self, built: Built) -> Scorecard:
-        candidate = built.candidate
-        suite = Suite("test", self.dataset.test, scorers_for(self.dataset.task))
-        answerer = method(candidate.method).load(candidate, built.directory, self.models)
-        card = scorecard(
-            candidate.rung,
-            self._ask(answerer, suite, built.key, candidate.rung),
-            self.dataset.task,
-            versions={**self.versions, "candidate": built.key},
-            examples=self.dataset.test,
-            seed=self.recipe.seed,
-        )
-        return with_cost(card, rate(self.recipe.prices, candidate.base))
-
-    @cached_property
-    def _groups(self) -> dict[str, str]:
-        return {row.id: row.group for row in self.dataset.test if row.group}
-
-    def _ask(self, answerer: Answerer, suite: Suite, inputs: Json, who: str) -> list[ItemResult]:
-        def told(done: int, total: int | None, what: str) -> None:
-            self.progress(done, total, f"ask {who}: {what}")
-
-        return ask(answerer, suite, self.project, inputs=inputs, progress=told)
-
     @cached_property
     def retention(self) -> tuple[Retention, ...]:
         """What each rung with an adapter kept of the base model's abilities."""
         tuned = {name: built for name, built in self.candidates.items() if built.adapter}
-        if not tuned:
-            return ()
-        kept = []
-        for suite in suites(self.recipe, self._folder):
-            base = self._ask_model(suite, None, "base")
-            for name, built in tuned.items():
-                after = self._ask_model(suite, built, name)
-                kept.append(retention(name, base, after, suite.name, seed=self.recipe.seed))
-        return tuple(kept)
+        return self._asking.retention(tuned, suites(self.recipe, self._folder)) if tuned else ()
 
-    def _ask_model(self, suite: Suite, built: Built | None, who: str) -> list[ItemResult]:
-        model = self.recipe.model
-        adapter = built.adapter if built else None
-        key = [model.base, model.engine, built.key if built else None]
-        language_model = self.models.language_model(model.base, adapter=adapter)
-        assert suite.ask is not None
-        return self._ask(suite.ask(language_model), suite, key, who)
+    @cached_property
+    def _asking(self) -> Asking:
+        return Asking(
+            self.recipe,
+            self.dataset,
+            self.project,
+            self.models,
+            versions=self.versions,
+            progress=self.progress,
+        )
 
     @cached_property
     def curve(self) -> tuple[CurvePoint, ...]:
@@ -350,7 +278,7 @@ class Pipeline:
             for rows in self.recipe.curve.rows_per_class:
                 fewer = fewer_rows(self.dataset, rows)
                 if fewer is not None:
-                    card = self._scorecard(self._fit(rung, fewer, {}))
+                    card = self._asking.scorecard(self._building.rung(rung, fewer, {}))
                     points.append(CurvePoint(rung.rung, rows, card.metrics[self.metric]))
         full = max(Counter(row.target for row in self.dataset.train).values())
         points += [
@@ -374,6 +302,10 @@ class Pipeline:
             groups=self._groups,
             seed=self.recipe.seed,
         )
+
+    @cached_property
+    def _groups(self) -> dict[str, str]:
+        return {row.id: row.group for row in self.dataset.test if row.group}
 
     @cached_property
     def versions(self) -> dict[str, str]:

@@ -1,0 +1,74 @@
+"""From candidates to scorecards: every rung, and the bare models beneath, asked each item once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from metier.decision.cost import with_cost
+from metier.evaluation.forgetting import retention
+from metier.evaluation.ledger import ask
+from metier.evaluation.scorecard import scorecard
+from metier.evaluation.scorers import scorers_for
+from metier.evaluation.suites import Suite
+from metier.methods import method
+from metier.methods.candidate import Built
+from metier.protocols import Answerer, Models, Progress
+from metier.recipe import Recipe
+from metier.settings import rate
+from metier.store import Project
+from metier.types import Dataset, ItemResult, Json, Retention, Scorecard
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What all rungs of one recipe are asked; the project's ledger keeps the answers."""
+
+    recipe: Recipe
+    dataset: Dataset
+    project: Project
+    models: Models
+    versions: Mapping[str, str]
+    """Of what the answers come from; a part of every result."""
+    progress: Progress
+
+    def scorecard(self, built: Built) -> Scorecard:
+        """A candidate on the test split, with what it costs."""
+        candidate, dataset = built.candidate, self.dataset
+        suite = Suite("test", dataset.test, scorers_for(dataset.task))
+        answerer = method(candidate.method).load(candidate, built.directory, self.models)
+        card = scorecard(
+            candidate.rung,
+            self._ask(answerer, suite, built.key, candidate.rung),
+            dataset.task,
+            versions={**self.versions, "candidate": built.key},
+            examples=dataset.test,
+            seed=self.recipe.seed,
+        )
+        return with_cost(card, rate(self.recipe.prices, candidate.base))
+
+    def retention(
+        self, tuned: Mapping[str, Built], suites: Sequence[Suite]
+    ) -> tuple[Retention, ...]:
+        """What each of these rungs, all with an adapter, kept of the base model's abilities."""
+        kept = []
+        for suite in suites:
+            base = self._ask_model(suite, None, "base")
+            for name, built in tuned.items():
+                after = self._ask_model(suite, built, name)
+                kept.append(retention(name, base, after, suite.name, seed=self.recipe.seed))
+        return tuple(kept)
+
+    def _ask_model(self, suite: Suite, built: Built | None, who: str) -> list[ItemResult]:
+        model = self.recipe.model
+        adapter = built.adapter if built else None
+        key = [model.base, model.engine, built.key if built else None]
+        language_model = self.models.language_model(model.base, adapter=adapter)
+        assert suite.ask is not None
+        return self._ask(suite.ask(language_model), suite, key, who)
+
+    def _ask(self, answerer: Answerer, suite: Suite, inputs: Json, who: str) -> list[ItemResult]:
+        def told(done: int, total: int | None, what: str) -> None:
+            self.progress(done, total, f"ask {who}: {what}")
+
+        return ask(answerer, suite, self.project, inputs=inputs, progress=told)

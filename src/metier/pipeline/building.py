@@ -1,0 +1,98 @@
+"""From the dataset to candidates: each rung a step, fitted anew when what it is from changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from metier import __version__
+from metier.evaluation.scorers import scorers_for
+from metier.methods import method
+from metier.methods.candidate import Built
+from metier.methods.candidate import read as read_candidate
+from metier.protocols import Corpus, FitContext, Models, Progress
+from metier.recipe import Recipe, RungSettings
+from metier.settings import rung_settings
+from metier.sources.fingerprint import fingerprint
+from metier.store import Project, step_key
+from metier.types import Dataset, Json
+
+
+@dataclass(frozen=True, slots=True)
+class Building:
+    """What all rungs of one recipe are built from and with, beside their rows."""
+
+    recipe: Recipe
+    folder: Path
+    """Where the recipe's files lie."""
+    project: Project
+    models: Models
+    corpus: Corpus
+    """The documents that a rung may learn from."""
+    made_from: str
+    """The step that made the rows."""
+    progress: Progress
+
+    def rung(self, rung: RungSettings, dataset: Dataset, fitted: Mapping[str, Built]) -> Built:
+        """The rung's candidate, read where it stands and fitted where it does not.
+
+        It may take from those ``fitted`` before it. Raises what the method raises.
+        """
+        settings = rung_settings(rung)
+        members = _members(settings, fitted)
+        seen = {
+            name: one
+            for name, one in fitted.items()
+            if name in members or "members" in settings or one.candidate.method == rung.method
+        }
+        inputs = {
+            "metier": __version__,
+            "dataset": [self.made_from, dataset.version],
+            "rung": [rung.rung, rung.method, settings],
+            "members": {name: seen[name].key for name in members if name in seen},
+            "model": self.recipe.model.model_dump(),
+            "seed": self.recipe.seed,
+        }
+        if settings.get("names"):
+            inputs["names"] = fingerprint("table", {"path": self.folder / settings["names"]})
+
+        def build(directory: Path) -> None:
+            context = self._context(rung.rung, settings, dataset, seen, directory)
+            method(rung.method).fit(rung.rung, context)
+
+        directory = self.project.step("fit", inputs, build)
+        return Built(read_candidate(directory), directory, step_key("fit", inputs))
+
+    def _context(
+        self,
+        name: str,
+        settings: dict[str, Json],
+        dataset: Dataset,
+        seen: Mapping[str, Built],
+        directory: Path,
+    ) -> FitContext:
+        scorer = scorers_for(dataset.task)[0]
+        return FitContext(
+            task=dataset.task,
+            train=dataset.train,
+            dev=dataset.dev,
+            base=self.recipe.model.base,
+            embedder=self.recipe.model.embedder,
+            models=self.models,
+            workdir=directory,
+            settings=settings,
+            seed=self.recipe.seed,
+            fitted={name: (b.candidate, b.directory) for name, b in seen.items()},
+            corpus=self.corpus,
+            folder=self.folder,
+            score=lambda row, answer: scorer.score(row, answer).value or 0.0,
+            progress=lambda done, of, what: self.progress(done, of, f"fit {name}: {what}"),
+        )
+
+
+def _members(settings: Mapping[str, Json], fitted: Mapping[str, Built]) -> list[str]:
+    """The rungs that this one is made of: those it names, or all before it."""
+    if "members" in settings:
+        return settings["members"] or list(fitted)
+    return [settings["adapter"]] if settings.get("adapter") else []
