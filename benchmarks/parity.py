@@ -1,8 +1,9 @@
 """Whether a specialist over HTTP says what was measured, item by item.
 
-``python -m benchmarks.parity [PROJECT]`` runs the recipe (by default the demo's with the rungs that
-need no language model), serves the release with ``metier serve``, asks every item of the evaluation
-again by the official client, eight at a time, and compares with what the report keeps.
+``python -m benchmarks.parity [PROJECT] [--rung NAME]`` runs the recipe (by default the demo's with
+the rungs that need no language model), releases the rung (by default the recommended one), serves
+it with ``metier serve``, asks every item of the evaluation again by the official client, eight at a
+time, and compares with what the report keeps.
 """
 
 from __future__ import annotations
@@ -33,14 +34,21 @@ def main() -> None:
     """Run, serve, ask again, compare."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("project", nargs="?", type=Path, default=WORK)
-    folder: Path = parser.parse_args().project
+    parser.add_argument("--rung", help="the recommended one by default")
+    options = parser.parse_args()
+    folder: Path = options.project
     if not (folder / "metier.toml").exists():
         folder.mkdir(parents=True)
         (folder / "metier.toml").write_text(recipe(), encoding="utf-8")
     metier = [sys.executable, "-m", "metier.cli.main"]
     subprocess.run([*metier, "run", str(folder)], check=True, stdout=subprocess.DEVNULL)
     report = read(RunReport, folder / ".metier" / "report.json")
-    card = next(card for card in report.scorecards if card.rung == report.decision.rung)
+    rung = options.rung or report.decision.rung
+    if rung is None:
+        parser.error(f"no rung is recommended: name one of {[c.rung for c in report.scorecards]}")
+    release = [*metier, "release", str(folder), "--rung", rung]
+    subprocess.run(release, check=True, stdout=subprocess.DEVNULL)
+    card = next(card for card in report.scorecards if card.rung == rung)
     port = random.randint(20000, 40000)
     book = folder / ".metier" / "gateway.sqlite"
     words = ["serve", f"specialist={folder}", "--port", str(port), "--book", str(book)]

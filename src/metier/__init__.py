@@ -39,6 +39,7 @@ _HOMES = {
     "docs_to_qa": "metier.api",
     "load": "metier.serving.release.specialist",
     "read_recipe": "metier.recipe",
+    "release": "metier.api",
     "run": "metier.api",
 }
 
@@ -46,6 +47,7 @@ __all__ = sorted([*_HOMES, "__version__"])
 
 if TYPE_CHECKING:
     from metier.api import docs_to_qa as docs_to_qa
+    from metier.api import release as release
     from metier.api import run as run
     from metier.dataset.generate.plan import GenerationPlan as GenerationPlan
     from metier.errors import MetierError as MetierError

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +12,13 @@ from metier.dataset.generate.plan import GenerationPlan
 from metier.dataset.generate.run import Generated, Parts, generate
 from metier.dataset.generate.writers.ledger import MemoryLedger, ProjectLedger
 from metier.decision.report import as_json, html
+from metier.errors import DataError
 from metier.evaluation.items import items_table
 from metier.pipeline import Pipeline
 from metier.protocols import Corpus, Models, Progress, SupportChecker, silent
-from metier.recipe import EMBEDDED_MODEL, read_recipe
+from metier.recipe import EMBEDDED_MODEL, nearest, read_recipe
 from metier.serial import dump
-from metier.serving.release.specialist import release
+from metier.serving.release import specialist
 from metier.store import Project, write_table, write_text
 from metier.types import Decision, Document, RunReport, content_hash
 
@@ -29,7 +31,7 @@ class Result:
     page: Path
     """The report as one HTML file."""
     specialist: Path | None
-    """The released specialist's directory; None when no rung passes the gates."""
+    """The released specialist's directory; None when no rung is recommended."""
 
     @property
     def decision(self) -> Decision:
@@ -45,37 +47,71 @@ def run(
     Everything stands in the project folder (``.metier`` beside the recipe by default); a run that
     was stopped at any moment goes on where it was, and one that is complete is read, not repeated.
     """
+    with _opened(recipe, project, progress) as pipeline:
+        return _publish(pipeline.report, pipeline)
+
+
+def release(
+    recipe: Path | str,
+    rung: str | None = None,
+    *,
+    project: Path | str | None = None,
+    progress: Progress = silent,
+) -> Path:
+    """Release the recommended rung, or the one named, whatever the verdict is; its card says so.
+
+    What of the run is missing is done first. The next ``run`` that recommends a rung releases that
+    one instead. Raises ``DataError`` for a rung that was not built, and when none is named and none
+    recommended.
+    """
+    with _opened(recipe, project, progress) as pipeline:
+        report = pipeline.report
+        chosen = rung or report.decision.rung
+        built = list(pipeline.candidates)
+        if chosen is None:
+            raise DataError(f"no rung is recommended; name the one to release: {', '.join(built)}")
+        if chosen not in built:
+            raise DataError(f"rung {chosen!r} was not built{nearest(chosen, built)}")
+        return _release(chosen, report, pipeline)
+
+
+@contextmanager
+def _opened(
+    recipe: Path | str, project: Path | str | None, progress: Progress
+) -> Iterator[Pipeline]:
     path = Path(recipe)
     file = path / "metier.toml" if path.is_dir() else path
     settings = read_recipe(file)
     store = Project(Path(project) if project else file.parent / ".metier")
     text = file.read_text(encoding="utf-8")
     with store.run(settings.name, {"recipe": text}):
-        pipeline = Pipeline(settings, store, text=text, file=str(file), progress=progress)
-        report = pipeline.report
-        return publish(report, pipeline, store.path)
+        yield Pipeline(settings, store, text=text, file=str(file), progress=progress)
 
 
-def publish(report: RunReport, pipeline: Pipeline, folder: Path) -> Result:
+def _publish(report: RunReport, pipeline: Pipeline) -> Result:
     """Write the report's page, its JSON and its data, and release the recommended rung.
 
-    Where no rung passes the gates, what was released before stays as it is.
+    Where none is recommended, what was released before stays as it is.
     """
+    folder = pipeline.project.path
     write_text(folder / "report.html", html(report))
     write_text(folder / "report.json", dump(report))
     write_table(folder / "items.parquet", items_table(report.scorecards))
     write_text(folder / "summary.json", dump(as_json(report)))
-    specialist = None
-    if report.decision.rung is not None:
-        built = pipeline.candidates[report.decision.rung]
-        specialist = release(
-            built.candidate,
-            built.directory,
-            folder / "specialist",
-            report=report,
-            engine=pipeline.recipe.model.engine,
-        )
-    return Result(report, folder / "report.html", specialist)
+    rung = report.decision.rung
+    made = None if rung is None else _release(rung, report, pipeline)
+    return Result(report, folder / "report.html", made)
+
+
+def _release(rung: str, report: RunReport, pipeline: Pipeline) -> Path:
+    built = pipeline.candidates[rung]
+    return specialist.release(
+        built.candidate,
+        built.directory,
+        pipeline.project.path / "specialist",
+        report=report,
+        engine=pipeline.recipe.model.engine,
+    )
 
 
 def docs_to_qa(

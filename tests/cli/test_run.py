@@ -109,3 +109,44 @@ def test_progress_is_told_once_for_every_tenth(capsys):
     assert told[0] == "count: 0/100"
     assert told[-1] == "count: 100/100"
     assert len(told) == 11
+
+
+def test_a_person_may_release_what_the_verdict_does_not_recommend(folder, fakes):
+    file = folder / "metier.toml"
+    file.write_text(joined.recipe_text(more="[gates]\nleast_quality = 1.0"), encoding="utf-8")
+    assert "metier release --rung NAME" in call("run").out
+    assert call("ask", ".", "a question").code == 2
+
+    done = call("release", "--rung", "majority", "--json")
+
+    assert done.code == 0, done.err
+    specialist = folder / json.loads(done.out)["specialist"]
+    card = (specialist / "README.md").read_text(encoding="utf-8")
+    assert "Released by choice: the verdict recommends no rung." in card
+    assert call("ask", ".", "a question").code == 0
+
+
+def test_the_recommended_rung_is_released_where_none_is_named(finished, tmp_path):
+    folder = shutil.copytree(finished[0], tmp_path / "again")
+    shutil.rmtree(folder / ".metier" / "specialist")
+    done = joined.metier("release", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    card = (folder / ".metier" / "specialist" / "README.md").read_text(encoding="utf-8")
+    assert "# docs: tfidf" in card
+    assert "by choice" not in card
+
+
+@pytest.mark.parametrize(
+    ("rung", "said"),
+    [
+        ([], "name the one to release: majority, tfidf"),
+        (["--rung", "tfid"], "did you mean `tfidf`"),
+    ],
+)
+def test_releasing_no_rung_or_one_that_is_none_is_told(folder, fakes, rung, said):
+    file = folder / "metier.toml"
+    file.write_text(joined.recipe_text(more="[gates]\nleast_quality = 1.0"), encoding="utf-8")
+    done = call("release", *rung)
+    assert done.code == 2
+    assert said in done.err
+    assert not (folder / ".metier" / "specialist").exists()

@@ -17,6 +17,7 @@ from metier.cli.follow import follow
 from metier.cli.mcp import mcp
 from metier.cli.new import new
 from metier.cli.plan import plan
+from metier.cli.release import release
 from metier.cli.report import report
 from metier.cli.run import run
 from metier.cli.runs import runs
@@ -51,8 +52,8 @@ app = typer.Typer(
     add_completion=False,
 )
 
-verbs = (new, ingest, fit, evaluate, decide, run, report, ask, runs, plan, follow, changes, mcp)
-for verb in (*verbs, serve, feedback, audit):
+verbs = (new, ingest, fit, evaluate, decide, run, report, release, ask, runs, plan, follow)
+for verb in (*verbs, changes, mcp, serve, feedback, audit):
     app.command()(verb)
 app.add_typer(generate.app, name="generate")
 app.add_typer(recipe.app, name="recipe")

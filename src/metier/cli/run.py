@@ -33,5 +33,9 @@ def run(
         show(f"report:     {result.page}")
         if result.specialist:
             show(f"specialist: {result.specialist}")
+        else:
+            show(
+                "specialist: none is recommended; `metier release --rung NAME` releases one anyway"
+            )
     if result.decision.verdict == "none_passes":
         raise typer.Exit(1)

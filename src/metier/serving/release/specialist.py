@@ -123,11 +123,19 @@ def card(candidate: Candidate, report: RunReport) -> str:
         "",
         "## Verdict",
         "",
+        *_against(candidate.rung, report.decision.rung),
         *(f"- {reason}" for reason in report.decision.reasons),
     ]
     if candidate.task.labels:
         lines += ["", "## Labels", "", *(f"- {label}" for label in candidate.task.labels)]
     return "\n".join(lines) + "\n"
+
+
+def _against(released: str, recommended: str | None) -> list[str]:
+    """That a person chose otherwise, where one did."""
+    if released == recommended:
+        return []
+    return [f"- Released by choice: the verdict recommends {recommended or 'no rung'}."]
 
 
 def _row(name: str, estimate: Estimate) -> str:
