@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MODELS := $(VENV)/.models
+PEERS := build/peers
 
 .PHONY: setup demo test check docs clean help
 
@@ -39,6 +40,32 @@ test: setup check  ## Everything that CI runs
 
 docs: $(READY)   ## Write the reference from the code
 	$(BIN)/python -m docs.reference
+
+# What a benchmark measures beside metier: `benchmarks/peers` says which versions.
+bench-scale_search: $(PEERS)/.search
+bench-qa_throughput: $(PEERS)/kit/.ready
+bench-serve_throughput: $(PEERS)/llama/.ready $(PEERS)/vllm/.ready
+
+$(PEERS)/.search: benchmarks/peers/search.txt $(READY)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --requirement $<
+	mkdir -p $(PEERS) && touch $@
+
+$(PEERS)/kit/.ready: benchmarks/peers/kit.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --requirement $<
+	touch $@
+
+$(PEERS)/llama/.ready: benchmarks/peers/llama.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --no-deps --requirement $<
+	touch $@
+
+# The last three may be built for CUDA: without its libraries they stop vLLM's import.
+$(PEERS)/vllm/.ready: benchmarks/peers/vllm.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --requirement $<
+	$(@D)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	touch $@
 
 bench-%: setup   ## Run one benchmark, for instance `make bench-newsgroups`
 	$(BIN)/python -m benchmarks.$*

