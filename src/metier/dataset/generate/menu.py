@@ -7,9 +7,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from metier.dataset.generate.plan import GenerationPlan
-from metier.dataset.generate.text.given import can_be_given, language_of
-from metier.dataset.generate.text.passage import Passage, names
-from metier.dataset.generate.text.sentences import Sentence, one_line
+from metier.dataset.generate.text.given import can_be_given
+from metier.dataset.generate.text.passage import Passage
+from metier.dataset.generate.text.sentences import Sentence
+from metier.dataset.generate.text.topics import linked, topics
 from metier.retrieval.store.words import terms
 from metier.types import QuestionKind, content_hash
 
@@ -113,15 +114,10 @@ def _order(
     if kind == "multi_fact":
         other = full[(full.index(one) + 1) % len(full)]
         return Order(passage, kind, (one, other)) if full[1:] else None
-    if kind not in ("summary", "entity_pair"):
-        return Order(passage, kind, (one,))
-    known = passage.subject.casefold()
-    about = [n for n in names(one_line(passage.chunk.text)) if n.casefold() not in known]
-    # A German word with a capital is any noun; two of them are mostly a name.
-    one_word = language_of(passage) != "de"
-    about = [n for n in about if len(n.split()) > 1 or (one_word and len(n) > 6)]
-    needed = 2 if kind == "entity_pair" else 1
-    if len(about) < needed:
-        return None
-    first = number % (len(about) - needed + 1)
-    return Order(passage, kind, (one,), tuple(about[first : first + needed]))
+    if kind == "summary":
+        about = topics(passage)
+        return Order(passage, kind, (one,), (about[number % len(about)],)) if about else None
+    if kind == "entity_pair":
+        pairs = linked(passage, open_ones) or linked(passage, full)
+        return Order(passage, kind, (one,), pairs[number % len(pairs)]) if pairs else None
+    return Order(passage, kind, (one,))
