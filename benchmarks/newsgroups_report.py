@@ -17,14 +17,21 @@ LAB = {
 REACH = {"lab": {"lora": 0.89, "best": 0.91}, "strict": {"lora": 0.80, "best": 0.83}}
 
 TRIED = (
-    "LoRA, draw 0 only: 160 tokens, 10 layers, 6 epochs 88.0 [85.6, 90.1] with the lab's cleaning, "
-    "78.9 [75.9, 81.6] with strict (n 800); half of the posts are longer than 252 tokens",
-    "the five adapters of the lab's cleaning, tuned on 256 tokens, on their dev posts: 88.9 as "
-    "tuned, 88.5 reading 512 tokens, 88.7 adding what a second window of 256 says (n 1,000)",
-    "draw 0 of the lab's cleaning, the labels' likelihoods against one another as the loss, half "
-    "of the aim being what TF-IDF and embedding say of a row whose fold they did not learn from: "
-    "log-likelihood on dev -0.427 (87.0 right) at best, against -0.361 (88.0) with the label as it "
-    "is (n 200)",
+    "LoRA, draw 0 only: 160 tokens, 10 layers, 6 epochs 88.0 [85.6, 90.1] with the lab's "
+    "cleaning, 78.9 [75.9, 81.6] with strict (n 800); half of the posts are longer than 252 "
+    "tokens",
+    "the five adapters of the lab's cleaning, tuned on 256 tokens, on their dev posts: 88.9 "
+    "as tuned, 88.5 reading 512 tokens, 88.7 adding what a second window of 256 says (n "
+    "1,000)",
+    "draw 0 of the lab's cleaning, the labels' likelihoods against one another as the loss, "
+    "half of the aim being what TF-IDF and embedding say of a row whose fold they did not "
+    "learn from: log-likelihood on dev -0.427 (87.0 right) at best, against -0.361 (88.0) "
+    "with the label as it is (n 200)",
+    "where LoRA's limit is, the lab's cleaning: a vote of the five draws' adapters, which "
+    "learnt from up to five times as many posts, has 89.0; 42 of the 800 posts are wrong in "
+    "all five draws, 645 in none. Of posts with more than 150 words 91.1 are right, embedding"
+    " 88.6; of 30 to 150 words 86.2, embedding 88.4; 44 % of its mistakes are among graphics,"
+    " Mac hardware and electronics",
     "zero-shot, draw 0, 160 tokens: 28.5 and 19.9 (n 800); the way of reading its scores is "
     "chosen on 64 dev posts",
 )
