@@ -38,8 +38,10 @@ def ask(
         typer.Option(help="The source's folder; quoted pages of PDFs in it are shown on the page."),
     ] = Path(),
 ) -> None:
-    """Put questions to the released specialist; what an answer rests on stands in footnotes,
-    and what no passage supports is marked."""
+    """Put questions to the released specialist.
+
+    What an answer rests on stands in footnotes, and what no passage supports is marked.
+    """
     from metier.cli.project import specialist_folder
     from metier.errors import DataError
     from metier.retrieval.grounding.render import answer_in_markdown

@@ -30,7 +30,10 @@ def changes(
     project: ProjectOption = None,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
-    """Tell what changed between two days in what a specialist's documents say of their entities."""
+    """Tell what changed in a specialist's documents.
+
+    Between two days, entity by entity.
+    """
     from metier import serial
     from metier.methods import candidate as candidates
     from metier.methods.looked_up import GUIDE

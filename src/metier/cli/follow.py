@@ -53,9 +53,10 @@ def follow(
     once: Annotated[bool, typer.Option(help="Stop at the end of what has come.")] = False,
     project: ProjectOption = None,
 ) -> None:
-    """Take a stream of JSON lines into the released specialist's store, while others ask it.
+    """Take a stream of JSON lines into a specialist's store.
 
-    Lines are upserts, or `{"op": "delete", "id": ...}`. Stopped, it goes on where it was.
+    Others may ask it meanwhile. Lines are upserts, or `{"op": "delete", "id": ...}`. Stopped, it
+    goes on where it was.
     """
     from metier.corpus.chunk import Chunking
     from metier.corpus.clean import make_step

@@ -28,7 +28,7 @@ class RunsByDefault(TyperGroup):
 
 
 app = typer.Typer(
-    cls=RunsByDefault, help="Write questions and answers from the documents; review, audit, export."
+    cls=RunsByDefault, help="Write questions and answers; review, audit, export them."
 )
 
 

@@ -14,7 +14,10 @@ def mcp(
     ],
     python: Annotated[bool, typer.Option(help="Offer Python in the sandbox as well.")] = False,
 ) -> None:
-    """Let MCP clients search a specialist's documents and ask it, on the standard streams."""
+    """Let MCP clients search a specialist's documents and ask it.
+
+    They speak to it on the standard streams.
+    """
     from metier.cli.project import specialist_folder
     from metier.models.registry import LocalModels
     from metier.protocols import Tool

@@ -35,9 +35,10 @@ def plan(
     seconds: Annotated[float, typer.Option(min=0.1, help="Seconds to spend at most.")] = 600.0,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
-    """Plan a request and carry it out: find, read, reckon, draw, write.
+    """Plan a request and carry it out.
 
-    Change OUT/plan.json and give no request: only what the change concerns is done again.
+    Its steps find, read, reckon, draw and write. Change OUT/plan.json and give no request: only
+    what the change concerns is done again.
     """
     from metier import serial
     from metier.store import write_text

@@ -19,10 +19,10 @@ def release(
     project: ProjectOption = None,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
-    """Release a rung as the specialist, whatever the verdict is; its card says what that was.
+    """Release a rung as the specialist, whatever the verdict is.
 
-    What of the run is missing is done first. The next `metier run` that recommends a rung releases
-    that one instead.
+    Its card says what that was. What of the run is missing is done first. The next `metier run`
+    that recommends a rung releases that one instead.
     """
     from metier import api
 

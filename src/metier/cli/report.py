@@ -14,7 +14,7 @@ def report(
     project: ProjectOption = None,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
-    """Show the last run's report in the terminal, and where its page is."""
+    """Show the last run's report in the terminal. Tells too where its page is."""
     from metier import serial
     from metier.decision import report as reports
     from metier.errors import StorageError

@@ -16,9 +16,9 @@ def run(
     project: ProjectOption = None,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
-    """Ingest, build every rung, measure, decide, report, release; goes on where it was stopped.
+    """Ingest, build every rung, measure, decide, report, release.
 
-    Exit code 1 when no rung passes the recipe's gates.
+    It goes on where it was stopped. Exit code 1 when no rung passes the recipe's gates.
     """
     from metier import api
     from metier.decision import report as reports

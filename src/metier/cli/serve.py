@@ -81,7 +81,7 @@ def serve(
         Path | None, typer.Option(help="A JSON file that lists MCP servers whose tools to offer.")
     ] = None,
 ) -> None:
-    """Serve what was measured to any client that speaks OpenAI's protocol."""
+    """Serve what was measured to any client of OpenAI's protocol."""
     from metier.cli.console import console
     from metier.errors import DataError
     from metier.serving.start import ServeOptions, serve

@@ -52,7 +52,7 @@ def fit(
     project: ProjectOption = None,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
-    """Build the ladder's rungs; none is measured on the test split yet."""
+    """Build the ladder's rungs. None is measured on the test split yet."""
     from metier.serial import to_json
 
     with _pipeline(recipe, project) as pipeline:
@@ -69,7 +69,7 @@ def evaluate(
     project: ProjectOption = None,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
-    """Measure the rungs on the test split, and what tuning made the model forget."""
+    """Measure the rungs on the test split. Tells too what tuning made the model forget."""
     from metier.serial import to_json
 
     with _pipeline(recipe, project) as pipeline:
