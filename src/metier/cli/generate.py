@@ -44,7 +44,7 @@ def run(
     ] = False,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
-    """Write questions and answers and verify each; goes on where it was stopped."""
+    """Write questions and answers and verify each. Goes on where it was stopped."""
     from metier.cli.generate_view import as_text, estimated, held
     from metier.dataset.generate.kept.rows import read_generated
     from metier.pipeline.lineage import deleted_since
@@ -85,7 +85,7 @@ def review(
         Path | None, typer.Option("--in", help="Read the JSONL back, as changed.")
     ] = None,
 ) -> None:
-    """Accept, edit or reject rows, here or in a file; a rejected row never trains."""
+    """Accept, edit or reject rows, here or in a file. A rejected row never trains."""
     from metier.cli.generate_view import reviewed_here
     from metier.dataset.generate.kept.review import (
         REVIEWS,
@@ -120,7 +120,7 @@ def audit(
     seed: Annotated[int, typer.Option("--seed", help="Which rows are drawn.")] = 0,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
-    """Judge a random sample and say how many rows are wrong, with the interval."""
+    """Judge a random sample to say how many rows are wrong. The interval is told too."""
     from metier.cli.generate_view import audited, judged_here
     from metier.dataset.generate.kept.audit import draw, read_verdicts, result
     from metier.serial import to_json

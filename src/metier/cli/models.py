@@ -14,7 +14,7 @@ app = typer.Typer(help="List models, or fetch one.", no_args_is_help=True)
 
 @app.command("list")
 def list_models(as_json: Annotated[bool, JSON_OPTION] = False) -> None:
-    """List the models with a short name and those on this machine; any local path works as well."""
+    """List the models with a short name and those on this machine. Any path works as well."""
     from rich.table import Table
 
     from metier.models.names.listing import known_models

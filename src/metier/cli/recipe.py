@@ -38,7 +38,7 @@ def check(
 
 @app.command()
 def schema() -> None:
-    """Print the recipe's JSON Schema; point your editor's TOML extension at it."""
+    """Print the recipe's JSON Schema. Point your editor's TOML extension at it."""
     from metier.settings import recipe_schema
 
     show_json(recipe_schema())
