@@ -37,7 +37,11 @@ def scaffold(shape: TableShape, data: str, recipe: Path) -> str:
         "",
         *_split(shape),
         "",
-        *_REST,
+        *_MODEL,
+        "",
+        *(_LADDER if shape.columns else _KNOWLEDGE_LADDER),
+        "",
+        *_TERMS,
     ]
     return "\n".join(parts) + "\n"
 
@@ -71,6 +75,8 @@ def _cleaning(shape: TableShape) -> list[str]:
 
 
 def _task(shape: TableShape) -> list[str]:
+    if not shape.columns:
+        return _ASKED
     label = shape.column_for("label") or shape.column_for("answer") or UNKNOWN
     kind = shape.task.kind if shape.task else "classification"
     reason = f"   # {_line(shape.task.reason)}" if shape.task else ""
@@ -90,6 +96,7 @@ def _task(shape: TableShape) -> list[str]:
 
 def _split(shape: TableShape) -> list[str]:
     lines = ["[split]"]
+    drawn = "# rows_per_class = 50        # draw so many training rows for each label"
     if given := shape.column_for("split"):
         lines += ['by = "given"', f"column = {_text(given)}"]
     elif time := shape.column_for("time"):
@@ -103,7 +110,7 @@ def _split(shape: TableShape) -> list[str]:
         *lines,
         "test = 0.2",
         "dev = 0.1",
-        "# rows_per_class = 50        # draw so many training rows for each label",
+        *([drawn] if shape.columns else []),
         "# test_items = 500           # draw so many items to grade on",
     ]
 
@@ -111,19 +118,46 @@ def _split(shape: TableShape) -> list[str]:
 _NO_LABEL = """   # the column with the right answers
 # If there is none: kind = "short_answer", no label, and a table [generate]; then questions about
 # the documents are written and verified (docs/docs_to_qa.md)."""
-_REST = [
+_ASKED = [
+    "[task]",
+    'kind = "short_answer"',
+    'instruction = "Answer the question in as few words as possible. When you cannot tell, answer: '
+    'I do not know."',
+    "# To sort texts into classes, give them as a table: metier new TABLE looks for the labels.",
+    "",
+    "[generate]",
+    "# Questions about the documents are written and verified; those about some documents grade",
+    "# the rungs, which learn from the others. What that takes: metier generate --estimate",
+    'subject = "$title"           # how questions call a document',
+    "minutes = 10                 # then no more are asked",
+    "# documents = 100            # ask about so many, drawn by seed; all can be looked up",
+    '# teacher = "openai:MODEL@https://host/v1"   # writes more and better ones than a small model',
+    "# Questions that people wrote grade better; then those above only train:",
+    "# [questions]",
+    '# path = "questions.csv"     # columns question and answer',
+]
+_MODEL = [
     "[model]",
     'base = "smollm2-135m-instruct"    # or a directory, a GGUF file, a hub name, openai:NAME@URL',
-    "# A base behind a URL cannot be tuned from here: the rung lora is left out then.",
+    "# A base behind a URL cannot be tuned from here: its tuned rungs are left out then.",
     'engine = "openvino"',
     'embedder = "all-minilm-l6-v2"',
-    "",
+]
+_LADDER = [
     "# Without [[rungs]] the whole ladder is built: majority, tfidf, embedding, zero-shot,",
     "# few-shot (random, nearest), lora and blend. To choose:",
     "# [[rungs]]",
     '# method = "lora"',
     "# rank = 16",
-    "",
+]
+_KNOWLEDGE_LADDER = [
+    "# Without [[rungs]] the whole ladder is built: closed book, long context, retrieval alone and",
+    "# with examples, a tuned adapter, and retrieval that it reads. To choose:",
+    "# [[rungs]]",
+    '# method = "retrieve"',
+    "# k = 5",
+]
+_TERMS = [
     "[gates]",
     "# least_quality = 0.8",
     "# most_forgetting = 0.03     # keep 97 % of the base model on every retention suite",

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from metier.corpus.steps import STEPS
+from metier.recipe import read_recipe
 from tests import joined
 from tests.cli.console import call, refused
 
@@ -35,14 +36,26 @@ def test_the_recipe_of_a_jsonl_file_is_valid(here):
     assert "other.toml is a valid recipe" in call("recipe", "check", "other.toml").out
 
 
-def test_the_recipe_of_a_folder_says_what_to_write_and_waits_for_it(here):
+def test_the_recipe_of_a_folder_asks_about_its_documents(here):
     (here / "texts").mkdir()
     for row in joined.documented()[:3]:
         (here / "texts" / f"{row['id']}.html").write_text(row["text"], encoding="utf-8")
-    assert "write task.label" in call("new", "texts").out
+    assert "read it, then: metier run" in call("new", "texts").out
+    written = (here / "metier.toml").read_text(encoding="utf-8")
+    assert 'steps = ["html"]' in written
+    done = call("recipe", "check")
+    assert done.code == 0, done.err
+    recipe = read_recipe(here / "metier.toml")
+    assert recipe.generate is not None and recipe.generate.minutes == 10
+    assert "tuned" in [rung.rung for rung in recipe.rungs]
+
+
+def test_the_recipe_of_unlabelled_rows_says_what_to_write_and_waits_for_it(here):
+    rows = [{"text": row["text"]} for row in joined.documented()[:30]]
+    joined.write_rows(here / "docs.csv", rows)
+    assert "write task.label" in call("new", "docs.csv").out
     written = (here / "metier.toml").read_text(encoding="utf-8")
     assert re.search(r'^label = "\?" .*the column with the right answers', written, re.M)
-    assert 'steps = ["html"]' in written
     line = 1 + written.splitlines().index(
         next(x for x in written.splitlines() if x.startswith("label ="))
     )
