@@ -143,9 +143,11 @@ def test_run_goes_from_documents_to_a_verdict_on_generated_questions(papers):
     with (papers / "metier.toml").open("a") as recipe:
         recipe.write(f'[split]\nby = "entity"\ncolumn = "fact"\n[retention]\nsuites = []\n{rungs}')
     done = call("run", "--json")
-    assert done.code == 1, done.err  # the fake model knows nothing, so nothing is shipped
+    assert done.code == 0, done.err
     told = json.loads(done.out)
-    assert told["verdict"]["verdict"] == "none_passes"
+    # the fake model knows nothing, but six questions are too few to say that nothing can be known
+    assert (told["verdict"]["verdict"], told["verdict"]["rung"]) == ("cannot_tell", None)
+    assert told["data"]["generation"]["accepted"] >= len(told["data"]["split"])
     assert {one["rung"] for one in told["ladder"]} == {"closed-book", "retrieve"}
     row = json.loads((papers / ".metier/report.json").read_text())["dataset"]["train"][0]
     assert row["evidence"] and row["origin"]
@@ -155,7 +157,7 @@ def test_run_goes_from_documents_to_a_verdict_on_generated_questions(papers):
     rejected = [line for line in lines if line["row"] == row["id"]]
     form.write_text(json.dumps({**rejected[0], "verdict": "reject"}))
     call("generate", "review", ".", "--in", "form.jsonl")
-    assert call("run", "--json").code == 1
+    assert call("run", "--json").code == 0
     after = json.loads((papers / ".metier/report.json").read_text())["dataset"]
     assert after["train"] and row["id"] not in {
         one["id"] for side in ("train", "dev", "test") for one in after[side]

@@ -107,6 +107,14 @@ def test_when_no_rung_gets_anything_right_no_number_of_items_would_help():
     assert any("any of the 40 test items" in reason for reason in decision.reasons)
 
 
+def test_nothing_right_of_a_few_items_tells_nothing():
+    cards = [card("zero_shot", [False] * 3), card("few_shot", [False] * 3, seconds=1.0)]
+    decision = decide(cards, terms())
+    assert (decision.verdict, decision.rung) == ("cannot_tell", None)
+    assert decision.items_needed == 32  # none of 35 right leaves less than 10 %
+    assert any("up to 56% of others might be right" in reason for reason in decision.reasons)
+
+
 def test_the_best_among_those_that_pass_is_sought_and_compared():
     cards = [
         card("majority", hits(0.4, 500, 0)),

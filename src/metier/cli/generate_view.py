@@ -24,8 +24,7 @@ from metier.types import (
 def as_text(report: GenerationReport) -> str:
     """Counts, reasons, acceptance, coverage and the checker's error."""
     lines = [f"accepted {report.accepted}, rejected {sum(report.rejected.values())}"]
-    ranked = sorted(report.rejected.items(), key=lambda item: -item[1])
-    lines += [f"  {count:5}  {reason}" for reason, count in ranked]
+    lines += [f"  {count:5}  {reason}" for reason, count in report.rejected.items()]
     lines += ["accepted share, by writer and kind:"]
     lines += [f"  {who:<44} {share}" for who, share in report.acceptance.items()]
     covered = report.coverage

@@ -71,6 +71,15 @@ def nothing_right(items: int) -> list[str]:
     ]
 
 
+def nothing_right_yet(quality: Estimate, *, items: int) -> list[str]:
+    """That so few items were asked that the best rung may yet be worth something."""
+    return [
+        f"Cannot tell yet: about {items} more test items are needed.",
+        f"No rung earns anything on {_items(quality.n)}; up to {quality.high:.0%} of others might "
+        "be right: too few to say that the task is beyond them.",
+    ]
+
+
 def failed(gates: Sequence[GateResult]) -> list[str]:
     """Each rung that a gate stopped."""
     stopped = sorted(
@@ -109,9 +118,13 @@ def break_even(
 def power(n: int, smallest: float) -> str:
     """What so many items can show at all."""
     return (
-        f"With {n} test items a true difference of {100 * smallest:.1f} points or more would show "
+        f"With {_items(n)} a true difference of {100 * smallest:.1f} points or more would show "
         "with 80 % power; smaller ones may go unseen."
     )
+
+
+def _items(n: int) -> str:
+    return "1 test item" if n == 1 else f"{n:,} test items"
 
 
 def _spell(name: str) -> str:

@@ -84,7 +84,7 @@ def recommend(
         return _decision(evidence, "none_passes", reasons.none_passes(gates))
     quality = cards[best].metrics[terms.metric]
     if quality.value == 0:
-        return _decision(evidence, "none_passes", reasons.nothing_right(quality.n))
+        return _nothing_right(evidence, quality)
     rivals = [_turned(evidence, best, name) for name in names if name != best]
     chosen = _cheapest_tie(evidence, best, rivals)
     doubts = _cheaper_doubts(evidence, chosen, rivals) or _blind_doubts(evidence, chosen, rivals)
@@ -93,6 +93,18 @@ def recommend(
         said = reasons.cannot_tell(cards, worst.comparison, items=worst.items)
         return _decision(evidence, "cannot_tell", said, items=worst.items)
     return _ship(evidence, chosen, best, rivals)
+
+
+def _nothing_right(evidence: _Evidence, quality: Estimate) -> Decision:
+    """Nothing to ship, unless so few items were asked that much may be right of others."""
+    if quality.high <= evidence.terms.blind_spot:
+        return _decision(evidence, "none_passes", reasons.nothing_right(quality.n))
+    enough = quality.n
+    while stats.proportion(0, enough).high > evidence.terms.blind_spot:
+        enough += 1
+    more = max(1, enough - quality.n)
+    said = reasons.nothing_right_yet(quality, items=more)
+    return _decision(evidence, "cannot_tell", said, items=more)
 
 
 @dataclass(frozen=True, slots=True)

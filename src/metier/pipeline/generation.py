@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from metier import __version__
+from metier import __version__, serial
 from metier.corpus.draw import drawn
 from metier.dataset.generate.estimate import estimate
 from metier.dataset.generate.kept.review import REVIEWS, read_reviews
-from metier.dataset.generate.kept.rows import examples, read_generated, write_generated
+from metier.dataset.generate.kept.rows import REPORT, examples, read_generated, write_generated
 from metier.dataset.generate.plan import GenerationPlan
 from metier.dataset.generate.run import Parts, generate
 from metier.dataset.generate.writers.ledger import ProjectLedger
 from metier.protocols import Corpus, Models, Progress
 from metier.store import Project, step_key
-from metier.types import Example, GenerationEstimate, Json
+from metier.types import Example, GenerationEstimate, GenerationReport, Json
 
 _STEP = "generate"
 
@@ -60,6 +60,11 @@ class Generation:
 
     def _part(self) -> Corpus:
         return drawn(self.corpus, self.documents, seed=self.plan.seed)
+
+
+def generation_report(step: Path) -> GenerationReport:
+    """How the questions in this directory came about."""
+    return serial.read(GenerationReport, step / REPORT)
 
 
 def generated_examples(step: Path, project: Project) -> list[Example]:

@@ -29,7 +29,7 @@ from metier.methods.looked_up import INDEX
 from metier.pipeline.asking import Asking
 from metier.pipeline.building import Building
 from metier.pipeline.data import Rows, corpus_step, found_leak
-from metier.pipeline.generation import Generation, generated_examples
+from metier.pipeline.generation import Generation, generated_examples, generation_report
 from metier.pipeline.overlaps import Overlaps
 from metier.problems import check_settings
 from metier.protocols import Corpus, Models, Progress, silent
@@ -49,6 +49,7 @@ from metier.types import (
     Decision,
     Example,
     GenerationEstimate,
+    GenerationReport,
     IngestReport,
     LeakProbe,
     Overlap,
@@ -156,9 +157,16 @@ class Pipeline:
     @property
     def _generated(self) -> list[Example]:
         """The generated rows that may train: those that no person rejected, as edited."""
-        if self.recipe.generate is None or self.recipe.task.label:
-            return []
-        return generated_examples(self.generation, self.project)
+        return generated_examples(self.generation, self.project) if self._is_asked else []
+
+    @property
+    def _generation_report(self) -> GenerationReport | None:
+        return generation_report(self.generation) if self._is_asked else None
+
+    @property
+    def _is_asked(self) -> bool:
+        """Whether examples are questions, some of them generated."""
+        return self.recipe.generate is not None and not self.recipe.task.label
 
     def forget_generation(self) -> None:
         """Let ``generation`` go over everything again; answers of models stay known."""
@@ -354,6 +362,7 @@ class Pipeline:
             retention=self.retention,
             curve=self.curve,
             leak_probe=leak_probe,
+            generation=self._generation_report,
             overlaps=self.overlaps,
             left_out=self.left_out,
             versions=self.versions,

@@ -108,7 +108,7 @@ class GenerationReport:
 
     accepted: int
     rejected: Mapping[str, int]
-    """By reason."""
+    """By reason, the commonest first."""
     acceptance: Mapping[str, Estimate]
     """Share of the proposed rows that was accepted, by ``generator kind``."""
     coverage: Coverage
@@ -126,6 +126,11 @@ class GenerationReport:
     usage: Usage = field(default_factory=Usage)
     """Of the requests that went to a model now."""
     seconds: float = 0.0
+
+    @property
+    def written(self) -> int:
+        """Rows that were proposed, whether kept or not."""
+        return self.accepted + sum(self.rejected.values())
 
 
 @dataclass(frozen=True, slots=True)

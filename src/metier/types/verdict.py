@@ -9,6 +9,7 @@ from typing import Literal
 from metier.types.asking import Engine
 from metier.types.corpus import IngestReport
 from metier.types.dataset import Dataset, LeakProbe, Overlap
+from metier.types.generation import GenerationReport
 from metier.types.measuring import Candidate, CurvePoint, Retention, Scorecard
 from metier.types.plain import Estimate
 
@@ -76,6 +77,8 @@ class RunReport:
     retention: tuple[Retention, ...] = ()
     curve: tuple[CurvePoint, ...] = ()
     leak_probe: LeakProbe | None = None
+    generation: GenerationReport | None = None
+    """How the questions came about, where they were generated."""
     overlaps: tuple[Overlap, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
     """Rungs of the recipe that were not built, and why."""

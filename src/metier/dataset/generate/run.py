@@ -256,7 +256,8 @@ class _Run:
         return ModelChecker(self._teacher(self.plan.checker))
 
     def _reasons(self) -> dict[str, int]:
-        return dict(Counter(p.dropped for p in self.judged if p.dropped is not None))
+        found = Counter(p.dropped for p in self.judged if p.dropped is not None)
+        return dict(found.most_common())
 
     def _nothing_asked(self) -> dict[str, int]:
         """Why no question came up at all."""

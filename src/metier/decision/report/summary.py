@@ -22,8 +22,8 @@ def as_json(report: RunReport) -> dict[str, Json]:
     train_seconds, usage in tokens, seconds, settings, trials, seed, versions); ``left_out``, a
     reason for each rung that was not built; ``comparisons``,
     ``gates``, ``retention``, ``curve`` as in ``metier.types``; ``data`` (dataset and corpus
-    version, task, split sizes by label, the ingest report, leak_probe, overlaps); ``versions``,
-    ``hardware``, ``seconds``, ``recipe``. Missing is null.
+    version, task, split sizes by label, the ingest report, how questions were generated,
+    leak_probe, overlaps); ``versions``, ``hardware``, ``seconds``, ``recipe``. Missing is null.
     """
     view = look(report)
     decision = asdict(report.decision)
@@ -81,6 +81,7 @@ def _data(view: View) -> dict[str, Json]:
             for label, train, dev, test in split_sizes(report.dataset)
         },
         "corpus": asdict(report.corpus),
+        "generation": asdict(report.generation) if report.generation else None,
         "leak_probe": asdict(report.leak_probe) if report.leak_probe else None,
         "overlaps": [asdict(one) for one in report.overlaps],
     }

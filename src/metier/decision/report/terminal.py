@@ -203,6 +203,11 @@ def _notes(view: View) -> Text:
         + _dropped(data.dropped)
         + "."
     )
+    if made := report.generation:
+        lines.append(
+            f"Questions: {fmt.count(made.accepted)} of {fmt.count(made.written)} written were kept"
+            f"{_dropped(made.rejected)}."
+        )
     lines += [f"Left out: {name}: {reason}." for name, reason in report.left_out.items()]
     if report.leak_probe:
         chance = report.leak_probe.chance
