@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 BLOCK = 32
 """Tokens in a block: what OpenVINO's paged attention is built for on a CPU."""
+_UNKNOWN = 2
+"""Tokens at a prompt's end that are read in any case."""
 
 
 class Blocks:
@@ -34,12 +36,13 @@ class Blocks:
         return len(self._free) + len(self._idle)
 
     def reuse(self, space: str, tokens: Sequence[int]) -> list[int]:
-        """Blocks that hold the beginning of these tokens, all but the last token at most.
+        """Blocks that hold the beginning of these tokens, all but the last two tokens at most.
 
-        They count as taken; the last token is left out because its logits are wanted.
+        They count as taken. The last token is left out because its logits are wanted, the one
+        before because attention rounds a token that is read alone in another way.
         """
         found: list[int] = []
-        for key in _keys(space, tokens[: max(0, len(tokens) - 1)]):
+        for key in _keys(space, tokens[:-_UNKNOWN]):
             block = self._by_key.get(key)
             if block is None:
                 break
@@ -50,7 +53,7 @@ class Blocks:
 
     def known(self, space: str, tokens: Sequence[int]) -> int:
         """How many blocks ``reuse`` would find."""
-        keys = _keys(space, tokens[: max(0, len(tokens) - 1)])
+        keys = _keys(space, tokens[:-_UNKNOWN])
         return next((place for place, key in enumerate(keys) if key not in self._by_key), len(keys))
 
     def take(self, count: int) -> list[int] | None:
@@ -92,8 +95,8 @@ class Blocks:
 
 
 def alike(first: Sequence[int], second: Sequence[int]) -> int:
-    """Whole blocks that two prompts begin with alike, but for the second's last token."""
-    most = min(len(first), len(second) - 1) // BLOCK
+    """Whole blocks that two prompts begin with alike, but for the second's last tokens."""
+    most = min(len(first), max(0, len(second) - _UNKNOWN)) // BLOCK
     for block in range(most):
         part = slice(block * BLOCK, (block + 1) * BLOCK)
         if first[part] != second[part]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 64
 TOKENS_PER_STEP = 512
-"""Prompts are read in parts of this size together with the others' next tokens, so that a long
+"""Prompts are read in parts of this size, in turns with the others' next tokens, so that a long
 prompt never holds up those who are being answered (Sarathi-Serve, Agrawal et al. 2024)."""
 
 
@@ -72,6 +72,8 @@ class Continuous:
         self._waiting: deque[Job] = deque()
         self._running: list[Job] = []
         self._read = self._written = 0
+        self._wrote = False
+        """Whether the last pass was one of next tokens."""
 
     @property
     def counts(self) -> Counts:
@@ -92,7 +94,7 @@ class Continuous:
         return ready_text(job.row, self._chat)
 
     def step(self) -> None:
-        """One pass: a token for every answer under way, and a part of the prompts that wait."""
+        """One pass: a token for every answer under way, or a part of the prompts that wait."""
         self._leave([job for job in self._running if job.cancelled()])
         self._waiting = deque(job for job in self._waiting if not job.cancelled())
         self._join()
@@ -160,17 +162,26 @@ class Continuous:
         return same > 0 and same > self._engine.blocks.known(_space(job), job.row.prompt)
 
     def _plan(self) -> list[tuple[Job, Slice]]:
-        """Next tokens first; what is left of the step's room goes to prompts, in order."""
-        room = TOKENS_PER_STEP
-        planned = []
-        for job in sorted(self._running, key=lambda job: not job.row.tokens):
-            pending = _pending(job)
-            part = pending[: max(0, room)]
-            if part:
-                room -= len(part)
-                used = job.blocks[: -(-(job.read + len(part)) // BLOCK)]
-                wanted = 1 if len(part) == len(pending) else 0
-                planned.append((job, Slice(part, job.read, used, job.adapter, wanted)))
+        """The next tokens of all answers under way, or parts of prompts, in turns.
+
+        In one pass they would change each other: OpenVINO's attention rounds a lone token in
+        another way when longer parts stand beside it. Apart, an answer is the same to the last
+        bit whatever else is asked, and what was measured is what is served.
+        """
+        reading = [job for job in self._running if not job.row.tokens]
+        writing = [job for job in self._running if job.row.tokens]
+        self._wrote = bool(writing) and not (reading and self._wrote)
+        if self._wrote:
+            return [(job, _slice(job, 1)) for job in writing]
+        room, planned = TOKENS_PER_STEP, []
+        for job in reading:
+            unread = len(job.row.prompt) - job.read
+            size = min(room, unread)
+            size -= unread - size == 1  # a last token alone would be rounded as an answer's is
+            if size < min(2, unread):
+                break
+            room -= size
+            planned.append((job, _slice(job, size)))
         return planned
 
     def _write(self, job: Job, logits: torch.Tensor) -> None:
@@ -201,11 +212,13 @@ class Continuous:
             self._running.remove(job)
 
 
-def _pending(job: Job) -> list[int]:
-    """Tokens that the engine has not read; the long part that it has is not copied."""
+def _slice(job: Job, size: int) -> Slice:
+    """The next tokens that the engine has not read."""
     prompt, tokens = job.row.prompt, job.row.tokens
-    unread = len(prompt) - job.read
-    return prompt[-unread:] + tokens if unread > 0 else tokens[-unread:]
+    part = tokens[-1:] if tokens else prompt[job.read : job.read + size]
+    read = job.read + len(part)
+    used = job.blocks[: -(-read // BLOCK)]
+    return Slice(part, job.read, used, job.adapter, wanted=int(read >= len(prompt)))
 
 
 def _space(job: Job) -> str:

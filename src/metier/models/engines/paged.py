@@ -80,11 +80,17 @@ class PagedEngine:
         for tensor in self._plain.model_inputs:
             name = tensor.get_any_name()
             if "_cache." in name:
-                shape = [blocks, *(size.get_length() for size in list(tensor.partial_shape)[1:])]
+                shape = [
+                    blocks + 1,
+                    *(size.get_length() for size in list(tensor.partial_shape)[1:]),
+                ]
                 self._caches[name] = openvino.Tensor(tensor.element_type, openvino.Shape(shape))
         _set_all(self._plain, self._caches)
         self._adapted: Any = None
         self.blocks = Blocks(blocks)
+        self._company = Slice((0,), 0, (blocks,), wanted=0)
+        """Beside a single token, which OpenVINO multiplies in another order than two: so it comes
+        out the same to the last bit alone and in company. It has a block of its own."""
 
     def reset(self) -> None:
         """Forget all that was read, also what is in use."""
@@ -110,6 +116,8 @@ class PagedEngine:
         """
         import torch
 
+        if sum(len(part.tokens) for part in slices) == 1:
+            slices = [*slices, self._company]
         lengths = [len(part.tokens) for part in slices]
         begins = np.cumsum([0, *lengths])
         positions = [np.arange(part.past, part.past + len(part.tokens)) for part in slices]
