@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +13,9 @@ from metier.dataset.generate.writers.ledger import MemoryLedger, ProjectLedger
 from metier.decision.report import as_json, html
 from metier.errors import DataError
 from metier.evaluation.items import items_table
-from metier.pipeline import Pipeline
+from metier.pipeline import Pipeline, opened
 from metier.protocols import Corpus, Models, Progress, SupportChecker, silent
-from metier.recipe import EMBEDDED_MODEL, nearest, read_recipe
+from metier.recipe import EMBEDDED_MODEL, nearest
 from metier.serial import dump
 from metier.serving.release import specialist
 from metier.store import Project, write_table, write_text
@@ -47,7 +46,7 @@ def run(
     Everything stands in the project folder (``.metier`` beside the recipe by default); a run that
     was stopped at any moment goes on where it was, and one that is complete is read, not repeated.
     """
-    with _opened(recipe, project, progress) as pipeline:
+    with opened(recipe, project, progress) as pipeline:
         return _publish(pipeline.report, pipeline)
 
 
@@ -64,7 +63,7 @@ def release(
     one instead. Raises ``DataError`` for a rung that was not built, and when none is named and none
     recommended.
     """
-    with _opened(recipe, project, progress) as pipeline:
+    with opened(recipe, project, progress) as pipeline:
         report = pipeline.report
         chosen = rung or report.decision.rung
         built = list(pipeline.candidates)
@@ -73,19 +72,6 @@ def release(
         if chosen not in built:
             raise DataError(f"rung {chosen!r} was not built{nearest(chosen, built)}")
         return _release(chosen, report, pipeline)
-
-
-@contextmanager
-def _opened(
-    recipe: Path | str, project: Path | str | None, progress: Progress
-) -> Iterator[Pipeline]:
-    path = Path(recipe)
-    file = path / "metier.toml" if path.is_dir() else path
-    settings = read_recipe(file)
-    store = Project(Path(project) if project else file.parent / ".metier")
-    text = file.read_text(encoding="utf-8")
-    with store.run(settings.name, {"recipe": text}):
-        yield Pipeline(settings, store, text=text, file=str(file), progress=progress)
 
 
 def _publish(report: RunReport, pipeline: Pipeline) -> Result:

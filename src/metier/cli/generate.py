@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from metier.cli.console import JSON_OPTION, bars, console, show, show_json, show_text
-from metier.cli.project import ProjectOption, RecipeArgument, open_recipe, project_folder
+from metier.cli.console import JSON_OPTION, console, show, show_json, show_text
+from metier.cli.project import (
+    ProjectOption,
+    RecipeArgument,
+    opened_pipeline,
+    project_folder,
+)
 
 if TYPE_CHECKING:
     from metier.pipeline import Pipeline
@@ -50,7 +53,7 @@ def run(
     from metier.pipeline.lineage import deleted_since
     from metier.serial import to_json
 
-    with _pipeline(recipe, project) as pipeline:
+    with opened_pipeline(recipe, project) as pipeline:
         if estimate:
             told = pipeline.generation_estimate
             show_json(to_json(told)) if as_json else show(estimated(told))
@@ -95,7 +98,7 @@ def review(
         write_form,
     )
 
-    with _pipeline(recipe, project) as pipeline:
+    with opened_pipeline(recipe, project) as pipeline:
         rows, file = _rows(pipeline), pipeline.project.path / REVIEWS
     earlier = read_reviews(file)
     if out is not None:
@@ -125,7 +128,7 @@ def audit(
     from metier.dataset.generate.kept.audit import draw, read_verdicts, result
     from metier.serial import to_json
 
-    with _pipeline(recipe, project) as pipeline:
+    with opened_pipeline(recipe, project) as pipeline:
         rows, file = _rows(pipeline), pipeline.project.path / "audit.jsonl"
     sample = draw(rows, seed=seed, count=count)
     if not as_json:
@@ -152,7 +155,7 @@ def export(
     from metier.dataset.generate.kept.review import REVIEWS, read_reviews
     from metier.dataset.generate.kept.rows import reviewed
 
-    with _pipeline(recipe, project) as pipeline:
+    with opened_pipeline(recipe, project) as pipeline:
         rows, role = _rows(pipeline), pipeline.recipe.task.role
         reviews = read_reviews(pipeline.project.path / REVIEWS)
     kept = reviewed(rows, reviews)
@@ -182,16 +185,3 @@ def _rows(pipeline: Pipeline) -> Any:
     from metier.dataset.generate.kept.rows import read_generated
 
     return list(read_generated(pipeline.generation).accepted)
-
-
-@contextmanager
-def _pipeline(recipe: Path, project: Path | None) -> Iterator[Pipeline]:
-    from metier.pipeline import Pipeline
-    from metier.store import Project
-
-    opened = open_recipe(recipe)
-    store = Project(project_folder(recipe, project))
-    with store.run(opened.recipe.name, {"recipe": opened.text}), bars() as progress:
-        yield Pipeline(
-            opened.recipe, store, text=opened.text, file=str(opened.file), progress=progress
-        )

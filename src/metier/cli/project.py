@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from metier.cli.console import bars
 from metier.errors import ModelFileError
 
 if TYPE_CHECKING:
+    from metier.pipeline import Pipeline
     from metier.recipe import Recipe
 
 RecipeArgument = Annotated[
@@ -38,6 +42,15 @@ def open_recipe(path: Path) -> OpenedRecipe:
     file = path / "metier.toml" if path.is_dir() else path
     recipe = read_recipe(file)
     return OpenedRecipe(recipe, file.read_text(encoding="utf-8"), file)
+
+
+@contextmanager
+def opened_pipeline(recipe: Path, project: Path | None) -> Iterator[Pipeline]:
+    """The recipe's pipeline, which tells its progress in bars."""
+    from metier.pipeline import opened
+
+    with bars() as progress, opened(recipe, project, progress) as pipeline:
+        yield pipeline
 
 
 def project_folder(recipe: Path, project: Path | None) -> Path:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from metier.cli.console import JSON_OPTION, bars, show, show_json
-from metier.cli.project import ProjectOption, RecipeArgument, open_recipe, project_folder
+from metier.cli.console import JSON_OPTION, show, show_json
+from metier.cli.project import (
+    ProjectOption,
+    RecipeArgument,
+    open_recipe,
+    opened_pipeline,
+)
 
 if TYPE_CHECKING:
-    from metier.pipeline import Pipeline
+    pass
 
 
 def ingest(
@@ -39,7 +42,7 @@ def ingest(
         else:
             show(shown_before_and_after(found))
         return
-    with _pipeline(recipe, project) as pipeline:
+    with opened_pipeline(recipe, project) as pipeline:
         report = pipeline.ingested
     if as_json:
         show_json(to_json(report))
@@ -55,7 +58,7 @@ def fit(
     """Build the ladder's rungs. None is measured on the test split yet."""
     from metier.serial import to_json
 
-    with _pipeline(recipe, project) as pipeline:
+    with opened_pipeline(recipe, project) as pipeline:
         built = pipeline.candidates
     if as_json:
         show_json([to_json(b.candidate) for b in built.values()])
@@ -72,7 +75,7 @@ def evaluate(
     """Measure the rungs on the test split. Tells too what tuning made the model forget."""
     from metier.serial import to_json
 
-    with _pipeline(recipe, project) as pipeline:
+    with opened_pipeline(recipe, project) as pipeline:
         cards = pipeline.scorecards
         retained = pipeline.retention
     if as_json:
@@ -93,7 +96,7 @@ def decide(
     """Say which rung to ship and why. Exit code 1 when none passes the gates."""
     from metier.serial import to_json
 
-    with _pipeline(recipe, project) as pipeline:
+    with opened_pipeline(recipe, project) as pipeline:
         decision = pipeline.decision
     if as_json:
         show_json(to_json(decision))
@@ -101,16 +104,3 @@ def decide(
         show("\n".join(decision.reasons))
     if decision.verdict == "none_passes":
         raise typer.Exit(1)
-
-
-@contextmanager
-def _pipeline(recipe: Path, project: Path | None) -> Iterator[Pipeline]:
-    from metier.pipeline import Pipeline
-    from metier.store import Project
-
-    opened = open_recipe(recipe)
-    store = Project(project_folder(recipe, project))
-    with store.run(opened.recipe.name, {"recipe": opened.text}), bars() as progress:
-        yield Pipeline(
-            opened.recipe, store, text=opened.text, file=str(opened.file), progress=progress
-        )

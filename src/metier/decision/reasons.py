@@ -50,7 +50,7 @@ def cannot_tell(cards: Mapping[str, Scorecard], gap: Comparison, *, items: int) 
     """The open question and how many more items would answer it."""
     ahead, behind = cards[gap.rung], cards[gap.against]
     return [
-        f"Cannot tell yet: about {items} more test items are needed.",
+        _needed(items),
         f"{gap.rung}{_price(ahead)} is ahead of {gap.against}{_price(behind)} by "
         f"{_points(gap.difference)}, {gap.wins} wins to {gap.losses} losses, p = "
         f"{gap.p_adjusted:.2g} after Holm: the interval still holds both a difference that "
@@ -74,7 +74,7 @@ def nothing_right(items: int) -> list[str]:
 def nothing_right_yet(quality: Estimate, *, items: int) -> list[str]:
     """That so few items were asked that the best rung may yet be worth something."""
     return [
-        f"Cannot tell yet: about {items} more test items are needed.",
+        _needed(items),
         f"No rung earns anything on {_items(quality.n)}; up to {quality.high:.0%} of others might "
         "be right: too few to say that the task is beyond them.",
     ]
@@ -121,6 +121,10 @@ def power(n: int, smallest: float) -> str:
         f"With {_items(n)} a true difference of {100 * smallest:.1f} points or more would show "
         "with 80 % power; smaller ones may go unseen."
     )
+
+
+def _needed(items: int) -> str:
+    return f"Cannot tell yet: about {items} more test items are needed."
 
 
 def _items(n: int) -> str:

@@ -29,7 +29,8 @@ class Terms:
     convention; what a point is worth depends on the trade."""
     blind_spot: float = 0.10
     """The most by which a rung that was passed over may still turn out better, by the interval of
-    the difference; beyond it there are too few items for a verdict."""
+    the difference; beyond it there are too few items for a verdict. Above 0: no number of
+    items rules out more than nothing."""
     training_dollars: Mapping[str, float] = field(default_factory=dict)
     """By rung; a rung that is not named cost nothing to build."""
     months: float = 12.0

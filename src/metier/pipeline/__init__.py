@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from metier.pipeline.opened import opened
 from metier.pipeline.stages import Pipeline
 
-__all__ = ["Pipeline"]
+__all__ = ["Pipeline", "opened"]

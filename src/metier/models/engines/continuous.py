@@ -166,13 +166,13 @@ class Continuous:
 
         In one pass they would change each other: OpenVINO's attention rounds a lone token in
         another way when longer parts stand beside it. Apart, an answer is the same to the last
-        bit whatever else is asked, and what was measured is what is served.
+        bit whatever else is asked of its graph, and what was measured is what is served.
         """
         reading = [job for job in self._running if not job.row.tokens]
         writing = [job for job in self._running if job.row.tokens]
         self._wrote = bool(writing) and not (reading and self._wrote)
         if self._wrote:
-            return [(job, _slice(job, 1)) for job in writing]
+            return [(job, _slice(job, job.row.tokens[-1:])) for job in writing]
         room, planned = TOKENS_PER_STEP, []
         for job in reading:
             unread = len(job.row.prompt) - job.read
@@ -181,7 +181,7 @@ class Continuous:
             if size < min(2, unread):
                 break
             room -= size
-            planned.append((job, _slice(job, size)))
+            planned.append((job, _slice(job, job.row.prompt[job.read : job.read + size])))
         return planned
 
     def _write(self, job: Job, logits: torch.Tensor) -> None:
@@ -212,13 +212,11 @@ class Continuous:
             self._running.remove(job)
 
 
-def _slice(job: Job, size: int) -> Slice:
-    """The next tokens that the engine has not read."""
-    prompt, tokens = job.row.prompt, job.row.tokens
-    part = tokens[-1:] if tokens else prompt[job.read : job.read + size]
-    read = job.read + len(part)
+def _slice(job: Job, tokens: list[int]) -> Slice:
+    """The pass's part of a job; logits are wanted from the prompt's end on."""
+    read = job.read + len(tokens)
     used = job.blocks[: -(-read // BLOCK)]
-    return Slice(part, job.read, used, job.adapter, wanted=int(read >= len(prompt)))
+    return Slice(tokens, job.read, used, job.adapter, wanted=int(read >= len(job.row.prompt)))
 
 
 def _space(job: Job) -> str:
