@@ -120,8 +120,11 @@ class MissingExtraError(UserError):
 class EmptyStageError(UserError):
     """A stage would return nothing; ``example`` is what became of one thing that was dropped."""
 
-    def __init__(self, stage: str, dropped: Mapping[str, int], *, example: str = "") -> None:
+    def __init__(
+        self, stage: str, dropped: Mapping[str, int], *, example: str = "", mend: str = ""
+    ) -> None:
         ranked = sorted(dropped.items(), key=lambda item: -item[1])
         counts = ", ".join(f"{step}: {count}" for step, count in ranked) or "nothing came in"
         first = f"; the first: {example}" if example else ""
-        super().__init__(f"{stage} would return nothing; dropped by {counts}{first}")
+        advice = f"; {mend}" if mend else ""
+        super().__init__(f"{stage} would return nothing; dropped by {counts}{first}{advice}")

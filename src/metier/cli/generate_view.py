@@ -43,6 +43,7 @@ def as_text(report: GenerationReport) -> str:
         f"tokens), {report.remembered:,} were known, {report.failed:,} went unanswered"
     )
     lines.append(f"stopped by: {report.stopped}, after {report.seconds:.0f} s")
+    lines += report.hints
     return "\n".join(lines)
 
 

@@ -126,6 +126,8 @@ class GenerationReport:
     usage: Usage = field(default_factory=Usage)
     """Of the requests that went to a model now."""
     seconds: float = 0.0
+    hints: tuple[str, ...] = ()
+    """What would have more rows kept, in sentences."""
 
     @property
     def written(self) -> int:

@@ -151,11 +151,18 @@ def test_a_weak_teacher_is_given_up(models):
     assert sum(report.rejected.values()) + report.accepted == sum(
         e.n for e in report.acceptance.values()
     )
+    (hint,) = report.hints
+    assert hint.startswith("fake wrote rows of which 0.0")
+    assert "`teacher` in [generate]" in hint
+
+
+def test_rows_without_a_teacher_need_no_stronger_one(made):
+    assert made.report.hints == ()
 
 
 def test_nothing_accepted_stops_early_and_names_the_check(models):
-    plan = GenerationPlan("fake", "fake", menu={"factual": 40}, patterns=0, give_up=0.0)
-    with pytest.raises(EmptyStageError, match="the asker wrote no question"):
+    plan = GenerationPlan("fake", "fake", menu={"factual": 40}, patterns=0)
+    with pytest.raises(EmptyStageError, match=r"the asker wrote no question.*stronger model"):
         metier.docs_to_qa(documents(), plan, models=models)
 
 

@@ -15,6 +15,7 @@ from metier.dataset.generate.checks.model_checker import ModelChecker
 from metier.dataset.generate.checks.reader import ModelReader, Reader, SpanReader
 from metier.dataset.generate.checks.verify import Checks, verify
 from metier.dataset.generate.coverage import coverage
+from metier.dataset.generate.hints import weak_teachers
 from metier.dataset.generate.menu import FULL, Order, Queue, chance, orders
 from metier.dataset.generate.plan import (
     FIRST_BATCH,
@@ -137,7 +138,7 @@ class _Run:
     def result(self) -> Generated:
         """All rows and how they came about."""
         if not self.accepted:
-            raise EmptyStageError("generate", self._reasons() or self._nothing_asked())
+            raise self._nothing_kept()
         accepted = [p for p in self.judged if p.dropped is None]
         rejected = [p for p in self.judged if p.dropped is not None]
         return Generated(
@@ -202,7 +203,7 @@ class _Run:
             if proposal.answerer:
                 self.tally[proposal.kind][proposal.dropped is None] += 1
         if not self.accepted and len(self.judged) >= FIRST_BATCH:
-            raise EmptyStageError("generate", self._reasons())
+            raise self._nothing_kept()
 
     def _with_fact(self, proposal: Proposal) -> Proposal:
         """The known fact that a model's row is about, else a fact of its own."""
@@ -259,6 +260,13 @@ class _Run:
         found = Counter(p.dropped for p in self.judged if p.dropped is not None)
         return dict(found.most_common())
 
+    def _nothing_kept(self) -> EmptyStageError:
+        return EmptyStageError(
+            "generate",
+            self._reasons() or self._nothing_asked(),
+            mend="; ".join(weak_teachers(self.judged, self.plan)),
+        )
+
     def _nothing_asked(self) -> dict[str, int]:
         """Why no question came up at all."""
         if self.stopped is not None:
@@ -297,6 +305,7 @@ class _Run:
             failed=sum(t.failed for t in teachers),
             usage=self._usage(),
             seconds=time.monotonic() - self.started,
+            hints=weak_teachers(self.judged, self.plan),
         )
 
 

@@ -208,6 +208,7 @@ def _notes(view: View) -> Text:
             f"Questions: {fmt.count(made.accepted)} of {fmt.count(made.written)} written were kept"
             f"{_dropped(made.rejected)}."
         )
+        lines += [f"{hint}." for hint in made.hints]
     lines += [f"Left out: {name}: {reason}." for name, reason in report.left_out.items()]
     if report.leak_probe:
         chance = report.leak_probe.chance
