@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from metier.recipe.reading import UNKNOWN
+from metier.sources.column_uses import Guess
 from metier.sources.inspect import TableShape
+from metier.types import TaskKind
 
 _CLEANING_OF_SUFFIX = {
     ".html": ["html"],
@@ -39,7 +42,7 @@ def scaffold(shape: TableShape, data: str, recipe: Path) -> str:
         "",
         *_MODEL,
         "",
-        *(_LADDER if shape.columns else _KNOWLEDGE_LADDER),
+        *_ladder(shape),
         "",
         *_TERMS,
     ]
@@ -54,12 +57,18 @@ def _source(shape: TableShape, path: str) -> list[str]:
     rows = f"{shape.rows:,}" + ("" if shape.whole else " or more")
     lines.append(f"# {rows} rows; columns: {_line(', '.join(c.name for c in shape.columns))}")
     for use in ("text", "id", "title"):
-        guess = next((g for g in shape.guesses if g.use == use), None)
-        if guess:
-            lines.append(f"{use} = {_text(guess.column)}   # {_line(guess.reason)}")
+        guessed = [guess for guess in shape.guesses if guess.use == use]
+        reasons = dict.fromkeys(_line(guess.reason) for guess in guessed)
+        if guessed:
+            lines.append(f"{use} = {_columns(guessed)}   # {', '.join(reasons)}")
         elif use == "text":
             lines.append(f'text = "{UNKNOWN}"   # the column with the documents\' text')
     return lines
+
+
+def _columns(guessed: Sequence[Guess]) -> str:
+    names = [_text(guess.column) for guess in guessed]
+    return names[0] if len(names) == 1 else f"[{', '.join(names)}]"
 
 
 def _cleaning(shape: TableShape) -> list[str]:
@@ -70,18 +79,25 @@ def _cleaning(shape: TableShape) -> list[str]:
         "# Steps: mail_headers, quotes, signatures, addresses, html, pdf_furniture, hyphenation,",
         "#        personal_data, whitespace",
         f"steps = {json.dumps(list(dict.fromkeys(steps)))}",
-        "near_duplicates = 0.7        # Jaccard similarity of word 5-grams; 0 keeps them all",
+        _NO_NEAR_DUPLICATES if _shares_context(shape) else _NEAR_DUPLICATES,
     ]
+
+
+def _shares_context(shape: TableShape) -> bool:
+    """Whether several rows ask about one text, so that their texts are alike without repeating."""
+    return shape.column_for("group") in shape.columns_for("text")
 
 
 def _task(shape: TableShape) -> list[str]:
     if not shape.columns:
         return _ASKED
-    label = shape.column_for("label") or shape.column_for("answer") or UNKNOWN
+    label = shape.task.column if shape.task else UNKNOWN
     kind = shape.task.kind if shape.task else "classification"
     reason = f"   # {_line(shape.task.reason)}" if shape.task else ""
     lines = ["[task]", f'kind = "{kind}"{reason}']
-    if kind == "classification":
+    if shape.columns_for("text")[1:] and kind != "short_answer":
+        lines.append(f'instruction = "{_COMPOSED[kind]}"')
+    elif kind == "classification":
         named = "label" if label == UNKNOWN else label
         lines.append(f"instruction = {_text(f'Choose the {named} that fits this text.')}")
     elif kind == "short_answer":
@@ -91,7 +107,23 @@ def _task(shape: TableShape) -> list[str]:
     lines.append(f"label = {_text(label)}" + _NO_LABEL * (label == UNKNOWN))
     if group := shape.column_for("group"):
         lines.append(f"group = {_text(group)}   # its documents stay on one side of the split")
-    return [*lines, "max_input_tokens = 256       # longer inputs are cut for the language model"]
+    if group and _shares_context(shape):
+        lines += [
+            "# Each row brings the text that answers it. To have it found among all texts instead:",
+            f"# text = {_text(group)}, no label, a table [questions] with path, question, answer.",
+        ]
+    room = f"max_input_tokens = {_room(shape)}"
+    return [*lines, f"{room:<28} # longer inputs are cut for the language model"]
+
+
+def _room(shape: TableShape) -> int:
+    """Tokens that hold most questions with what they are asked with, by four characters each."""
+    lengths = {column.name: column.mean_length for column in shape.columns}
+    together = shape.columns_for("text")
+    if len(together) < 2:
+        return 256
+    wanted = 1.5 * sum(lengths[name] for name in together) / 4
+    return next((room for room in (256, 512) if room >= wanted), 1024)
 
 
 def _split(shape: TableShape) -> list[str]:
@@ -115,6 +147,20 @@ def _split(shape: TableShape) -> list[str]:
     ]
 
 
+def _ladder(shape: TableShape) -> list[str]:
+    if not shape.columns:
+        return _KNOWLEDGE_LADDER
+    if shape.task is None or shape.task.kind == "classification":
+        return _LADDER
+    return _WRITTEN_LADDER
+
+
+_NEAR_DUPLICATES = "near_duplicates = 0.7        # Jaccard similarity of word 5-grams; 0 keeps all"
+_NO_NEAR_DUPLICATES = "near_duplicates = 0          # rows that share a text are no repetition"
+_COMPOSED: dict[TaskKind, str] = {
+    "classification": "Answer the question with one of the labels.",
+    "free_text": "Do what is asked.",
+}
 _NO_LABEL = """   # the column with the right answers
 # If there is none: kind = "short_answer", no label, and a table [generate]; then questions about
 # the documents are written and verified (docs/docs_to_qa.md)."""
@@ -143,12 +189,15 @@ _MODEL = [
     'engine = "openvino"',
     'embedder = "all-minilm-l6-v2"',
 ]
+_CHOOSE = ["# To choose:", "# [[rungs]]", '# method = "lora"', "# rank = 16"]
 _LADDER = [
     "# Without [[rungs]] the whole ladder is built: majority, tfidf, embedding, zero-shot,",
-    "# few-shot (random, nearest), lora and blend. To choose:",
-    "# [[rungs]]",
-    '# method = "lora"',
-    "# rank = 16",
+    "# few-shot (random, nearest), lora and blend.",
+    *_CHOOSE,
+]
+_WRITTEN_LADDER = [
+    "# Without [[rungs]] the whole ladder is built: zero-shot, few-shot (random, nearest), lora.",
+    *_CHOOSE,
 ]
 _KNOWLEDGE_LADDER = [
     "# Without [[rungs]] the whole ladder is built: closed book, long context, retrieval alone and",

@@ -27,6 +27,35 @@ def test_the_recipe_of_a_labelled_csv_runs_as_it_stands(here, fakes):
     assert call("ask", ".", "Extract the archive.").out.startswith("tarfile")
 
 
+def test_the_recipe_of_questions_with_choices_runs_as_it_stands(here, fakes):
+    rows = [
+        {"question": f"Which of both is {n}?", "choices": [n, n + 1][:: 1 - 2 * (n % 2)],
+         "answer": n % 2}
+        for n in range(60)
+    ]  # fmt: skip
+    (here / "asked.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    call("new", "asked.jsonl")
+    with (here / "metier.toml").open("a", encoding="utf-8") as recipe:
+        recipe.write('\n[[rungs]]\nmethod = "majority"\n')
+    done = json.loads(call("run", "--json").out)
+    assert done["data"]["task"]["labels"] == ["0", "1"]
+
+
+def test_the_recipe_of_questions_on_shared_texts_runs_as_it_stands(here, fakes):
+    rows = [
+        {"context": row["text"], "question": f"What is the {word} word?", "answers": [word, "none"]}
+        for row in joined.documented()
+        for word in row["text"].split()[:3]
+    ]
+    (here / "asked.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    call("new", "asked.jsonl")
+    with (here / "metier.toml").open("a", encoding="utf-8") as recipe:
+        recipe.write('\n[[rungs]]\nmethod = "prompt"\n')
+    done = json.loads(call("run", "--json").out)
+    assert done["metric"] == "exact_match"
+    assert done["data"]["corpus"]["documents"] == len(rows)
+
+
 def test_the_recipe_of_a_jsonl_file_is_valid(here):
     lines = [json.dumps(row) for row in joined.documented()]
     (here / "docs.jsonl").write_text("\n".join(lines), encoding="utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from metier.dataset.examples import examples_from
+from metier.dataset.right_answers import right_answers
 from metier.errors import DataError, EmptyStageError
 from metier.types import CleanDocument, Piece
 
@@ -40,10 +41,32 @@ def test_an_example_is_the_text_with_its_label():
     assert example.evidence[0].document == "a"
 
 
-def test_a_template_may_use_title_and_entries():
-    corpus = Corpus([document("a", "text", label=1, year=1993)])
-    [example] = examples_from(corpus, label="label", input_template="{title} ({year})\n{text}")
-    assert (example.input, example.target, example.group) == ("T (1993)\ntext", "1", "a")
+@pytest.mark.parametrize(
+    ("given", "answers"),
+    [
+        ("Ames", ("Ames",)),
+        (1911, ("1911",)),
+        (["Ames", "Judge Ames", "Ames"], ("Ames", "Judge Ames")),
+        ([["Ames", "Birch"], ["Birch", "Ames"]], ("Ames, Birch", "Birch, Ames")),
+        ({"text": ["Ames"], "answer_start": [3]}, ("Ames",)),
+        ({"text": [], "answer_start": []}, ()),
+        (" ", ()),
+        (None, ()),
+    ],
+)
+def test_right_answers_are_read_in_the_forms_of_published_sets(given, answers):
+    assert right_answers(given) == answers
+
+
+def test_further_right_answers_are_aliases():
+    corpus = Corpus([document("a", "Who ruled?", answers=["Ames", "Judge Ames"])])
+    [example] = examples_from(corpus, label="answers", kind="short_answer")
+    assert (example.target, example.aliases) == ("Ames", ("Judge Ames",))
+
+
+def test_a_text_with_several_labels_is_refused():
+    with pytest.raises(DataError, match=r'"a".*2 labels in "tags", law, tax; .*short_answer'):
+        examples_from(Corpus([document("a", "text", tags=["law", "tax"])]), label="tags")
 
 
 @pytest.mark.parametrize(
@@ -51,8 +74,6 @@ def test_a_template_may_use_title_and_entries():
     [
         ({"label": "lable"}, 'did you mean "label"'),
         ({"label": "label", "group": "x"}, "it has label"),
-        ({"label": "label", "input_template": "{label}"}, "shows the label"),
-        ({"label": "label", "input_template": "{what}"}, "does not fit"),
     ],
 )
 def test_a_wrong_column_names_its_mend(options, message):

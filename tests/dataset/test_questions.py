@@ -35,3 +35,9 @@ def test_a_document_that_is_not_there_is_named_with_the_nearest():
 def test_a_column_that_is_not_there_is_named_with_the_nearest():
     with pytest.raises(DataError, match=r'no column "answer"; did you mean "answers"'):
         questions_from([row(1, answers="Ames", case="c1", kind="")], ["c1"], COLUMNS)
+
+
+def test_any_of_several_answers_is_right():
+    rows = [row(1, answer=["Ames", "Judge Ames"], case="c1", kind="")]
+    (example,) = questions_from(rows, ["c1"], COLUMNS)
+    assert (example.target, example.aliases) == ("Ames", ("Judge Ames",))

@@ -16,8 +16,8 @@ from metier.evaluation.scorers import (
 from metier.types import Answer, Example, Task
 
 
-def value(scorer, said, target="the Eiffel Tower", **metadata):
-    return scorer.score(Example("1", "?", target, metadata=metadata), Answer(said)).value
+def value(scorer, said, target="the Eiffel Tower", **given):
+    return scorer.score(Example("1", "?", target, **given), Answer(said)).value
 
 
 def test_a_label_is_exact_after_trimming():
@@ -38,10 +38,14 @@ def test_a_label_is_exact_after_trimming():
     ],
 )
 def test_short_answers_are_judged_after_normalisation_and_by_alias(said, exact, f1, contains):
-    metadata = {"aliases": ["la dame de fer"]}
-    assert value(ExactMatch(), said, **metadata) == exact
-    assert value(TokenF1(), said, **metadata) == pytest.approx(f1)
-    assert value(Contains(), said, **metadata) == contains
+    aliases = ("la dame de fer",)
+    assert value(ExactMatch(), said, aliases=aliases) == exact
+    assert value(TokenF1(), said, aliases=aliases) == pytest.approx(f1)
+    assert value(Contains(), said, aliases=aliases) == contains
+
+
+def test_a_column_of_that_name_holds_no_right_answers():
+    assert value(Contains(), "a", metadata={"aliases": "Tour Eiffel, a tower"}) == 0
 
 
 def test_abstaining_is_no_answer():
@@ -61,9 +65,9 @@ def test_a_target_without_a_number_is_not_scored():
 
 
 def test_json_has_its_keys():
-    assert value(JsonValid(), '{"a": 1}', keys=["a"]) == 1
-    assert value(JsonValid(), '{"a": 1}', keys=["a", "b"]) == 0
-    assert value(JsonValid(), "[1]", keys=["a"]) == 0
+    assert value(JsonValid(), '{"a": 1}', metadata={"keys": ["a"]}) == 1
+    assert value(JsonValid(), '{"a": 1}', metadata={"keys": ["a", "b"]}) == 0
+    assert value(JsonValid(), "[1]", metadata={"keys": ["a"]}) == 0
     assert value(JsonValid(), "a: 1") == 0
 
 

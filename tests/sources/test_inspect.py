@@ -1,5 +1,6 @@
 """A look at a file tells its columns, what they are for and which task they suggest."""
 
+import json
 import os
 from pathlib import Path
 
@@ -63,21 +64,68 @@ def test_a_folder_is_counted(tmp_path):
         look(tmp_path / "x.bin")
 
 
+def asked(tmp_path, rows):
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    return look(path)
+
+
+def test_a_question_is_read_with_its_choices(tmp_path):
+    rows = [
+        {"kind": "mcq"[n % 3], "question": f"Which of them is {n}?", "choices": [n, n + 1],
+         "answer": n % 2, "answer_text": str(n)}
+        for n in range(20)
+    ]  # fmt: skip
+    shape = asked(tmp_path, rows)
+    assert shape.columns_for("text") == ("question", "choices")
+    assert shape.task is not None
+    assert (shape.task.kind, shape.task.column) == ("classification", "answer")
+
+
+def test_questions_on_one_text_stay_together(tmp_path):
+    rows = [
+        {
+            "context": f"Long text number {n // 5}.",
+            "question": f"What is {n}?",
+            "answers": [f"a{n}"],
+        }
+        for n in range(20)
+    ]
+    shape = asked(tmp_path, rows)
+    assert shape.columns_for("text") == ("question", "context")
+    assert shape.column_for("group") == "context"
+    assert shape.task is not None
+    assert (shape.task.kind, shape.task.column) == ("short_answer", "answers")
+
+
+def test_the_answers_of_questions_that_repeat_are_no_labels_of_another_column(tmp_path):
+    rows = [{"input": f"Sum {n} up, please.", "task": "xy"[n % 2], "target": f"it is {n}"}
+            for n in range(20)]  # fmt: skip
+    shape = asked(tmp_path, rows)
+    assert shape.task is not None
+    assert (shape.task.kind, shape.task.column) == ("short_answer", "target")
+
+
 @pytest.mark.data
 @pytest.mark.parametrize(
     ("name", "text", "label", "task"),
     [
         ("newsgroups20/train.jsonl.gz", "text", "category", "classification"),
-        ("general_gsm8k/test.jsonl", "question", None, "free_text"),
-        ("general_squad/squad_en.jsonl.gz", "context", None, "short_answer"),
-        ("med_pubmedqa/test.jsonl", "question", "answer", "classification"),
+        ("general_bbh/eval.jsonl", "input", "target", "short_answer"),
+        ("general_gsm8k/test.jsonl", "question", "answer", "free_text"),
+        ("general_squad/squad_zh.jsonl.gz", "question context", "answers", "short_answer"),
+        ("med_medqa/test.jsonl", "question choices", "answer", "classification"),
+        ("med_medquad/qa.jsonl.gz", "question", "answer", "free_text"),
+        ("med_pubmedqa/test.jsonl", "question contexts", "answer", "classification"),
+        ("sft_instructions/code_alpaca.jsonl.gz", "instruction input", "output", "free_text"),
     ],
 )
 def test_real_sets_are_understood(name, text, label, task):
     if not (DATA / name).exists():
         pytest.skip(f"no {name} in {DATA}; set METIER_DATA")
     shape = look(DATA / name)
-    assert (shape.column_for("text"), shape.column_for("label")) == (text, label)
+    assert shape.task is not None
+    assert (" ".join(shape.columns_for("text")), shape.task.column) == (text, label)
     assert shape.task is not None and shape.task.kind == task
 
 

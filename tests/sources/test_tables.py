@@ -253,6 +253,28 @@ def test_columns_go_where_they_are_told(tmp_path):
     assert document.uri == str(path)
 
 
+def test_a_text_may_stand_in_several_columns(tmp_path):
+    rows = [
+        {"question": "Which sinks?", "choices": ["cork", "iron"], "note": None, "answer": 1},
+        {"question": "Which floats?", "choices": {"A": "cork", "B": 7}, "note": "now", "answer": 0},
+        {"question": "", "choices": [], "note": " ", "answer": 0},
+    ]
+    path = write(tmp_path / "a.jsonl", "\n".join(map(json.dumps, rows)))
+    (first, second), malformed = read(path, text=["question", "choices", "note"])
+    assert first.text == "Which sinks?\n\n0. cork\n1. iron"
+    assert second.text == "Which floats?\n\nA. cork\nB. 7\n\nnow"
+    assert first.metadata["choices"] == ["cork", "iron"]
+    assert malformed[0].reason == "no text in the column 'question' and 'choices' and 'note'"
+
+
+def test_every_column_of_a_text_must_be_there(tmp_path):
+    path = write(tmp_path / "a.csv", "subject,body\na,b\n")
+    with pytest.raises(SourceError, match="no column 'boddy'; did you mean 'body'"):
+        read(path, text=["subject", "boddy"])
+    with pytest.raises(SourceError, match="names no column"):
+        read(path, text=[])
+
+
 def test_a_wrong_column_suggests_the_nearest(tmp_path):
     path = write(tmp_path / "a.csv", "Texte,label\nx,y\n")
     with pytest.raises(SourceError, match=r"no column 'text'; did you mean 'Texte'.*label"):

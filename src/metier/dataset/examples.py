@@ -3,45 +3,45 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
+from metier.dataset.right_answers import right_answers
 from metier.errors import DataError, EmptyStageError
 from metier.protocols import Corpus
-from metier.types import CleanDocument, Example, Json, Span
-
-_DEFAULT_TEMPLATE = "{text}"
+from metier.types import CleanDocument, Example, Json, Span, TaskKind
 
 
 def examples_from(
-    corpus: Corpus, *, label: str, group: str | None = None, input_template: str | None = None
+    corpus: Corpus, *, label: str, kind: TaskKind = "classification", group: str | None = None
 ) -> list[Example]:
     """One example per document: its cleaned text, and ``metadata[label]`` as the target.
 
     ``group`` names the metadata entry (author, patient, case) whose value must not cross splits;
-    without it each document is its own group. ``input_template`` may use ``{text}``, ``{title}``
-    and any metadata entry but the label. Documents without a label are left out.
+    without it each document is its own group. Where several answers are given (``right_answers``)
+    the first is the target and the others are aliases. Documents without a label are left out.
+    Raises ``DataError`` for a column that is not there, and for several labels of one document.
     """
-    template = _DEFAULT_TEMPLATE if input_template is None else input_template
-    if f"{{{label}}}" in template:
-        raise DataError(f'the input template shows the label: take "{{{label}}}" out of it')
     examples = []
     dropped: Counter[str] = Counter()
     for document in corpus.documents():
         _check_entries(document, [label] if group is None else [label, group])
-        target = _as_text(document.metadata[label])
-        if not target:
+        answers = right_answers(document.metadata[label])
+        if not answers:
             dropped[f'no value in "{label}"'] += 1
             continue
+        if kind == "classification" and len(answers) > 1:
+            raise DataError(_several(document, label, answers))
         examples.append(
             Example(
                 id=document.id,
-                input=_fill(template, document),
-                target=target,
+                input=document.text,
+                target=answers[0],
                 group=document.id if group is None else _group(document, group),
                 evidence=(_whole(document),),
                 origin=document.id,
                 metadata=document.metadata,
+                aliases=answers[1:],
             )
         )
     if not examples:
@@ -61,26 +61,18 @@ def _listed(metadata: Mapping[str, Json]) -> str:
     return ", ".join(sorted(metadata)) or "no metadata"
 
 
-def _as_text(value: Json) -> str:
-    return "" if value is None else str(value).strip()
+def _several(document: CleanDocument, label: str, labels: Sequence[str]) -> str:
+    return (
+        f'document "{document.id}" ({document.uri}) has {len(labels)} labels in "{label}", '
+        f"{', '.join(labels[:3])}; classification gives a text one label: choose another column, "
+        'or kind = "short_answer", where any of them is right'
+    )
 
 
 def _group(document: CleanDocument, key: str) -> str:
     """A document without a value is its own group: strangers need not stay together."""
-    return _as_text(document.metadata[key]) or document.id
-
-
-def _fill(template: str, document: CleanDocument) -> str:
-    if template == _DEFAULT_TEMPLATE:
-        return document.text
-    entries = {**document.metadata, "title": document.title, "text": document.text}
-    try:
-        return template.format_map(entries).strip()
-    except (KeyError, IndexError, ValueError) as error:
-        raise DataError(
-            f"the input template {template!r} does not fit document {document.id!r}: {error}; it "
-            f"may use {{text}}, {{title}}, {_listed(document.metadata)}"
-        ) from error
+    value = document.metadata[key]
+    return ("" if value is None else str(value).strip()) or document.id
 
 
 def _whole(document: CleanDocument) -> Span:

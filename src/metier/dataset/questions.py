@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from metier.dataset.right_answers import right_answers
 from metier.errors import DataError
 from metier.types import ABSTENTION, Document, Example, Json
 
@@ -27,7 +28,8 @@ def questions_from(
 ) -> list[Example]:
     """One example per row, whose text is the question; ``documents`` are the corpus's ids.
 
-    A row without an answer is one that the documents do not answer: its target is to abstain.
+    A row without an answer is one that the documents do not answer: its target is to abstain. Of
+    several right ones (``right_answers``) the first is the target, the others are aliases.
     Raises ``DataError`` for a column that is not there, and when the corpus holds none of the
     documents asked about.
     """
@@ -35,16 +37,17 @@ def questions_from(
     examples = []
     for row in rows:
         document = _entry(row, columns.document)
-        answer = _entry(row, columns.answer)
+        answers = right_answers(_value(row, columns.answer))
         examples.append(
             Example(
                 id=row.id,
                 input=row.text.strip(),
-                target=answer or ABSTENTION,
+                target=answers[0] if answers else ABSTENTION,
                 group=_entry(row, columns.group) or document,
                 origin=document,
                 kind=_entry(row, columns.kind),
                 metadata=row.metadata,
+                aliases=answers[1:],
             )
         )
     _check_documents(examples, known, columns.document)
@@ -64,15 +67,17 @@ def _check_documents(examples: Sequence[Example], known: frozenset[str], column:
 
 
 def _entry(row: Document, column: str) -> str:
-    if not column:
-        return ""
+    value = _value(row, column) if column else None
+    return "" if value is None else str(value).strip()
+
+
+def _value(row: Document, column: str) -> Json:
     if column not in row.metadata:
         raise DataError(
             f'the question "{row.id}" ({row.uri}) has no column "{column}"'
             f"{_nearest(column, row.metadata)}"
         )
-    value: Json = row.metadata[column]
-    return "" if value is None else str(value).strip()
+    return row.metadata[column]
 
 
 def _nearest(word: str, known: Iterable[str] | Mapping[str, Json]) -> str:

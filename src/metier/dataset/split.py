@@ -350,7 +350,7 @@ def _version(task: Task, parts: _Parts) -> str:
         [
             [task.kind, task.instruction, task.labels, task.role],
             [
-                [(example.id, example.input, example.target, example.group) for example in part]
+                [(row.id, row.input, row.target, row.group, *row.aliases) for row in part]
                 for part in (parts.train, parts.dev, parts.test)
             ],
         ]

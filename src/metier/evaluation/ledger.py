@@ -26,7 +26,9 @@ def ask(
     ``inputs`` is what the answerer was made from: a result is that of the same question, target
     and inputs, and of nothing else.
     """
-    questions = [[row.id, row.input, row.target, row.tenant] for row in suite.examples]
+    questions = [
+        [row.id, row.input, row.target, row.tenant, *row.aliases] for row in suite.examples
+    ]
     key = step_key("items", [suite.name, questions, inputs])
     return evaluate(
         answerer,

@@ -44,8 +44,8 @@ class ExactMatch:
     """1 when the answer equals the target or an alias after SQuAD's normalisation.
 
     Where the target is to abstain, 1 when the answer does, and 0 for abstaining elsewhere; so in
-    all scorers of written answers. Aliases are the strings in ``metadata["aliases"]``. Rajpurkar
-    et al. (2016): lower case, no punctuation, no articles, single spaces.
+    all scorers of written answers. Rajpurkar et al. (2016): lower case, no punctuation, no
+    articles, single spaces.
     """
 
     name: str = "exact_match"
@@ -139,7 +139,7 @@ def _best(name: str, example: Example, answer: Answer, judge: Callable[[str, str
         right = answer.abstained and unanswerable
         return Score(name, float(right), "abstained" if answer.abstained else "did not abstain")
     said = normalised(answer.text)
-    wanted = [example.target, *example.metadata.get("aliases", ())]
+    wanted = [example.target, *example.aliases]
     return Score(name, max(judge(said, normalised(text)) for text in wanted))
 
 

@@ -120,7 +120,8 @@ class Rows:
         if recipe.questions is None and not recipe.task.label:
             return list(self.generated)
         if recipe.questions is None:
-            return examples_from(self.corpus, label=recipe.task.label, group=group or None)
+            task = recipe.task
+            return examples_from(self.corpus, label=task.label, kind=task.kind, group=group or None)
         asked = recipe.questions
         columns = QuestionColumns(asked.answer, asked.document, asked.kind, group)
         ids = (document.id for document in self.corpus.documents())

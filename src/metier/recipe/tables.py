@@ -96,8 +96,8 @@ class TaskSettings(Section):
     instruction: str
     """One or two sentences, as one would tell a new colleague."""
     label: str = ""
-    """The column or property of the documents that holds the right answer; none where the
-    examples are ``[questions]`` about the documents."""
+    """The column or property of the documents that holds the right answer, or a list of answers of
+    which any is right; none where the examples are ``[questions]`` about the documents."""
     labels: tuple[str, ...] = ()
     """The closed set of answers; when empty, all values of ``label`` in the documents."""
     group: str = ""
@@ -129,8 +129,8 @@ class QuestionSettings(Section):
     question: str = "question"
     """The column with the question."""
     answer: str = "answer"
-    """The column with the right answer. A row without one cannot be answered from the documents:
-    right is to say so."""
+    """The column with the right answer, or a list of answers of which any is right. A row without
+    one cannot be answered from the documents: right is to say so."""
     id: str | None = None
     """A column of unique ids; made from file and question when absent."""
     document: str = ""

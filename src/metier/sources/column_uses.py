@@ -35,6 +35,12 @@ NAMES: dict[Use, frozenset[str]] = {
     ),
 }  # fmt: skip
 """Words of a column's name that speak for a use; chosen from the data sets metier is tested on."""
+QUESTION = frozenset({"question", "query", "instruction"})
+CONTEXTS = ("context", "contexts", "passage", "paragraph")
+BESIDE = ("choices", "options", "input", *CONTEXTS)
+"""Columns that a question is asked with, in the order in which they are written below it: what is
+long comes last, since the end is what is cut."""
+ANSWER = NAMES["answer"] | {"label", "solution"}
 SPLITS = frozenset({"train", "training", "dev", "valid", "validation", "val", "test", "eval"})
 LABELS = (2, 50)
 SHORT_ANSWER = 60
@@ -55,19 +61,60 @@ class TaskGuess:
     """The kind of task that a table suggests."""
 
     kind: TaskKind
+    column: str
+    """With the right answers."""
     reason: str
 
 
 def guess_uses(columns: Sequence[ColumnShape], rows: int) -> tuple[Guess, ...]:
-    """At most one column for each use and one use for each column; the surest uses first."""
-    guesses: list[Guess] = []
-    left = [column for column in columns if column.distinct]
+    """At most one column for each use but the text, which may have several; the surest first.
+
+    A table with a column of questions and one of their answers is read as that.
+    """
+    guesses = _asked(columns, rows)
+    used = {guess.column for guess in guesses}
+    taken = {guess.use for guess in guesses}
+    left = [column for column in columns if column.distinct and column.name not in used]
     for use in NAMES:
+        if use in taken or (use in ("label", "answer") and taken):
+            continue
         best = max(left, key=lambda column: _points(use, column, rows), default=None)
         if best is not None and _points(use, best, rows) > 0:
             left.remove(best)
             guesses.append(Guess(use, best.name, _reason(use, best)))
     return tuple(guesses)
+
+
+def _asked(columns: Sequence[ColumnShape], rows: int) -> list[Guess]:
+    """The question, what it is asked with, and its answer; nothing where one of them is missing."""
+    full = [column for column in columns if column.empty < 0.5]
+    texts = [column for column in full if column.type == "text"]
+    question = _named(
+        QUESTION, [c for c in texts if c.name.lower() in QUESTION or _varies(c, rows)]
+    )
+    answer = _named(ANSWER, [column for column in full if column is not question])
+    if question is None or answer is None:
+        return []
+    beside = [
+        column
+        for name in BESIDE
+        for column in columns
+        if column.name.lower() == name and column.distinct and column is not answer
+    ]
+    guesses = [Guess("text", question.name, "what is asked")]
+    guesses += [Guess("text", column.name, "what it is asked with") for column in beside]
+    use: Use = "label" if _is_label(answer, rows) else "answer"
+    guesses.append(Guess(use, answer.name, _reason(use, answer)))
+    contexts = (column for column in beside if column.name.lower() in CONTEXTS)
+    if shared := next((column for column in contexts if _repeats(column, rows)), None):
+        guesses.append(Guess("group", shared.name, _reason("group", shared)))
+    return guesses
+
+
+def _named(names: frozenset[str], columns: Sequence[ColumnShape]) -> ColumnShape | None:
+    """The first column with such a name, or with one of such words in its name."""
+    found = [column for column in columns if _words(column.name) & names]
+    return min(found, key=lambda column: column.name.lower() not in names, default=None)
 
 
 def guess_task(columns: Sequence[ColumnShape], guesses: Sequence[Guess]) -> TaskGuess | None:
@@ -79,12 +126,13 @@ def guess_task(columns: Sequence[ColumnShape], guesses: Sequence[Guess]) -> Task
     names = {guess.use: guess.column for guess in guesses}
     label, answer = names.get("label"), names.get("answer")
     if label is not None and (answer is None or NAMES["label"] & _words(label)):
-        return TaskGuess("classification", f"{label!r} has only {shapes[label].distinct} values")
+        told = f"{label!r} has only {shapes[label].distinct} values"
+        return TaskGuess("classification", label, told)
     if answer is None:
         return None
     length = shapes[answer].mean_length
     kind: TaskKind = "short_answer" if length <= SHORT_ANSWER else "free_text"
-    return TaskGuess(kind, f"{answer!r} has {length:.0f} characters on average")
+    return TaskGuess(kind, answer, f"{answer!r} has {length:.0f} characters on average")
 
 
 def _points(use: Use, column: ColumnShape, rows: int) -> float:
@@ -115,7 +163,8 @@ def _is_time(column: ColumnShape, rows: int) -> bool:
 
 def _is_text(column: ColumnShape, rows: int) -> bool:
     named = bool(NAMES["text"] & _words(column.name))
-    return column.type == "text" and column.empty < 0.5 and (column.words >= 3 or named)
+    long = column.words >= 3 and _varies(column, rows)
+    return column.type == "text" and column.empty < 0.5 and (long or named)
 
 
 def _is_label(column: ColumnShape, rows: int) -> bool:
@@ -131,8 +180,12 @@ def _is_label(column: ColumnShape, rows: int) -> bool:
     )
 
 
+def _varies(column: ColumnShape, rows: int) -> bool:
+    return 2 * column.distinct > (1 - column.empty) * rows
+
+
 def _repeats(column: ColumnShape, rows: int) -> bool:
-    return column.distinct > 1 and 2 * column.distinct <= (1 - column.empty) * rows
+    return column.distinct > 1 and not _varies(column, rows)
 
 
 FITS: dict[Use, Callable[[ColumnShape, int], bool]] = {

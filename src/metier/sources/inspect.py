@@ -30,7 +30,7 @@ class TableShape:
     """Whether these are all the rows that there are."""
     columns: tuple[ColumnShape, ...] = ()
     guesses: tuple[Guess, ...] = ()
-    """At most one for each use."""
+    """At most one for each use; several for the text, where it is written in several columns."""
     task: TaskGuess | None = None
     """None where no column looks like an answer."""
     files: Mapping[str, int] = field(default_factory=dict)
@@ -40,7 +40,11 @@ class TableShape:
 
     def column_for(self, use: str) -> str | None:
         """The column guessed for a use such as ``text``, or None."""
-        return next((guess.column for guess in self.guesses if guess.use == use), None)
+        return next(iter(self.columns_for(use)), None)
+
+    def columns_for(self, use: str) -> tuple[str, ...]:
+        """All columns guessed for a use, in the order in which they are to be read."""
+        return tuple(guess.column for guess in self.guesses if guess.use == use)
 
 
 def look(path: str | Path, *, encoding: str = "utf-8") -> TableShape:

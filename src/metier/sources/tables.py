@@ -25,8 +25,10 @@ class TableSource:
 
     path: str | Path
     """A file, a folder with its subfolders, a glob or a URL."""
-    text: str = "text"
-    """The column with the documents' text."""
+    text: str | Sequence[str] = "text"
+    """The column with the documents' text, or several, which are put below each other; a list in
+    one of several gets a line an entry with its number, counted from 0 as answers count them, and
+    an object one with its key."""
     id: str | None = None
     """A column of unique ids; without one, ids are made of the file's name and the text."""
     title: str | None = None
@@ -43,6 +45,8 @@ class TableSource:
         goes to ``on_malformed``; its line is that of the file, for Parquet the row's number.
         Raises SourceError for a file that cannot be read, and DataError for an id given twice.
         """
+        if not self._texts:
+            raise SourceError(f"{self.path}: `text` names no column")
         content, given = ContentIds(), GivenIds()
         count = 0
         last: Malformed | None = None
@@ -67,7 +71,7 @@ class TableSource:
     def _drafts(
         self, on_malformed: Callable[[Malformed], None]
     ) -> Iterator[tuple[Found, int, _Draft]]:
-        named = (self.text, self.id, self.title, *(self.keep or ()))
+        named = (*self._texts, self.id, self.title, *(self.keep or ()))
         wanted = [name for name in named if name is not None]
         for found in find(self.path, SUFFIXES):
             report = _reporter(found.uri, on_malformed)
@@ -83,9 +87,13 @@ class TableSource:
     def _draft(self, row: dict[str, Json]) -> _Draft | str:
         """The row's parts by their use, or why it cannot be used."""
         kept = None if self.keep is None else {name: row.get(name) for name in self.keep}
-        text = row.pop(self.text, None)
+        text: Json
+        if isinstance(self.text, str):
+            text = row.pop(self.text, None)
+        else:  # which stay in the metadata: what the rows share may be what they are grouped by
+            text = "\n\n".join(filter(str.strip, (_written(row.get(name)) for name in self.text)))
         if not isinstance(text, str) or not text or text.isspace() or len(text) > MAX_CHARACTERS:
-            return _why_no_text(text, self.text)
+            return _why_no_text(text, " and ".join(map(repr, self._texts)))
         identifier = None
         if self.id is not None:
             value = row.pop(self.id, None)
@@ -94,6 +102,10 @@ class TableSource:
                 return f"nothing in the id column {self.id!r}"
         title = row.pop(self.title, None) if self.title is not None else None
         return _Draft(text, identifier, str(title or ""), row if kept is None else kept)
+
+    @property
+    def _texts(self) -> Sequence[str]:
+        return [self.text] if isinstance(self.text, str) else self.text
 
     def _refuse_duplicate(self, identifier: str, uri: str, line: int) -> NoReturn:
         # Only hashes were kept of the ids before, so the first place is looked up again.
@@ -117,12 +129,20 @@ class _Draft(NamedTuple):
     metadata: dict[str, Json]
 
 
+def _written(value: Json) -> str:
+    """A column's value among others in a text."""
+    if isinstance(value, list | dict):
+        entries = value.items() if isinstance(value, dict) else enumerate(value)
+        return "\n".join(f"{key}. {_written(one)}" for key, one in entries)
+    return "" if value is None else str(value)
+
+
 def _why_no_text(text: Json, column: str) -> str:
     if isinstance(text, str) and len(text) > MAX_CHARACTERS:
         return f"the text has {len(text):,} characters; more than {MAX_CHARACTERS:,} are not read"
     if text is None or isinstance(text, str):
-        return f"no text in the column {column!r}"
-    return f"the column {column!r} holds {type(text).__name__}, not text"
+        return f"no text in the column {column}"
+    return f"the column {column} holds {type(text).__name__}, not text"
 
 
 def _reporter(uri: str, on_malformed: Callable[[Malformed], None]) -> Report:

@@ -49,6 +49,8 @@ class Example:
     metadata: Mapping[str, Json] = field(default_factory=dict)
     tenant: str = ""
     """Whose document it is about: it is asked by that tenant, and shown to no other."""
+    aliases: tuple[str, ...] = ()
+    """Further answers that count as right, where answers are written."""
 
 
 @dataclass(frozen=True, slots=True)
