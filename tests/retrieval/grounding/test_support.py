@@ -70,3 +70,25 @@ def test_every_weight_has_a_feature():
     weights = load_weights()
     assert set(weights) == {"answer", "statement", "polar"}
     assert all("intercept" in one for one in weights.values())
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "Aspirin cures lung cancer in all patients (surprised?) and",
+        'Harrison Ford directed the famous cartoon "Who Framed Roger Rabbit?", and',
+        "Aspirin cures lung cancer in all patients, who would have thought?\nand",
+    ],
+)
+def test_a_question_mark_inside_of_a_statement_hides_nothing_before_it(before):
+    true = "it was first sold by the company Bayer in 1899."
+    passage = "Aspirin was a success: it was first sold by the company Bayer in 1899."
+    assert support("", true, passage) > 0.5
+    unmarked = support("", f"{before} {true}".replace("?", ""), passage)
+    assert support("", f"{before} {true}", passage) == pytest.approx(unmarked, abs=0.05)
+    assert parse_claim(as_claim("", f"{before} {true}")).text.startswith(before.split()[0])
+
+
+def test_an_answer_may_hold_a_question_mark():
+    claim = parse_claim(as_claim("Which film won?", "Who Framed Roger Rabbit?"))
+    assert (claim.kind, claim.text) == ("answer", "Who Framed Roger Rabbit?")
