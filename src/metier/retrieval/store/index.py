@@ -10,9 +10,11 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock
+
 from metier.errors import DataError, StorageError
 from metier.protocols import Embedder
-from metier.retrieval.store.encoding import encode_passages, encode_texts
+from metier.retrieval.store.encoding import Encoded, encode_passages, encode_texts
 from metier.retrieval.store.rehearsal import Rehearsed, rehearse
 from metier.retrieval.store.rows import (
     SHOWN,
@@ -42,7 +44,8 @@ _BATCH, _REHEARSED = 512, 200
 class Index:
     """Passages in a folder; each change is one commit, and every search sees the newest.
 
-    Another process may write while this one reads. ``Retriever`` is the contract it keeps.
+    Others may read while one writes, and writers of several processes wait for each other.
+    ``Retriever`` is the contract it keeps.
     """
 
     def __init__(
@@ -115,29 +118,33 @@ class Index:
             return 0
         self._recognise(new)
         documents = sorted({passage.owned for passage in new})
-        if fresh:
-            self._check_new(documents)
-        rows = self._succeeding(new) if succeed else self._rows(new)
-        replace_documents(self._writable(), documents, rows)
-        keep_indexed(self._writable())
+        read = encode_passages(new, self._embedder, self.settings)  # slow, so before the lock
+        with self._writing():
+            if fresh:
+                self._check_new(documents)
+            rows = self._succeeding(new, read) if succeed else to_table(new, read)
+            replace_documents(self._writable(), documents, rows)
+            keep_indexed(self._writable())
         return len(new)
 
     def settle(self) -> None:
         """Let the indexes take in all rows, after many came: searches then read none one by one."""
-        table = self._writable()
-        table.optimize.compact_files()
-        keep_indexed(self._writable(), all_rows=True)
+        with self._writing():
+            self._writable().optimize.compact_files()
+            keep_indexed(self._writable(), all_rows=True)
 
     def delete(self, documents: Collection[str], *, tenant: str = "") -> int:
         """Take out these documents of one tenant; how many passages that were.
 
         Unknown ids are no error, and what other tenants have under them stays.
         """
-        before = len(self)
-        if documents:
-            owned = ((tenant, document) for document in sorted(documents))
+        if not documents:
+            return 0
+        owned = ((tenant, document) for document in sorted(documents))
+        with self._writing():
+            before = len(self)
             self._writable().delete(among_documents(owned))
-        return before - len(self)
+            return before - len(self)
 
     def documents(self) -> set[str]:
         """The ids of all documents in the store, whosever they are."""
@@ -195,16 +202,13 @@ class Index:
             self.settings = dataclasses.replace(self.settings, language=language or "none")
             self._keep_notes()
 
-    def _rows(self, new: Sequence[Passage]) -> pa.Table:
-        return to_table(new, encode_passages(new, self._embedder, self.settings))
-
-    def _succeeding(self, new: Sequence[Passage]) -> pa.Table:
+    def _succeeding(self, new: Sequence[Passage], read: Encoded) -> pa.Table:
         """The new rows, and with them those of other documents whose version they end."""
         import pyarrow as pa
 
         known = known_versions(self._newest(), new)
         starts = first_days(known, new)
-        rows = self._rows(ended(new, starts))
+        rows = to_table(ended(new, starts), read)
         return pa.concat_tables([rows, ended_rows(known, starts).cast(rows.schema)])
 
     def _check_new(self, documents: Sequence[Owned]) -> None:
@@ -215,6 +219,11 @@ class Index:
                 f"two documents have the id {known['document'][0].as_py()!r}; give each an id "
                 "of its own"
             )
+
+    def _writing(self) -> FileLock:
+        """Held by one writer at a time: Lance lets two put in one new document, which then stays
+        twice, or mixed, and two that end a version would each read what was before the other."""
+        return FileLock(self.path / f"{TABLE}.lock")
 
     def _writable(self) -> lance.LanceDataset:
         """The newest version as an object of its own: writing moves it on to the next."""
