@@ -6,7 +6,8 @@ import dataclasses
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from datetime import date
+from contextlib import contextmanager
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,15 @@ from metier.retrieval.store.rows import (
 )
 from metier.retrieval.store.search import Question, best, candidates
 from metier.retrieval.store.succession import ended, ended_rows, first_days, known_versions
-from metier.retrieval.store.table import create_table, keep_indexed, open_table, replace_documents
+from metier.retrieval.store.table import (
+    GRACE,
+    create_table,
+    forget,
+    keep_indexed,
+    open_table,
+    replace_documents,
+    rewrite,
+)
 from metier.retrieval.store.words import recognise, terms
 from metier.store import write_text
 from metier.types import Hit, Owned, Passage, Scope, SearchSettings
@@ -39,6 +48,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 TABLE, NOTES = "chunks.lance", "index.json"
 _BATCH, _REHEARSED = 512, 200
+_COMMITS = 64
+"""After so many old versions are taken off the disk: each is some files."""
 
 
 class Index:
@@ -55,12 +66,17 @@ class Index:
         settings: SearchSettings,
         *,
         today: Callable[[], str] = lambda: date.today().isoformat(),
+        grace: timedelta = GRACE,
     ) -> None:
-        """Use ``create`` or ``open``. ``today`` says which date "valid now" means."""
+        """Use ``create`` or ``open``. ``today`` says which date "valid now" means.
+
+        ``grace`` is how long a version that was replaced stays for those who still read it.
+        """
         self.path = path
         self.settings = settings
         self._embedder = embedder
         self._today = today
+        self._grace = grace
         self._table: lance.LanceDataset = open_table(path / TABLE)
 
     @classmethod
@@ -127,11 +143,16 @@ class Index:
             keep_indexed(self._writable())
         return len(new)
 
-    def settle(self) -> None:
-        """Let the indexes take in all rows, after many came: searches then read none one by one."""
+    def settle(self, *, grace: timedelta | None = None) -> None:
+        """Let the indexes take in all rows, after many came: searches then read none one by one.
+
+        What was deleted or replaced longer ago than ``grace``, by default 15 minutes, leaves the
+        disk; with none all does, and a search under way elsewhere may fail.
+        """
         with self._writing():
-            self._writable().optimize.compact_files()
+            rewrite(self._writable())
             keep_indexed(self._writable(), all_rows=True)
+            forget(self._writable(), grace=self._grace if grace is None else grace)
 
     def delete(self, documents: Collection[str], *, tenant: str = "") -> int:
         """Take out these documents of one tenant; how many passages that were.
@@ -167,11 +188,11 @@ class Index:
         self, questions: Sequence[str], k: int = 5, *, scope: Scope | None = None
     ) -> list[list[Hit]]:
         """At most ``k`` hits for each question, the best first; none when nothing is in scope."""
-        table = self._newest()
-        if not questions or not table.count_rows():
+        if not questions or not len(self):
             return [[] for _ in questions]
         where = condition(scope or Scope(), self._today())
         read = encode_texts(self._embedder, questions)
+        table = self._newest()  # last, since a version that was replaced stays for a while only
         count = max(self.settings.candidates, k)
         hits = []
         for question, vector, tokens in zip(questions, read.vectors, read.tokens, strict=True):
@@ -220,10 +241,16 @@ class Index:
                 "of its own"
             )
 
-    def _writing(self) -> FileLock:
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
         """Held by one writer at a time: Lance lets two put in one new document, which then stays
         twice, or mixed, and two that end a version would each read what was before the other."""
-        return FileLock(self.path / f"{TABLE}.lock")
+        with FileLock(self.path / f"{TABLE}.lock"):
+            before = self._table.latest_version
+            yield
+            table = self._writable()
+            if table.version // _COMMITS > before // _COMMITS:
+                forget(table, grace=self._grace)
 
     def _writable(self) -> lance.LanceDataset:
         """The newest version as an object of its own: writing moves it on to the next."""
