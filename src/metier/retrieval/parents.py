@@ -8,6 +8,7 @@ from typing import Protocol
 
 from metier.origin import Origins
 from metier.protocols import Retriever
+from metier.retrieval.store.starts import starts_of
 from metier.types import Chunk, CleanDocument, Hit, Owned, Piece, Scope
 
 
@@ -31,6 +32,10 @@ class ParentRetriever:
         self._store = store
         self._documents = documents
         self._characters = characters
+
+    def starts(self, scope: Scope) -> set[str]:
+        """As the store says."""
+        return starts_of(self._store, scope)
 
     def search(
         self, questions: Sequence[str], k: int = 5, *, scope: Scope | None = None

@@ -9,6 +9,7 @@ from typing import Literal
 from metier.errors import DataError
 from metier.protocols import Retriever
 from metier.retrieval.authority.timeline import holds
+from metier.retrieval.store.starts import starts_of
 from metier.retrieval.store.words import terms
 from metier.types import Hit, Json, Scope
 
@@ -60,6 +61,14 @@ class TieredRetriever:
         self._tiers = tuple(tiers)
         self._settings = settings or TierSettings()
         self._supports = supports or words_covered
+
+    def starts(self, scope: Scope) -> set[str]:
+        """As the stores of the tiers that are asked say."""
+        return {
+            day
+            for tier in self._asked(scope)
+            for day in starts_of(tier.retriever, replace(scope, tiers=(tier.name,)))
+        }
 
     def search(
         self, questions: Sequence[str], k: int = 5, *, scope: Scope | None = None

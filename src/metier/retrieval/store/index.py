@@ -22,6 +22,7 @@ from metier.retrieval.store.rows import (
     among,
     among_documents,
     condition,
+    on_any_day,
     schema,
     to_hit,
     to_table,
@@ -170,6 +171,11 @@ class Index:
     def documents(self) -> set[str]:
         """The ids of all documents in the store, whosever they are."""
         return set(self._newest().to_table(columns=["document"])["document"].to_pylist())
+
+    def starts(self, scope: Scope) -> set[str]:
+        """The days from which passages that the scope lets through on any day hold, if dated."""
+        rows = self._newest().to_table(columns=["valid_from"], filter=on_any_day(scope))
+        return {day for day in rows["valid_from"].unique().to_pylist() if day is not None}
 
     def passages_of(self, documents: Collection[str], *, tenant: str = "") -> list[Hit]:
         """All passages of these documents, the tenant's and everybody's, in their order in each.
