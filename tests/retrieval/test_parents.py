@@ -3,12 +3,14 @@
 import re
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metier.corpus.chunk import chunk
+from metier.corpus.chunk import chunk, chunks_at
 from metier.origin import quoted_span, to_source
 from metier.retrieval.parents import ParentRetriever, joined, widened
+from metier.retrieval.store.passages import passage_of
 from metier.types import Chunk, CleanDocument, Piece, Scope, Span
 from tests.retrieval.stores import passage, store
 
@@ -77,6 +79,35 @@ def test_a_section_is_given_once_and_stays_a_section(tmp_path):
     moons = next(hit for hit in hits if hit.section == "moons")
     assert moons.chunk.text == f"{texts[0]}\n{texts[1]}"
     assert quoted_span(moons.chunk, len(texts[0]) + 1, len(moons.chunk.text)).start == starts[1]
+
+
+@pytest.mark.parametrize("between", ["## Returns\n\nA handle.\n\n", ""])
+def test_sections_of_one_name_are_not_joined(tmp_path, between):
+    text = (
+        "## Parameters\n\nf takes a file.\n\nIt may be empty.\n\n"
+        f"{between}## Parameters\n\ng takes a handle.\n\nIt may be closed.\n"
+    )
+    document = CleanDocument("api", text, text, (Piece(0, len(text), 0, len(text)),))
+    lines = [line.span() for line in re.finditer(r"\S.*", text)]
+    parts = [passage_of(document, one) for one in chunks_at(document, lines)]
+    index = store(tmp_path / "index", *parts)
+    hits = ParentRetriever(index, index, characters=400).search(["file handle"], 9)[0]
+    of_f, of_g = "f takes a file. It may be empty.", "g takes a handle. It may be closed."
+    said = [" ".join(hit.chunk.text.split()) for hit in hits if hit.section == "Parameters"]
+    assert sorted(said) == [f"## Parameters {of_f}", f"## Parameters {of_g}"]
+
+
+def test_sections_of_one_name_are_not_joined_where_their_headings_stand_in_no_passage(tmp_path):
+    texts = ("f takes a file.", "f returns a handle.", "g takes a handle.", "g returns nothing.")
+    index = store(
+        tmp_path / "index",
+        *(
+            piece("api", text, 40 * place, ("Parameters", "Returns")[place % 2])
+            for place, text in enumerate(texts)
+        ),
+    )
+    hits = ParentRetriever(index, index, characters=400).search(["what does f take?"], 4)[0]
+    assert {hit.chunk.text for hit in hits} == set(texts)
 
 
 def test_a_limit_keeps_the_passage_itself(tmp_path):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from bisect import bisect_right
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Protocol
 
 from metier.origin import Origins
 from metier.protocols import Retriever
+from metier.retrieval.store.passages import headings
+from metier.retrieval.store.starts import starts_of
 from metier.types import Chunk, CleanDocument, Hit, Owned, Piece, Scope
 
 
@@ -32,6 +36,10 @@ class ParentRetriever:
         self._documents = documents
         self._characters = characters
 
+    def starts(self, scope: Scope) -> set[str]:
+        """As the store says."""
+        return starts_of(self._store, scope)
+
     def search(
         self, questions: Sequence[str], k: int = 5, *, scope: Scope | None = None
     ) -> list[list[Hit]]:
@@ -42,17 +50,36 @@ class ParentRetriever:
         tenant = scope.tenant if scope else ""
         for passage in self._documents.passages_of(wanted, tenant=tenant):
             known.setdefault(_owned(passage), []).append(passage)
-        return [self._widened(hits, known)[:k] for hits in found]
+        sections = {owned: _sections(all_of_it) for owned, all_of_it in known.items()}
+        return [self._widened(hits, sections)[:k] for hits in found]
 
-    def _widened(self, hits: Sequence[Hit], known: dict[Owned, list[Hit]]) -> list[Hit]:
+    def _widened(
+        self, hits: Sequence[Hit], sections: Mapping[Owned, list[list[Chunk]]]
+    ) -> list[Hit]:
         wide: list[Hit] = []
         for hit in hits:
             if any(_holds(one, hit) for one in wide):
                 continue
-            own = known.get(_owned(hit), [])
-            around = [one.chunk for one in own if one.section == hit.section]
+            own = sections.get(_owned(hit), ())
+            around = next((one for one in own if _has(one, hit.chunk)), [hit.chunk])
             wide.append(replace(hit, chunk=widened(hit.chunk, around, self._characters)))
         return wide
+
+
+def _sections(passages: Sequence[Hit]) -> list[list[Chunk]]:
+    """A document's passages, put together by the heading that they stand under, in their order.
+
+    Not by its name alone, which others may have (``Parameters`` of one function and of the next):
+    by where it stands, which the passages' texts tell together.
+    """
+    begins = sorted(
+        {one.chunk.start + start for one in passages for start, _ in headings(one.chunk.text)}
+    )
+
+    def under(one: Hit) -> tuple[str, int]:
+        return one.section, bisect_right(begins, one.chunk.start)
+
+    return [[one.chunk for one in run] for _, run in groupby(passages, key=under)]
 
 
 def widened(chunk: Chunk, around: Sequence[Chunk], characters: int) -> Chunk:
@@ -121,6 +148,10 @@ def _moved(part: Chunk, known: int, by: int) -> list[Piece]:
     return [
         replace(piece, start=piece.start + known + by, end=piece.end + known + by) for piece in rest
     ]
+
+
+def _has(section: Sequence[Chunk], chunk: Chunk) -> bool:
+    return any(one.id == chunk.id for one in section)
 
 
 def _holds(wide: Hit, hit: Hit) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from metier.protocols import LanguageModel, Reranker, Retriever
+from metier.retrieval.store.starts import starts_of
 from metier.types import Conversation, Hit, Message, Scope
 
 _READ = 200  # tokens of a passage that a language model is shown
@@ -22,6 +23,10 @@ class RerankedRetriever:
         self._store = store
         self._reranker = reranker
         self._depth = depth
+
+    def starts(self, scope: Scope) -> set[str]:
+        """As the store says."""
+        return starts_of(self._store, scope)
 
     def search(
         self, questions: Sequence[str], k: int = 5, *, scope: Scope | None = None

@@ -68,6 +68,28 @@ def test_the_higher_tier_wins_a_conflict(index):
     assert "conflict" not in hits["w2"].metadata
 
 
+@pytest.mark.parametrize(
+    ("higher", "lower", "conflict"),
+    [
+        ("Russia", "China", True),
+        (["a", "b"], ["a"], True),
+        ("", "Russia", False),
+        (None, "Russia", False),
+        ([], ["a"], False),
+        ("Russia", " russia ", False),
+        (["a", "b"], ["b", "a"], False),
+    ],
+)
+def test_only_what_says_something_else_is_a_conflict(tmp_path, higher, lower, conflict):
+    index = store(
+        tmp_path / "index",
+        said("c", "Cozy Bear is a group.", "curated", entity="G1", country=higher),
+        said("w", "Cozy Bear is a group based there.", "web", entity="G1", country=lower),
+    )
+    hits = tiered(index, TierSettings(fields=("country",))).search(["Where is Cozy Bear?"])[0]
+    assert documents(hits) == (["c"] if conflict else ["c", "w"])
+
+
 def test_values_of_different_years_are_no_conflict(tmp_path):
     index = store(
         tmp_path / "index",

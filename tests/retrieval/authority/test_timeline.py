@@ -10,6 +10,7 @@ from metier.errors import DataError
 from metier.retrieval.authority.aliases import AliasTable
 from metier.retrieval.authority.dates import date_asked, iso_date
 from metier.retrieval.authority.linked import LinkedRetriever
+from metier.retrieval.authority.tiers import Tier, TieredRetriever
 from metier.retrieval.authority.timeline import (
     Timeline,
     ends,
@@ -18,10 +19,21 @@ from metier.retrieval.authority.timeline import (
     search_between,
     told,
 )
+from metier.retrieval.parents import ParentRetriever
+from metier.retrieval.rerank import RerankedRetriever
 from metier.types import Alias, Change, Document, Scope, Version
 from tests.retrieval.stores import passage, store
 
 OLD, NEW = "Browser Bookmark Discovery", "Browser Information Discovery"
+
+
+class Alike:
+    """A reranker to which all are alike."""
+
+    name = "alike"
+
+    def relevance(self, batch):
+        return [0.0 for _ in batch]
 
 
 @pytest.fixture
@@ -192,6 +204,30 @@ def test_two_versions_become_one_passage_that_shows_the_change(index):
         f'Until 2023-10-31 name was "{OLD}"; since then it is "{NEW}".\n{NEW} reads browser data.'
     )
     assert [hit.valid_from for hit in told_once.hits] == ["2019-10-24", "2023-10-31"]
+
+
+@pytest.mark.parametrize("wrapped", ["linked", "tiered", "parents", "reranked"])
+def test_changes_of_what_came_after_the_first_day_and_had_gaps_are_found(tmp_path, wrapped):
+    def version(name, start, end):
+        more = {"valid_from": start, "valid_to": end, "metadata": {"entity": "T1", "name": name}}
+        return passage(f"T1@{start}", f"{name} is a technique.", entity="T1", tier="a", **more)
+
+    index = store(
+        tmp_path / "index",
+        version("Alpha", "2022-01-01", "2022-06-01"),
+        version("Beta", "2022-06-01", "2023-01-01"),
+        version("Gamma", "2024-01-01", "2024-06-01"),
+        passage("old", "Another technique.", entity="T9", valid_from="2019-01-01", tier="a"),
+    )
+    search = {
+        "linked": LinkedRetriever(index, AliasTable([Alias("T1", "T1")])),
+        "tiered": TieredRetriever([Tier("a", index)]),
+        "parents": ParentRetriever(index, index, characters=400),
+        "reranked": RerankedRetriever(index, Alike()),
+    }[wrapped]
+    scope = Scope(entities=("T1",))
+    hits = search_between(search, "technique", scope=scope, start="2021", end="2025")
+    assert [hit.metadata["name"] for hit in hits] == ["Alpha", "Beta", "Gamma"]
 
 
 def test_hits_about_nobody_stand_alone(index):

@@ -54,6 +54,15 @@ def test_quotes_are_whole_words_and_whole_numbers():
     assert (quote.start, quote.kind) == (8, "exact")
 
 
+def test_a_minus_belongs_to_its_number_and_a_hyphen_does_not():
+    assert find_quotes("5 °C", "It was -5 °C, then (−5 °C).") == []
+    assert len(find_quotes("-5 °C", "It was -5 °C, then (−5 °C).")) == 1
+    assert len(find_quotes("-7 °C", "It was -5 °C, then (−7 °C).")) == 1
+    for range_or_name, number in (("1990-1995", "1995"), ("5–7 °C", "7 °C"), ("COVID-19", "19")):
+        assert len(find_quotes(number, f"So {range_or_name} it was.")) == 1
+        assert find_quotes(f"-{number}", f"So {range_or_name} it was.") == []
+
+
 def test_quotes_differ_in_case_blanks_and_quotation_marks():
     text = "They said: “It’s a\n  NEW – thing”."
     quote = nearest_quote('"it\'s a new - thing"', text)

@@ -70,3 +70,53 @@ def test_every_weight_has_a_feature():
     weights = load_weights()
     assert set(weights) == {"answer", "statement", "polar"}
     assert all("intercept" in one for one in weights.values())
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "Aspirin cures lung cancer in all patients (surprised?) and",
+        'Harrison Ford directed the famous cartoon "Who Framed Roger Rabbit?", and',
+        "Aspirin cures lung cancer in all patients, who would have thought?\nand",
+    ],
+)
+def test_a_question_mark_inside_of_a_statement_hides_nothing_before_it(before):
+    true = "it was first sold by the company Bayer in 1899."
+    passage = "Aspirin was a success: it was first sold by the company Bayer in 1899."
+    assert support("", true, passage) > 0.5
+    unmarked = support("", f"{before} {true}".replace("?", ""), passage)
+    assert support("", f"{before} {true}", passage) == pytest.approx(unmarked, abs=0.05)
+    assert parse_claim(as_claim("", f"{before} {true}")).text.startswith(before.split()[0])
+
+
+@pytest.mark.parametrize(
+    ("affirmed", "denied"),
+    [
+        ("The drug is safe for young children.", "The drug isn't safe for young children."),
+        ("Patients should take it before.", "Patients shouldn’t take it before."),
+        ("Das Mittel ist für Kinder sicher.", "Das Mittel ist für Kinder keineswegs sicher."),
+        ("Es darf Kindern gegeben werden.", "Es darf Kindern niemals gegeben werden."),
+        ("Le médicament est autorisé en France.", "Le médicament n'est pas autorisé en France."),
+    ],
+)
+def test_a_claim_and_its_denial_support_each_other_less_than_themselves(affirmed, denied):
+    for claim, other in ((affirmed, denied), (denied, affirmed)):
+        assert support("", claim, claim) > 0.5 > support("", claim, other)
+
+
+def test_two_ways_to_write_not_are_one_denial():
+    short = support("", "The court didn't accept the appeal.", "The court did not accept it.")
+    long = support("", "The court did not accept the appeal.", "The court did not accept it.")
+    assert short == pytest.approx(long, abs=0.2)
+
+
+@pytest.mark.parametrize("minus", "-−–")
+def test_a_number_is_not_its_negative(minus):
+    cold, question = f"On Monday it was {minus}5 °C in the valley.", "How cold was it on Monday?"
+    assert support(question, f"{minus}5 °C", cold) > 0.5 > support(question, "5 °C", cold)
+    assert support("", "On Monday it was 5 °C in the valley.", cold) < 0.5
+
+
+def test_an_answer_may_hold_a_question_mark():
+    claim = parse_claim(as_claim("Which film won?", "Who Framed Roger Rabbit?"))
+    assert (claim.kind, claim.text) == ("answer", "Who Framed Roger Rabbit?")

@@ -10,7 +10,7 @@ from metier.models.engines.fake import FakeEmbedder
 from metier.protocols import Retriever
 from metier.retrieval.store.index import Index, batches
 from metier.types import Box, Chunk, Passage, Scope, Span
-from tests.retrieval.stores import found, passage, store
+from tests.retrieval.stores import found, passage, store, write_at_once
 
 
 @pytest.fixture
@@ -240,3 +240,23 @@ def test_a_search_is_right_while_another_thread_writes(tmp_path):
         assert {hit.chunk.source.document for hit in hits} >= {"fixed", "a"}
     writer.join()
     assert index.documents() == {"fixed", "a"}
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_document_that_two_write_at_once_is_that_of_one_of_them(animals, known):
+    for number in range(8):
+        name = f"owls{number}"
+        short = [passage(name, "short: owls")]
+        long = [passage(name, f"long: owls, part {part}", number=part) for part in range(3)]
+        if known:
+            animals.upsert([passage(name, "old: owls")])
+        write_at_once(animals.path, lambda i, p=short: i.upsert(p), lambda i, p=long: i.upsert(p))
+        texts = [hit.chunk.text for hit in animals.passages_of([name])]
+        assert texts in ([one.chunk.text for one in passages] for passages in (short, long))
+
+
+def test_a_document_is_written_while_the_store_settles(animals):
+    for number in range(8):
+        owls = [passage("owls", f"owls of day {number}")]
+        write_at_once(animals.path, Index.settle, lambda i, p=owls: i.upsert(p))
+        assert [hit.chunk.text for hit in animals.passages_of(["owls"])] == [owls[0].chunk.text]

@@ -3,7 +3,7 @@
 import pytest
 
 from metier.types import Scope
-from tests.retrieval.stores import found, passage, store
+from tests.retrieval.stores import found, passage, store, write_at_once
 
 
 def version(document, text, start, **more):
@@ -57,3 +57,13 @@ def test_the_same_version_again_changes_only_its_text(index):
     assert on(index, "2024-01-01") == {"v1", "other"}
     hits = index.search(["bookmarks mended"])[0]
     assert hits[0].valid_to is None
+
+
+def test_of_versions_that_two_write_at_once_each_ends_where_the_next_begins(index):
+    for year in range(2022, 2030, 2):
+        news = [[version(f"v{y}", f"browser of {y}", f"{y}-01-01")] for y in (year, year + 1)]
+        write_at_once(
+            index.path, *(lambda i, p=passages: i.upsert(p, succeed=True) for passages in news)
+        )
+        assert on(index, f"{year}-06-01") == {f"v{year}", "other"}
+        assert on(index, f"{year + 1}-06-01") == {f"v{year + 1}", "other"}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from metier.protocols import Retriever
 from metier.retrieval.authority.aliases import AliasTable
 from metier.retrieval.authority.dates import check_as_of, date_asked
+from metier.retrieval.store.starts import starts_of
 from metier.types import Hit, Scope
 
 _WIDER = 4
@@ -31,6 +32,10 @@ class LinkedRetriever:
     earliest: str | None = None
     """The day before which there was nothing: a scope as of an earlier one raises ``DataError``, a
     question that names one finds nothing."""
+
+    def starts(self, scope: Scope) -> set[str]:
+        """As the search within says."""
+        return starts_of(self.inner, scope)
 
     def search(
         self, questions: Sequence[str], k: int = 5, *, scope: Scope | None = None

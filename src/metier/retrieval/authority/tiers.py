@@ -9,6 +9,7 @@ from typing import Literal
 from metier.errors import DataError
 from metier.protocols import Retriever
 from metier.retrieval.authority.timeline import holds
+from metier.retrieval.store.starts import starts_of
 from metier.retrieval.store.words import terms
 from metier.types import Hit, Json, Scope
 
@@ -60,6 +61,14 @@ class TieredRetriever:
         self._tiers = tuple(tiers)
         self._settings = settings or TierSettings()
         self._supports = supports or words_covered
+
+    def starts(self, scope: Scope) -> set[str]:
+        """As the stores of the tiers that are asked say."""
+        return {
+            day
+            for tier in self._asked(scope)
+            for day in starts_of(tier.retriever, replace(scope, tiers=(tier.name,)))
+        }
 
     def search(
         self, questions: Sequence[str], k: int = 5, *, scope: Scope | None = None
@@ -116,9 +125,7 @@ class TieredRetriever:
         fields: dict[str, Json] = {
             name: [higher.metadata[name], lower.metadata[name]]
             for name in self._settings.fields
-            if name in higher.metadata
-            and name in lower.metadata
-            and higher.metadata[name] != lower.metadata[name]
+            if _contradict(higher.metadata.get(name), lower.metadata.get(name))
         }
         return {"with": higher.chunk.id, "fields": fields} if fields else None
 
@@ -150,6 +157,18 @@ def _owned(hits: Sequence[Hit], tier: Tier, scope: Scope) -> list[Hit]:
         for hit in hits
         if (hit.tenant or str(hit.metadata.get("tenant") or "")) in ("", scope.tenant)
     ]
+
+
+def _contradict(one: Json, other: Json) -> bool:
+    """Whether both say something, and not the same."""
+    said, against = _said(one), _said(other)
+    return one != other and bool(said) and bool(against) and said != against
+
+
+def _said(value: Json) -> frozenset[str]:
+    """What a value says, whatever its case, blanks and order; nothing where it is empty."""
+    values = value if isinstance(value, list) else [] if value is None else [value]
+    return frozenset(text for one in values if (text := " ".join(str(one).casefold().split())))
 
 
 def _overlap(one: Hit, other: Hit) -> bool:

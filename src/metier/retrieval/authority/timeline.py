@@ -12,6 +12,7 @@ from itertools import groupby, pairwise
 from metier.errors import DataError
 from metier.protocols import Retriever
 from metier.retrieval.authority.dates import check_as_of, iso_date
+from metier.retrieval.store.starts import starts_of
 from metier.types import Change, CleanDocument, Document, Evolution, Hit, Json, Scope, Version
 
 
@@ -154,20 +155,22 @@ def evolutions(hits: Sequence[Hit], fields: Sequence[str]) -> list[Evolution]:
 def search_between(
     retriever: Retriever, question: str, *, scope: Scope, start: str, end: str, k: int = 5
 ) -> list[Hit]:
-    """What is found as of ``start``, whenever that ends, and as of ``end``; for ``evolutions``.
+    """What is found as of ``start``, on each day of a change, and as of ``end``.
 
-    Each passage once, in the order of the days. Of more than 64 versions those in the middle are
-    left out.
+    A change is where what was found ends, or where a version begins of the entities in scope, which
+    need not have been there on the first day. Each passage once, in the order of the days, for
+    ``evolutions``. Of more than 64 days those in the middle are left out.
     """
     day, last = iso_date(start), iso_date(end)
+    starts = starts_of(retriever, scope) if scope.entities else set()
     found: dict[tuple[str, str], Hit] = {}
     for _ in range(_MOST_VERSIONS):
         hits = retriever.search([question], k, scope=replace(scope, as_of=day))[0]
         found.update((hit.key, hit) for hit in hits if hit.key not in found)
-        days = [one for hit in hits if (one := hit.valid_to) is not None and day < one <= last]
         if day == last:
             break
-        day = min(days, default=last)
+        over = {hit.valid_to for hit in hits if hit.valid_to is not None}
+        day = min((one for one in starts | over if day < one <= last), default=last)
     else:
         hits = retriever.search([question], k, scope=replace(scope, as_of=last))[0]
         found.update((hit.key, hit) for hit in hits if hit.key not in found)

@@ -8,7 +8,7 @@ from typing import Literal
 
 from metier.retrieval.grounding.reading import read
 
-_QUESTION = re.compile(r"(?P<question>.*[?？])\s*(?P<answer>[^?？]*\S[^?？]*)", re.DOTALL)
+_QUESTION = re.compile(r"(?P<question>[^\n]*[?？])\n(?P<answer>[^\n]+)")
 _POLAR = re.compile(
     r"(?P<word>yes|no|ja|nein|sí)\b[\s,.;:!-]*(?P<rest>.*)", re.IGNORECASE | re.DOTALL
 )
@@ -18,15 +18,16 @@ _SHORTEST_SENTENCE = 4
 
 
 def as_claim(question: str, answer: str) -> str:
-    """A short answer as a claim that can be checked: behind its question, on one line.
+    """A short answer as a claim that can be checked: on a line of its own, below its question.
 
-    An answer that is a whole sentence is a claim by itself.
+    An answer that is a whole sentence is a claim by itself, on one line: a question mark ends a
+    question only where the line ends, so none inside of a statement takes a part of it away.
     """
-    question, answer = " ".join(question.split()), answer.strip()
-    if not question or is_sentence(answer):
+    question, answer = " ".join(question.split()), " ".join(answer.split())
+    if not question or not answer or is_sentence(answer):
         return answer
     mark = "" if question.endswith(("?", "？")) else "?"
-    return f"{question}{mark} {answer}"
+    return f"{question}{mark}\n{answer}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +45,12 @@ class Claim:
 
 
 def parse_claim(claim: str) -> Claim:
-    """Take a claim apart; what stands before the last question mark is its question.
+    """Take a claim apart that ``as_claim`` made; any other is a statement, all of it.
 
     ``yes`` and ``no`` alone make a claim of their question; with a sentence behind it, that counts.
     """
     match = _QUESTION.fullmatch(claim.strip())
-    if match is None:
+    if match is None or is_sentence(match["answer"].strip()):
         return Claim("statement", "", claim.strip())
     question, answer = match["question"].strip(), match["answer"].strip()
     polar = _POLAR.fullmatch(answer)
@@ -57,8 +58,6 @@ def parse_claim(claim: str) -> Claim:
         return Claim("statement", "", polar["rest"])
     if polar is not None:
         return Claim("polar", "", question, denied=polar["word"].lower() in ("no", "nein"))
-    if is_sentence(answer):
-        return Claim("statement", "", answer)
     return Claim("answer", question, answer)
 
 

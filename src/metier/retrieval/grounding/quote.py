@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+from metier.retrieval.grounding.signs import is_minus
+
 _SAME = str.maketrans(
     {
         **dict.fromkeys("‘’‚‛′`´", "'"),
@@ -117,7 +119,8 @@ def _places(wanted: str, text: str) -> Iterator[tuple[int, int]]:
     start = text.find(wanted)
     while start >= 0:
         end = start + len(wanted)
-        if _edge(text, start) and _edge(text, end) and not _inside_number(text, start, end):
+        whole = _edge(text, start) and _edge(text, end) and not _inside_number(text, start, end)
+        if whole and is_minus(text, start) == is_minus(wanted, 0):
             yield start, end
             start = text.find(wanted, end)
         else:
@@ -135,7 +138,9 @@ def _edge(text: str, place: int) -> bool:
 
 
 def _inside_number(text: str, start: int, end: int) -> bool:
-    """Whether the place is a part of a longer number: the 3 of 3.5, the 000 of 1,000."""
+    """Whether the place is a part of a longer number: the 3 of 3.5, the 000 of 1,000, 5 of -5."""
+    if start and is_minus(text, start - 1):
+        return True
     left = start >= 2 and text[start].isdigit() and text[start - 1] in ".,"
     right = end + 1 < len(text) and text[end - 1].isdigit() and text[end] in ".,"
     return (left and text[start - 2].isdigit()) or (right and text[end + 1].isdigit())

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from metier.retrieval.grounding.sentences import sentences
+from metier.retrieval.grounding.signs import MINUS
 from metier.retrieval.store.words import recognise, terms
 
-_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?|\w")
+_WORD = re.compile(rf"(?:{MINUS})?\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?|\w")
 _COUNT = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
     "fifteen sixteen seventeen eighteen nineteen twenty"
@@ -39,7 +40,8 @@ _FUNCTION_WORDS = (
 _FUNCTION = frozenset(_FUNCTION_WORDS.split())
 _NEGATION_WORDS = (
     "no not never none neither nor cannot without nobody nothing nowhere hardly fail fails failed "
-    "nicht kein keine keinen nie ohne sin nunca ningún ninguna"
+    "nicht kein keine keinen keinem keiner keines keineswegs nie niemals nirgends ohne "
+    "sin nunca ningún ninguna pas jamais aucun aucune rien"
 )
 _NEGATIONS = frozenset(_NEGATION_WORDS.split())
 
@@ -58,8 +60,9 @@ class Word:
     name: bool
     """Written with a capital inside of a sentence, or in capitals."""
     number: str | None
-    """Its value in digits, without thousands' marks; None when it is no number."""
+    """Its value in digits, with its minus, without thousands' marks; None when it is no number."""
     negation: bool
+    """Of ``isn't``, which gives two, the first alone: two negations would cancel each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ def _words(match: re.Match[str], sentence: int, language: str, *, first: bool) -
             content=bare not in _FUNCTION and not negation,
             name=name,
             number=number,
-            negation=negation,
+            negation=negation and place == 0,
         )
         for place, stem in enumerate(stems)
     ]
@@ -115,9 +118,11 @@ def _words(match: re.Match[str], sentence: int, language: str, *, first: bool) -
 def _number(word: str) -> str | None:
     if word in _NUMBERS:
         return _NUMBERS[word]
-    if not word[0].isdigit():
+    digits = word.lstrip("-–−")
+    if not digits[:1].isdigit():
         return None
+    sign = "" if digits == word else "-"
     # 1,234,567 has thousands' marks; 3,5 and 3.5 are the same fraction in two countries.
-    if re.fullmatch(r"\d{1,3}(?:[.,]\d{3})+", word):
-        return re.sub("[.,]", "", word)
-    return word.replace(",", ".")
+    if re.fullmatch(r"\d{1,3}(?:[.,]\d{3})+", digits):
+        return sign + re.sub("[.,]", "", digits)
+    return sign + digits.replace(",", ".")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 from metier.errors import EmptyStageError
@@ -38,7 +39,7 @@ def build_index(
         progress(done, None, "passages")
     if not done:
         raise EmptyStageError("index", {"documents without text": len(corpus)})
-    index.settle()
+    index.settle(grace=timedelta(0))  # nobody reads here yet
     index.learn_weights(seed=seed)
     _in_place(aside, path)
     return Index.open(path, embedder)

@@ -6,26 +6,38 @@ import dataclasses
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from datetime import date
+from contextlib import contextmanager
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock
+
 from metier.errors import DataError, StorageError
 from metier.protocols import Embedder
-from metier.retrieval.store.encoding import encode_passages, encode_texts
+from metier.retrieval.store.encoding import Encoded, encode_passages, encode_texts
 from metier.retrieval.store.rehearsal import Rehearsed, rehearse
 from metier.retrieval.store.rows import (
     SHOWN,
     among,
     among_documents,
     condition,
+    on_any_day,
     schema,
     to_hit,
     to_table,
 )
 from metier.retrieval.store.search import Question, best, candidates
 from metier.retrieval.store.succession import ended, ended_rows, first_days, known_versions
-from metier.retrieval.store.table import create_table, keep_indexed, open_table, replace_documents
+from metier.retrieval.store.table import (
+    GRACE,
+    create_table,
+    forget,
+    keep_indexed,
+    open_table,
+    replace_documents,
+    rewrite,
+)
 from metier.retrieval.store.words import recognise, terms
 from metier.store import write_text
 from metier.types import Hit, Owned, Passage, Scope, SearchSettings
@@ -37,12 +49,15 @@ if TYPE_CHECKING:
 FORMAT = 1
 TABLE, NOTES = "chunks.lance", "index.json"
 _BATCH, _REHEARSED = 512, 200
+_COMMITS = 64
+"""After so many old versions are taken off the disk: each is some files."""
 
 
 class Index:
     """Passages in a folder; each change is one commit, and every search sees the newest.
 
-    Another process may write while this one reads. ``Retriever`` is the contract it keeps.
+    Others may read while one writes, and writers of several processes wait for each other.
+    ``Retriever`` is the contract it keeps.
     """
 
     def __init__(
@@ -52,12 +67,17 @@ class Index:
         settings: SearchSettings,
         *,
         today: Callable[[], str] = lambda: date.today().isoformat(),
+        grace: timedelta = GRACE,
     ) -> None:
-        """Use ``create`` or ``open``. ``today`` says which date "valid now" means."""
+        """Use ``create`` or ``open``. ``today`` says which date "valid now" means.
+
+        ``grace`` is how long a version that was replaced stays for those who still read it.
+        """
         self.path = path
         self.settings = settings
         self._embedder = embedder
         self._today = today
+        self._grace = grace
         self._table: lance.LanceDataset = open_table(path / TABLE)
 
     @classmethod
@@ -115,33 +135,47 @@ class Index:
             return 0
         self._recognise(new)
         documents = sorted({passage.owned for passage in new})
-        if fresh:
-            self._check_new(documents)
-        rows = self._succeeding(new) if succeed else self._rows(new)
-        replace_documents(self._writable(), documents, rows)
-        keep_indexed(self._writable())
+        read = encode_passages(new, self._embedder, self.settings)  # slow, so before the lock
+        with self._writing():
+            if fresh:
+                self._check_new(documents)
+            rows = self._succeeding(new, read) if succeed else to_table(new, read)
+            replace_documents(self._writable(), documents, rows)
+            keep_indexed(self._writable())
         return len(new)
 
-    def settle(self) -> None:
-        """Let the indexes take in all rows, after many came: searches then read none one by one."""
-        table = self._writable()
-        table.optimize.compact_files()
-        keep_indexed(self._writable(), all_rows=True)
+    def settle(self, *, grace: timedelta | None = None) -> None:
+        """Let the indexes take in all rows, after many came: searches then read none one by one.
+
+        What was deleted or replaced longer ago than ``grace``, by default 15 minutes, leaves the
+        disk; with none all does, and a search under way elsewhere may fail.
+        """
+        with self._writing():
+            rewrite(self._writable())
+            keep_indexed(self._writable(), all_rows=True)
+            forget(self._writable(), grace=self._grace if grace is None else grace)
 
     def delete(self, documents: Collection[str], *, tenant: str = "") -> int:
         """Take out these documents of one tenant; how many passages that were.
 
         Unknown ids are no error, and what other tenants have under them stays.
         """
-        before = len(self)
-        if documents:
-            owned = ((tenant, document) for document in sorted(documents))
+        if not documents:
+            return 0
+        owned = ((tenant, document) for document in sorted(documents))
+        with self._writing():
+            before = len(self)
             self._writable().delete(among_documents(owned))
-        return before - len(self)
+            return before - len(self)
 
     def documents(self) -> set[str]:
         """The ids of all documents in the store, whosever they are."""
         return set(self._newest().to_table(columns=["document"])["document"].to_pylist())
+
+    def starts(self, scope: Scope) -> set[str]:
+        """The days from which passages that the scope lets through on any day hold, if dated."""
+        rows = self._newest().to_table(columns=["valid_from"], filter=on_any_day(scope))
+        return {day for day in rows["valid_from"].unique().to_pylist() if day is not None}
 
     def passages_of(self, documents: Collection[str], *, tenant: str = "") -> list[Hit]:
         """All passages of these documents, the tenant's and everybody's, in their order in each.
@@ -160,11 +194,11 @@ class Index:
         self, questions: Sequence[str], k: int = 5, *, scope: Scope | None = None
     ) -> list[list[Hit]]:
         """At most ``k`` hits for each question, the best first; none when nothing is in scope."""
-        table = self._newest()
-        if not questions or not table.count_rows():
+        if not questions or not len(self):
             return [[] for _ in questions]
         where = condition(scope or Scope(), self._today())
         read = encode_texts(self._embedder, questions)
+        table = self._newest()  # last, since a version that was replaced stays for a while only
         count = max(self.settings.candidates, k)
         hits = []
         for question, vector, tokens in zip(questions, read.vectors, read.tokens, strict=True):
@@ -195,16 +229,13 @@ class Index:
             self.settings = dataclasses.replace(self.settings, language=language or "none")
             self._keep_notes()
 
-    def _rows(self, new: Sequence[Passage]) -> pa.Table:
-        return to_table(new, encode_passages(new, self._embedder, self.settings))
-
-    def _succeeding(self, new: Sequence[Passage]) -> pa.Table:
+    def _succeeding(self, new: Sequence[Passage], read: Encoded) -> pa.Table:
         """The new rows, and with them those of other documents whose version they end."""
         import pyarrow as pa
 
         known = known_versions(self._newest(), new)
         starts = first_days(known, new)
-        rows = self._rows(ended(new, starts))
+        rows = to_table(ended(new, starts), read)
         return pa.concat_tables([rows, ended_rows(known, starts).cast(rows.schema)])
 
     def _check_new(self, documents: Sequence[Owned]) -> None:
@@ -215,6 +246,17 @@ class Index:
                 f"two documents have the id {known['document'][0].as_py()!r}; give each an id "
                 "of its own"
             )
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Held by one writer at a time: Lance lets two put in one new document, which then stays
+        twice, or mixed, and two that end a version would each read what was before the other."""
+        with FileLock(self.path / f"{TABLE}.lock"):
+            before = self._table.latest_version
+            yield
+            table = self._writable()
+            if table.version // _COMMITS > before // _COMMITS:
+                forget(table, grace=self._grace)
 
     def _writable(self) -> lance.LanceDataset:
         """The newest version as an object of its own: writing moves it on to the next."""

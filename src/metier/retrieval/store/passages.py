@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
+from functools import lru_cache
 
 from metier.protocols import Corpus
 from metier.types import Chunk, CleanDocument, Json, Passage
@@ -41,12 +43,21 @@ def passage_of(document: CleanDocument, chunk: Chunk) -> Passage:
     )
 
 
+def headings(text: str) -> list[tuple[int, str]]:
+    """Where each Markdown heading of a text begins, and what it says."""
+    return [(match.start(), match.group(1)) for match in _HEADING.finditer(text)]
+
+
+@lru_cache(maxsize=1)  # the passages of a document come one after another
+def _headings(text: str) -> list[tuple[int, str]]:
+    return headings(text)
+
+
 def _section(text: str, start: int) -> str:
-    """The last Markdown heading before the passage; "" when there is none."""
-    last = ""
-    for match in _HEADING.finditer(text, 0, start):
-        last = match.group(1)
-    return last
+    """The last Markdown heading before the passage, or that it begins with; "" without one."""
+    known = _headings(text)
+    place = bisect_right(known, start, key=lambda heading: heading[0])
+    return known[place - 1][1] if place else ""
 
 
 def _text(value: Json) -> str | None:

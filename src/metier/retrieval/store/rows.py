@@ -165,10 +165,16 @@ def condition(scope: Scope, today: str) -> str:
     """
     date = quoted(scope.as_of or today)
     parts = [
-        among("tenant", dict.fromkeys(("", scope.tenant))),
+        on_any_day(scope),
         f"(valid_from IS NULL OR valid_from <= {date})",
         f"(valid_to IS NULL OR valid_to > {date})",
     ]
+    return " AND ".join(parts)
+
+
+def on_any_day(scope: Scope) -> str:
+    """What a ``condition`` says of all but the day."""
+    parts = [among("tenant", dict.fromkeys(("", scope.tenant)))]
     if scope.tiers:
         parts.append(among("tier", scope.tiers))
     if scope.entities:

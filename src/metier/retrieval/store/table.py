@@ -6,8 +6,10 @@ import os
 import warnings
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from metier.retrieval.store.rows import Row, among_documents
 from metier.types import Owned
@@ -33,6 +35,9 @@ _SAMPLED = 64
 long."""
 _RECHECKED = 100
 """Candidates by the bits whose vectors are read in full."""
+GRACE = timedelta(minutes=15)
+"""How long a version stays once the next is there: a search reads one version to its end, and so
+does learning the weights, which embeds hundreds of texts."""
 
 
 def create_table(path: Path, rows: pa.Table | pa.RecordBatchReader) -> lance.LanceDataset:
@@ -63,6 +68,27 @@ def replace_documents(
         # Only here, since it reads the whole table: a second for a million rows.
         merge = merge.when_not_matched_by_source_delete(own)
     merge.execute(rows)
+
+
+def rewrite(table: lance.LanceDataset) -> None:
+    """Write rows together, and anew where any beside them was deleted, which leaves those out."""
+    table.optimize.compact_files(materialize_deletions_threshold=0.0)
+
+
+def forget(table: lance.LanceDataset, *, grace: timedelta = GRACE) -> None:
+    """Take off the disk what versions alone hold that were replaced longer ago than ``grace``.
+
+    Lance counts from when a version was made; one of last year may have been replaced just now.
+    """
+    until = datetime.now() - grace
+    known = sorted(table.versions(), key=lambda one: int(one["version"]))
+    old = [
+        int(one["version"])
+        for one, following in pairwise(known)
+        if cast(datetime, following["timestamp"]) <= until
+    ]
+    if old:
+        table.cleanup_old_versions(versions=old, error_if_tagged_old_versions=False)
 
 
 def _keys(rows: pa.Table) -> set[tuple[str, ...]]:

@@ -149,7 +149,7 @@ class HoldsItAll:
     name = "holds it all"
 
     def support(self, batch):
-        return [float(claim.rpartition("? ")[2] in passage) for claim, passage in batch]
+        return [float(claim.rpartition("\n")[2] in passage) for claim, passage in batch]
 
 
 def test_a_checker_that_believes_all_that_the_evidence_names_is_found_out():
