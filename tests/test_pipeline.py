@@ -1,12 +1,16 @@
 """The stages joined: what each is given, what stands, and what is done anew."""
 
 import dataclasses
+import io
+import json
 from collections.abc import Sequence
 from itertools import cycle
 
 import pytest
+from rich.console import Console
 
-from metier.decision.report import html
+from metier import serial
+from metier.decision.report import as_json, html, terminal
 from metier.errors import DataError, NoLabelScoresError
 from metier.methods.majority import Majority
 from metier.models.engines.fake import FakeModel, FakeModels
@@ -251,6 +255,53 @@ def test_prompted_rungs_run_to_a_report_with_every_prompt_and_its_tokens(folder)
     assert report.retention == ()
     shown = {overlap.against for overlap in report.overlaps}
     assert "examples shown by few_shot" in shown
+
+
+class Adapted(Majority):
+    """The commonest label, with an adapter beside it as a tuned rung has one."""
+
+    name = "adapted"
+
+    def fit(self, rung, context):
+        (context.workdir / "adapter").mkdir(exist_ok=True)
+        return super().fit(rung, context)
+
+
+@pytest.fixture
+def adapted(tmp_path, monkeypatch):
+    """A tuned rung as an installed plugin."""
+    installed = tmp_path / "installed" / "adapted-1.0.dist-info"
+    installed.mkdir(parents=True)
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: adapted\nVersion: 1.0\n")
+    points = f"[metier.methods]\nadapted = {__name__}:Adapted\n"
+    (installed / "entry_points.txt").write_text(points)
+    monkeypatch.syspath_prepend(installed.parent)
+
+
+def printed(report):
+    stream = io.StringIO()
+    Console(file=stream, width=100).print(terminal(report))
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("seed", [3, 4, 5])
+def test_a_base_that_is_hardly_ever_right_leaves_a_report_that_can_be_read(folder, adapted, seed):
+    line = pipeline(
+        folder,
+        rungs='[[rungs]]\nmethod = "adapted"',
+        more='[retention]\nsuites = ["formats", "arithmetic", "instructions"]',
+        project=f".metier{seed}",
+        seed=seed,
+    )
+    report = line.report
+    silent = [one for one in report.left_out if one.startswith("retention suite")]
+    assert len(report.retention) + len(silent) == 3
+    assert "kept" in printed(report) or silent
+    assert all(reason in html(report) for reason in report.left_out.values())
+    told = folder / "report.json"
+    told.write_text(serial.dump(report))
+    assert serial.read(type(report), told).retention == report.retention
+    json.dumps(serial.to_json(as_json(report)), allow_nan=False)
 
 
 REMOTE = '[model]\nbase = "openai:foo@http://127.0.0.1:9/v1"'

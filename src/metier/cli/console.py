@@ -54,7 +54,8 @@ def moment(seconds: float) -> str:
 
 def show_json(value: Json) -> None:
     """Print a result for a program."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=str, allow_nan=False)
+    sys.stdout.write(f"{text}\n")
 
 
 class Bars:

@@ -19,6 +19,8 @@ from metier.settings import rate
 from metier.store import Project
 from metier.types import Dataset, ItemResult, Json, Retention, Scorecard
 
+NOTHING_TO_FORGET = "the base has none of its {} items right, so there is nothing to forget"
+
 
 @dataclass(frozen=True, slots=True)
 class Asking:
@@ -49,15 +51,22 @@ class Asking:
 
     def retention(
         self, tuned: Mapping[str, Built], suites: Sequence[Suite]
-    ) -> tuple[Retention, ...]:
-        """What each of these rungs, all with an adapter, kept of the base model's abilities."""
-        kept = []
+    ) -> tuple[tuple[Retention, ...], dict[str, str]]:
+        """What each of these rungs, all with an adapter, kept of the base model's abilities.
+
+        And which suites tell nothing about that, and why.
+        """
+        kept, silent = [], {}
         for suite in suites:
             base = self._ask_model(suite, None, "base")
             for name, built in tuned.items():
                 after = self._ask_model(suite, built, name)
-                kept.append(retention(name, base, after, suite.name, seed=self.recipe.seed))
-        return tuple(kept)
+                found = retention(name, base, after, suite.name, seed=self.recipe.seed)
+                if found is None:
+                    silent[f"retention suite {suite.name}"] = NOTHING_TO_FORGET.format(len(base))
+                else:
+                    kept.append(found)
+        return tuple(kept), silent
 
     def _ask_model(self, suite: Suite, built: Built | None, who: str) -> list[ItemResult]:
         model = self.recipe.model

@@ -77,7 +77,7 @@ class Pipeline:
         self.project = project
         self.progress = progress
         self.rungs, self.left_out = ladder(recipe)
-        """What is built, and what of the ladder is not, and why."""
+        """What is built; what of the ladder is not, and once asked of the suites, and why."""
         self._text = text
         self._folder = Path(file).absolute().parent
         self._corpus_table = project.path / "corpus.lance"
@@ -263,7 +263,11 @@ class Pipeline:
     def retention(self) -> tuple[Retention, ...]:
         """What each rung with an adapter kept of the base model's abilities."""
         tuned = {name: built for name, built in self.candidates.items() if built.adapter}
-        return self._asking.retention(tuned, suites(self.recipe, self._folder)) if tuned else ()
+        if not tuned:
+            return ()
+        kept, silent = self._asking.retention(tuned, suites(self.recipe, self._folder))
+        self.left_out.update(silent)
+        return kept
 
     @cached_property
     def _asking(self) -> Asking:

@@ -117,8 +117,9 @@ def bootstrap(
 def ratio(a: ArrayLike, b: ArrayLike, *, seed: int, paired: bool = True) -> Estimate:
     """Mean of ``a`` over mean of ``b``, percentile bootstrap; paired: of the same items.
 
-    High is infinite when the resamples cannot rule out that ``b`` is 0. DataError when it is. When
-    no resample varies, the ends are what the items could have missed.
+    DataError when the mean of ``b`` is 0. Where the resamples cannot rule out that it is, high is
+    the most that the intervals of both leave room for, which is finite. When no resample varies,
+    the ends are what the items could have missed.
     """
     x, y = series(a), series(b)
     if paired and len(x) != len(y):
@@ -140,10 +141,26 @@ def ratio(a: ArrayLike, b: ArrayLike, *, seed: int, paired: bool = True) -> Esti
         # No resample varied: as in unvaried, of the items that could have moved the ratio.
         relevant = int(np.count_nonzero(x) if not paired else np.count_nonzero((x != 0) | (y != 0)))
         unseen = proportion(relevant, relevant).low if relevant else 0.0
-        low, high = value * unseen, max(high, value / unseen if unseen else math.inf)
+        low = value * unseen
         if value == 0:  # the items that none of these was like may score what b's best does
             high = max(high, proportion(0, len(x)).high * float(y.max() / y.mean()))
+        elif unseen:
+            high = value / unseen
+    if high == math.inf:
+        high = _room_above(x, y)
     return Estimate(value, min(float(low), value), max(float(high), value), len(x))
+
+
+def _room_above(x: Array, y: Array) -> float:
+    """The most that a ratio of means may be, when resamples of ``y`` may hold nothing but zeros.
+
+    Wilson's ends of the shares that score at all; where no ``x`` does, those that might score what
+    the best of ``y`` does. Both ends at once are rarer than either, so the room is generous.
+    """
+    scoring = x[x != 0]
+    above = proportion(len(scoring), len(x)).high * (scoring.mean() if scoring.size else y.max())
+    below = proportion(int(np.count_nonzero(y)), len(y)).low * y[y != 0].mean()
+    return float(above / below)
 
 
 def require_items(n: int) -> None:

@@ -81,7 +81,7 @@ class RunReport:
     """How the questions came about, where they were generated."""
     overlaps: tuple[Overlap, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
-    """Rungs of the recipe that were not built, and why."""
+    """Rungs of the recipe that were not built, suites on which nothing can be lost, and why."""
     versions: Mapping[str, str] = field(default_factory=dict)
     hardware: str = ""
     seconds: float = 0.0
