@@ -161,6 +161,36 @@ def test_one_rung_alone_ships_without_a_comparison():
     assert 0 < decision.detectable_difference < 1
 
 
+def test_a_rung_that_is_never_right_is_no_tie_with_one_that_seldom_is():
+    seldom = [number % 50 == 0 for number in range(200)]
+    cards = [card("closed-book", [False] * 200), card("retrieve", seldom, seconds=1.0)]
+    decision = decide(cards, terms())
+    assert decision.verdict == "cannot_tell"
+    assert "retrieve" in decision.reasons[1]
+    often = [number % 10 == 0 for number in range(200)]
+    decision = decide([cards[0], card("retrieve", often, seconds=1.0)], terms())
+    assert decision.rung == "retrieve"
+
+
+@pytest.mark.parametrize("right", [[1], [1, 1, 0], [1] + [0] * 49, [1] * 5])
+def test_a_lone_rung_of_which_little_is_known_asks_for_items(right):
+    decision = decide([card("lora", right)], terms())
+    assert decision.verdict == "cannot_tell"
+    more = decide([card("lora", right * (1 + decision.items_needed // len(right) + 1))], terms())
+    assert (more.verdict, more.rung) == ("ship", "lora")
+    if len(right) == 1:
+        return  # one call says nothing of its seconds, so the gate stops it
+    other = card("big", [1] * len(right), seconds=99.0)
+    gated = decide([card("lora", right), other], terms(gates=Gates(most_seconds_per_call=1)))
+    assert gated.verdict == "cannot_tell"
+
+
+def test_two_rungs_with_one_right_answer_are_both_hardly_known():
+    once = [1] + [0] * 49
+    decision = decide([card("a", once), card("b", once, seconds=1.0)], terms())
+    assert (decision.verdict, decision.items_needed) == ("cannot_tell", 250)
+
+
 def test_no_rung_at_all_is_an_error():
     with pytest.raises(EmptyStageError):
         decide([], terms())

@@ -80,6 +80,16 @@ def nothing_right_yet(quality: Estimate, *, items: int) -> list[str]:
     ]
 
 
+def hardly_known(card: Scorecard, metric: str, *, items: int) -> list[str]:
+    """That the rung which would be shipped is itself known too roughly."""
+    quality = card.metrics[metric]
+    return [
+        _needed(items),
+        f"{card.rung} has {_spell(metric)} {_share(quality)}: of {_items(quality.n)} that is too "
+        "little to say what it is worth.",
+    ]
+
+
 def failed(gates: Sequence[GateResult]) -> list[str]:
     """Each rung that a gate stopped."""
     stopped = sorted(

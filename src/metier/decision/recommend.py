@@ -16,6 +16,9 @@ from metier.errors import DataError, EmptyStageError
 from metier.types import Comparison, Decision, Estimate, GateResult, Retention, Scorecard
 
 ALPHA = 0.05
+FEWEST_RIGHT = 6
+"""Right answers that a rung has at least when it beats one that is never right: by McNemar's exact
+test 5 against none are p = 0.06, 6 are p = 0.03."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +75,10 @@ def recommend(
     """The cheapest rung within ``terms.margin`` of the best, among those that pass every gate.
 
     "Cannot tell" when a cheaper rung lies further behind than the margin yet not significantly so,
-    or when the intervals leave room for more than ``terms.blind_spot`` of unseen loss. The order
-    of ``scorecards`` does not matter. ``comparisons`` hold the best passing rung against all.
+    when the intervals leave room for more than ``terms.blind_spot`` of unseen loss, or when the
+    rung itself is hardly known: not told from one that is never right, or alone and with an
+    interval that reaches further than the blind spot. What is never right is no tie. The order of
+    ``scorecards`` does not matter. ``comparisons`` hold the best passing rung against all.
     """
     if not scorecards:
         raise EmptyStageError("decision", {})
@@ -89,6 +94,9 @@ def recommend(
     rivals = [_turned(evidence, best, name) for name in names if name != best]
     chosen = _cheapest_tie(evidence, best, rivals)
     doubts = _cheaper_doubts(evidence, chosen, rivals) or _blind_doubts(evidence, chosen, rivals)
+    if not doubts and (more := _too_few_of(evidence, chosen, alone=not rivals)):
+        said = reasons.hardly_known(cards[chosen], terms.metric, items=more)
+        return _decision(evidence, "cannot_tell", said, items=more)
     if doubts:
         worst = max(doubts, key=lambda doubt: (doubt.items, doubt.comparison.against))
         said = reasons.cannot_tell(cards, worst.comparison, items=worst.items)
@@ -106,6 +114,37 @@ def _nothing_right(evidence: _Evidence, quality: Estimate) -> Decision:
     more = max(1, enough - quality.n)
     said = reasons.nothing_right_yet(quality, items=more)
     return _decision(evidence, "cannot_tell", said, items=more)
+
+
+def _too_few_of(evidence: _Evidence, chosen: str, *, alone: bool) -> int:
+    """How many more items the rung's own value asks for; 0 when it is known well enough.
+
+    Other rungs, where there are any, say what this one is worth beside them; alone it must be
+    known to within the blind spot by itself.
+    """
+    quality = evidence.cards[chosen].metrics[evidence.terms.metric]
+    needed = math.ceil(FEWEST_RIGHT / quality.value - 1e-9)
+    if alone and _reach(quality) > evidence.terms.blind_spot:
+        needed = max(needed, quality.n + 1, _items_to_reach(quality, evidence.terms.blind_spot))
+    return max(0, needed - quality.n)
+
+
+def _items_to_reach(quality: Estimate, reach: float) -> int:
+    """Items with which the interval of such a value would reach no further than this."""
+
+    def share(n: int) -> float:
+        return _reach(stats.proportion(round(quality.value * n), n))
+
+    enough = quality.n
+    while share(enough) > reach:
+        enough += max(1, enough // 50)
+    # items that hang together, or whose scores vary less than 0 and 1 do, count for fewer or more
+    return math.ceil(enough * (_reach(quality) / share(quality.n)) ** 2)
+
+
+def _reach(quality: Estimate) -> float:
+    """How far the farther end of the interval lies from its value."""
+    return max(quality.high - quality.value, quality.value - quality.low)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,16 +195,22 @@ def _price(evidence: _Evidence, rung: str) -> tuple[float, float, float, str]:
 def _cheapest_tie(evidence: _Evidence, best: str, rivals: Sequence[Comparison]) -> str:
     # A significant difference below the margin is real but does not matter, so it is a tie too;
     # this also keeps a verdict from turning when more items make small differences significant.
-    near = [gap.against for gap in rivals if gap.difference.value <= evidence.terms.margin + 1e-9]
+    near = [gap.against for gap in rivals if not _is_behind(evidence, gap)]
     return min([best, *near], key=lambda rung: _price(evidence, rung))
 
 
+def _is_behind(evidence: _Evidence, gap: Comparison) -> bool:
+    """Whether the best leaves the other behind by what matters; what is never right always is."""
+    worthless = value_of(evidence.cards[gap.against], evidence.terms.metric) == 0
+    return worthless or gap.difference.value > evidence.terms.margin + 1e-9
+
+
 def _cheaper_doubts(evidence: _Evidence, chosen: str, rivals: Sequence[Comparison]) -> list[_Doubt]:
-    """Cheaper rungs that lie behind the best by more than the margin, but not significantly."""
+    """Cheaper rungs that lie behind the best by what matters, but not significantly."""
     return [
         _Doubt(gap, _items_to_show(gap, len(evidence.comparisons)))
         for gap in rivals
-        if gap.difference.value > evidence.terms.margin + 1e-9
+        if _is_behind(evidence, gap)
         and gap.p_adjusted >= ALPHA
         and _price(evidence, gap.against) < _price(evidence, chosen)
     ]
@@ -205,9 +250,7 @@ def _ship(evidence: _Evidence, chosen: str, best: str, rivals: Sequence[Comparis
     said = [reasons.chosen(cards[chosen], terms.metric)]
     if chosen != best:
         said.append(reasons.tie(cards, _turned(evidence, best, chosen), terms.margin))
-    behind = [
-        gap for gap in rivals if gap.against != chosen and gap.difference.value > terms.margin
-    ]
+    behind = [gap for gap in rivals if gap.against != chosen and _is_behind(evidence, gap)]
     said += reasons.others_behind(behind, alpha=ALPHA)
     if not any(_price(evidence, gap.against) < _price(evidence, chosen) for gap in rivals):
         said.append(reasons.nothing_cheaper(chosen, [gap.against for gap in rivals], best))
