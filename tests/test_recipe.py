@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from metier.errors import RecipeError
 from metier.problems import check_settings
 from metier.recipe import DEFAULT_RUNGS, Recipe, parse_recipe, read_recipe
-from metier.settings import ladder
+from metier.recipe.tables import PriceSettings
+from metier.settings import ladder, rate
 from metier.toml_lines import key_lines
 
 MINIMAL = """\
@@ -100,6 +101,26 @@ def test_unknown_options_are_found_in_their_own_tables(tmp_path):
     assert found[2].startswith("metier.toml:2: sources[1]: ") and "'text'" in found[2]
     assert found[3].startswith("metier.toml:18: retention.suites: 'generl' is unknown")
     assert len(found) == 4
+
+
+@pytest.mark.parametrize("written", ["foo", "openai:fo@http://127.0.0.1:9/v1"])
+def test_a_price_of_no_model_of_the_recipe_names_the_one_that_is_meant(written):
+    base = "openai:foo@http://127.0.0.1:9/v1"
+    text = MINIMAL + f'[model]\nbase = "{base}"\n[prices.models."{written}"]\ninput = 1\n'
+    text += "output = 2\n"
+    with pytest.raises(RecipeError, match=f"did you mean `{base}`"):
+        check_settings(parse_recipe(text), text, "metier.toml")
+    mended = text.replace(f'models."{written}"', f'models."{base}"')
+    check_settings(parse_recipe(mended), mended, "metier.toml")
+
+
+def test_a_remote_model_without_a_price_has_none():
+    remote, local = "openai:foo@http://127.0.0.1:9/v1", "smollm2-135m-instruct"
+    prices = PriceSettings(models={remote: {"input": 1, "output": 2}})
+    assert rate(PriceSettings(), remote) is None
+    assert rate(prices, remote).output == 2
+    assert rate(prices, local) == rate(prices, None)
+    assert rate(prices, local).dollars_per_hour == 0.10
 
 
 def test_missing_file_says_how_to_make_one(tmp_path):

@@ -37,6 +37,7 @@ def check_settings(recipe: Recipe, text: str, file: str, *, models: bool = False
         *_step_problems(recipe),
         *_source_problems(recipe),
         *_name_problems(recipe),
+        *_price_problems(recipe),
         *_rule_problems(recipe),
         *_release_problems(recipe),
         *_file_problems(recipe, Path(file).absolute().parent),
@@ -124,6 +125,23 @@ def _name_problems(recipe: Recipe) -> Iterator[Finding]:
         for name in names:
             if name not in known:
                 yield path, f"{name!r} is unknown" + nearest(name, known)
+
+
+def _price_problems(recipe: Recipe) -> Iterator[Finding]:
+    """Prices of models that the recipe does not name; what they were meant for would have none."""
+    checker = recipe.generate.checker if recipe.generate else ""
+    named = [*(name for _, name in _models_named(recipe)), checker]
+    known = [name for name in dict.fromkeys(named) if name]
+    for name in recipe.prices.models:
+        if name not in known:
+            meant = _bare_name_of(name, known) or nearest(name, known)
+            yield ("prices", "models", name), f"no model of this recipe is called {name!r}{meant}"
+
+
+def _bare_name_of(name: str, known: Sequence[str]) -> str:
+    """The remote model that a bare name may stand for."""
+    alike = [one for one in known if one.partition("@")[0].removeprefix("openai:") == name]
+    return f"; did you mean `{alike[0]}`?" if alike else ""
 
 
 def _rule_problems(recipe: Recipe) -> Iterator[Finding]:

@@ -53,8 +53,10 @@ def cost_per_thousand(
     return estimate if math.isfinite(estimate.high) else None
 
 
-def with_cost(card: Scorecard, rate: Rate) -> Scorecard:
-    """The scorecard with its price filled in."""
+def with_cost(card: Scorecard, rate: Rate | None) -> Scorecard:
+    """The scorecard with its price filled in, where one is known."""
+    if rate is None:
+        return card
     return replace(card, cost_per_thousand=cost_per_thousand(card.items, rate))
 
 
