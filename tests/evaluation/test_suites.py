@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import os
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from metier.evaluation.suites import (
     multiple_choice,
     retention_suites,
 )
+from metier.evaluation.suites.written import formats
 from metier.types import Answer, ItemResult, Score
 
 DATA = Path(os.environ.get("METIER_DATA", Path(__file__).parents[2] / "../shared/data"))
@@ -141,6 +143,21 @@ def results(values):
         ItemResult(f"{n}", "s", "?", "", Answer(""), 0.0, (Score("follows", value),))
         for n, value in enumerate(values)
     ]
+
+
+def test_other_wrong_choices_make_another_suite(tmp_path):
+    row = {"question": "2 + 2?", "choices": ["4", "5"], "answer": 0}
+    file = write(tmp_path / "q.jsonl", json.dumps(row))
+    before, again = multiple_choice(file).content, multiple_choice(file).content
+    write(file, json.dumps({**row, "choices": ["4", "four", "22"]}))
+    assert before == again != multiple_choice(file).content
+
+
+def test_other_checks_make_another_suite():
+    suite = formats(0)
+    first, *rest = suite.examples
+    other = replace(first, metadata={"checks": []})
+    assert replace(suite, examples=(other, *rest)).content != suite.content == formats(0).content
 
 
 def test_retention_is_paired_and_has_an_interval():

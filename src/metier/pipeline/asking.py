@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from metier import __version__
 from metier.decision.cost import with_cost
 from metier.evaluation.forgetting import retention
 from metier.evaluation.ledger import ask
@@ -32,6 +33,8 @@ class Asking:
     models: Models
     versions: Mapping[str, str]
     """Of what the answers come from; a part of every result."""
+    weights: Mapping[str, str | None]
+    """Of the models by name, as far as they are known."""
     progress: Progress
 
     def scorecard(self, built: Built) -> Scorecard:
@@ -71,7 +74,10 @@ class Asking:
     def _ask_model(self, suite: Suite, built: Built | None, who: str) -> list[ItemResult]:
         model = self.recipe.model
         adapter = built.adapter if built else None
-        key = [model.base, model.engine, built.key if built else None]
+        if built is None:
+            key: Json = [__version__, model.base, self.weights[model.base], model.engine]
+        else:
+            key = [model.base, model.engine, built.key]
         language_model = self.models.language_model(model.base, adapter=adapter)
         assert suite.ask is not None
         return self._ask(suite.ask(language_model), suite, key, who)

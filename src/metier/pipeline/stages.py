@@ -31,6 +31,7 @@ from metier.pipeline.building import Building
 from metier.pipeline.data import Rows, corpus_step, found_leak
 from metier.pipeline.generation import Generation, generated_examples, generation_report
 from metier.pipeline.overlaps import Overlaps
+from metier.pipeline.weights import weights_of
 from metier.problems import check_settings
 from metier.protocols import Corpus, Models, Progress, silent
 from metier.recipe import Recipe
@@ -94,6 +95,11 @@ class Pipeline:
 
         remote = partial(OpenAIModel.named, **remote_settings(self.recipe))
         return LocalModels(engine=self.recipe.model.engine, remote=remote)
+
+    @cached_property
+    def _weights(self) -> dict[str, str | None]:
+        model = self.recipe.model
+        return {name: weights_of(name) for name in (model.base, model.embedder)}
 
     @property
     def metric(self) -> str:
@@ -196,7 +202,8 @@ class Pipeline:
             write_text(directory / "overlaps.json", serial.dump(tuple(found)))
             write_text(directory / "dataset.json", serial.dump(clean))
 
-        inputs = {**rows.inputs, "embedder": recipe.model.embedder}
+        embedder = recipe.model.embedder
+        inputs = {**rows.inputs, "embedder": [embedder, self._weights[embedder]]}
         return self.project.step("dataset", inputs, build)
 
     def _repeating(self, test: Sequence[Example]) -> Overlaps:
@@ -234,6 +241,7 @@ class Pipeline:
             self.models,
             corpus=self._learnable,
             made_from=self._dataset_step.name,
+            weights=self._weights,
             progress=self.progress,
         )
 
@@ -277,6 +285,7 @@ class Pipeline:
             self.project,
             self.models,
             versions=self.versions,
+            weights=self._weights,
             progress=self.progress,
         )
 
