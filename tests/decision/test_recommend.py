@@ -1,11 +1,14 @@
 """The verdict in many situations, and what must hold in all of them."""
 
 import random
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from metier import stats
 from metier.decision.compare import compare
 from metier.decision.cost import Machine, with_cost
 from metier.decision.gates import Gates, apply_gates, passing
@@ -137,8 +140,6 @@ def test_forgetting_beyond_the_gate_stops_a_tuned_rung():
 
 
 def test_an_unknown_price_fails_a_gate_on_cost():
-    from dataclasses import replace
-
     free = replace(card("tfidf", hits(0.7, 100, 0)), cost_per_thousand=None)
     results = apply_gates(Gates(most_cost_per_thousand=1.0), [free], "accuracy", retention=[])
     assert not results[0].passed
@@ -259,3 +260,63 @@ def test_more_of_the_same_items_never_turn_a_winner_into_none(cards, times):
     after = decide(grown, terms())
     if before.verdict == "ship":
         assert (after.verdict, after.rung) == ("ship", before.rung)
+
+
+def scored(rung, values):
+    """A scorecard of partly right answers."""
+    items = card(rung, [False] * len(values)).items
+    return scorecard(
+        rung,
+        [replace(item, scores=(Score("token_f1", float(value)),))
+         for item, value in zip(items, values, strict=True)],
+        Task("free_text", "Say it."),
+        versions={},
+    )  # fmt: skip
+
+
+def test_power_over_partly_right_answers_is_by_how_far_they_differ():
+    draw, n = np.random.default_rng(1), 200
+
+    def pair(gap):
+        level = draw.beta(4, 4, n)
+        return (np.clip(level + draw.normal(extra, 0.15, n), 0, 1) for extra in (gap, 0.0))
+
+    told = decide([scored(name, values) for name, values in zip("ab", pair(0.0), strict=True)],
+                  Terms("token_f1")).detectable_difference  # fmt: skip
+    shown = [stats.paired_difference(*pair(told), seed=0).p_value < 0.05 for _ in range(100)]
+    assert told < 0.08
+    assert 0.7 < np.mean(shown) <= 0.95
+
+
+def test_power_over_questions_of_few_documents_is_that_of_the_test_by_document():
+    draw, documents, each = np.random.default_rng(2), 20, 10
+    names = [f"{number:05d}" for number in range(documents * each)]
+    groups = {name: f"document {number // each}" for number, name in enumerate(names)}
+
+    def pair(gap, unlike=0.3, together=0.3):
+        share = (unlike + gap) / (2 * unlike)
+        size = (1 - together) / together
+        won = draw.beta(share * size, (1 - share) * size, documents)
+        wins = draw.random((documents, each)) < won[:, None]
+        differs, both = (draw.random((documents, each)) < part for part in (unlike, 0.6))
+        a, b = np.where(differs, wins, both), np.where(differs, ~wins, both)
+        return a.ravel(), b.ravel()
+
+    told = np.median([
+        decide([card(name, right) for name, right in zip("ab", pair(0.0), strict=True)],
+               terms(), groups=groups).detectable_difference
+        for _ in range(20)
+    ])  # fmt: skip
+    shown = [
+        stats.paired_difference(*pair(told), seed=0, clusters=list(groups.values()),
+                                resamples=999).p_value < 0.05
+        for _ in range(150)
+    ]  # fmt: skip
+    assert np.mean(shown) > 0.65
+
+
+def test_more_comparisons_leave_only_larger_differences_to_be_seen():
+    two = [card("a", hits(0.6, 200, 1)), card("b", hits(0.6, 200, 2), seconds=1.0)]
+    three = [*two, card("c", hits(0.2, 200, 3), seconds=2.0)]
+    few, many = (decide(cards, terms()).detectable_difference for cards in (two, three))
+    assert many > few

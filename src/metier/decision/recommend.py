@@ -238,11 +238,13 @@ def _items_to_show(gap: Comparison, comparisons: int) -> int:
     needed = stats.items_needed(
         gap.difference.value, _discordance(gap), alpha=ALPHA / max(1, comparisons)
     )
-    return max(1, needed - gap.difference.n)
+    return max(1, math.ceil(needed * gap.design_effect) - gap.difference.n)
 
 
 def _discordance(gap: Comparison) -> float:
-    return (gap.wins + gap.losses) / gap.difference.n
+    if gap.discordance is None:
+        return (gap.wins + gap.losses) / gap.difference.n
+    return gap.discordance
 
 
 def _ship(evidence: _Evidence, chosen: str, best: str, rivals: Sequence[Comparison]) -> Decision:
@@ -324,6 +326,10 @@ def _detectable(evidence: _Evidence) -> float:
             evidence.comparisons,
             key=lambda gap: (abs(gap.difference.value), gap.rung, gap.against),
         )
-        return stats.detectable_difference(closest.difference.n, _discordance(closest))
+        return stats.detectable_difference(
+            max(1, round(closest.difference.n / closest.design_effect)),
+            _discordance(closest),
+            alpha=ALPHA / len(evidence.comparisons),
+        )
     quality = estimates[0]
     return stats.detectable_difference(quality.n, 2 * quality.value * (1 - quality.value))
