@@ -109,6 +109,15 @@ def test_ratio_of_a_series_to_itself_is_one(values):
     assert found.low < 1 < found.high
 
 
+def test_where_nothing_varies_clusters_and_not_items_are_counted():
+    documents = [number // 20 for number in range(100)]
+    found = stats.mean([1] * 100, clusters=documents, bounds=(0.0, 1.0))
+    assert (found.value, found.n) == (1, 100)
+    assert found.low == pytest.approx(stats.proportion(5, 5).low)
+    gap = stats.paired_difference([1] * 100, [1] * 100, seed=0, clusters=documents).difference
+    assert gap.high == pytest.approx(1 - found.low)
+
+
 def test_ratio_to_nothing_is_an_error():
     with pytest.raises(DataError, match="mean of 0"):
         stats.ratio([1.0], [0.0], seed=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -63,7 +64,7 @@ def mean(
     error = math.sqrt(float((sums**2).sum()) * groups / (groups - 1)) / len(x)
     # equal values leave a rounding error behind that is no spread; a spread of 1e-200 squares to 0
     if np.ptp(x) == 0 or error == 0:
-        return unvaried(value, len(x), bounds)
+        return replace(unvaried(value, groups, bounds), n=len(x))
     half = float(reference.t.ppf((1 + CONFIDENCE) / 2, groups - 1)) * error
     return Estimate(value, max(lowest, value - half), min(highest, value + half), len(x))
 
@@ -201,7 +202,7 @@ def tails() -> tuple[float, float]:
 
 
 def unvaried(value: float, n: int, bounds: Bounds | None) -> Estimate:
-    """Interval when no item differed: the share of unlike items that ``n`` could have missed.
+    """Interval when no item (or cluster) differed: the share of unlike ones that ``n`` could miss.
 
     Those would lie at the bounds; towards a side without a bound nothing can be said.
     """
