@@ -328,6 +328,38 @@ def test_a_base_that_is_hardly_ever_right_leaves_a_report_that_can_be_read(folde
     json.dumps(serial.to_json(as_json(report)), allow_nan=False)
 
 
+BLENDED = """
+[[rungs]]
+method = "adapted"
+
+[[rungs]]
+method = "tfidf"
+
+[[rungs]]
+method = "blend"
+members = ["adapted", "tfidf"]
+"""
+
+
+def test_a_blend_has_forgotten_what_its_members_have(folder, adapted):
+    more = '[retention]\nsuites = ["arithmetic"]\n[gates]\nmost_forgetting = 0.03'
+    line = pipeline(folder, rungs=BLENDED, more=more)
+    own, blended = line.retention
+    assert (own.rung, blended.rung) == ("adapted", "blend")
+    assert own.ratio == blended.ratio
+    told = {gate.rung: gate.reason for gate in line.decision.gates}
+    assert told["tfidf"] == "not tuned: nothing to forget"
+    assert "share kept on arithmetic" in told["blend"]
+
+
+def test_what_tuning_lost_is_unknown_where_no_suite_is_asked(folder, adapted):
+    more = "[retention]\nsuites = []\n[gates]\nmost_forgetting = 0.03"
+    gates = pipeline(folder, rungs=BLENDED, more=more).decision.gates
+    assert {gate.rung: gate.passed for gate in gates} == {
+        "adapted": False, "tfidf": True, "blend": False,
+    }  # fmt: skip
+
+
 REMOTE = '[model]\nbase = "openai:foo@http://127.0.0.1:9/v1"'
 
 

@@ -320,3 +320,38 @@ def test_more_comparisons_leave_only_larger_differences_to_be_seen():
     three = [*two, card("c", hits(0.2, 200, 3), seconds=2.0)]
     few, many = (decide(cards, terms()).detectable_difference for cards in (two, three))
     assert many > few
+
+
+def kept(suite, base, tuned, seed=0):
+    whole = [stats.mean(values, bounds=(0.0, 1.0)) for values in (base, tuned)]
+    return Retention("lora", suite, *whole, stats.ratio(tuned, base, seed=seed))
+
+
+def forgetting(found, **known):
+    gates = Gates(most_forgetting=0.03)
+    (told,) = apply_gates(gates, [card("lora", [1, 0] * 9)], "accuracy", retention=found, **known)
+    return told
+
+
+def test_a_loss_that_is_not_shown_stops_no_rung_and_is_told():
+    unsure = forgetting([kept("formats", [1] * 8 + [0] * 8, [1] * 7 + [0] * 9)])
+    assert unsure.passed
+    assert "not ruled out" in unsure.reason
+    shown = forgetting([kept("general", [1] * 90 + [0] * 10, [1] * 50 + [0] * 50)])
+    assert not shown.passed
+    assert not forgetting([], tuned=["lora"]).passed
+    assert forgetting([], tuned=["other"]).passed
+
+
+def test_unchanged_ability_seldom_fails_the_gate():
+    draw, failed = np.random.default_rng(0), 0
+    for _ in range(60):
+        found = []
+        for suite, (items, able) in enumerate(((24, 0.5), (96, 0.6), (16, 0.5), (100, 0.4))):
+            base = draw.random(items) < able
+            anew = draw.random(items) < 0.1
+            tuned = np.where(anew, draw.random(items) < able, base)
+            if base.any():
+                found.append(kept(f"{suite}", base, tuned))
+        failed += not forgetting(found).passed
+    assert failed <= 9

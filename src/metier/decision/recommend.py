@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -34,6 +34,8 @@ class Terms:
     """The most by which a rung that was passed over may still turn out better, by the interval of
     the difference; beyond it there are too few items for a verdict. Above 0: no number of
     items rules out more than nothing."""
+    tuned: Collection[str] = ()
+    """The rungs that answer with tuned weights, and so have something to forget."""
     training_dollars: Mapping[str, float] = field(default_factory=dict)
     """By rung; a rung that is not named cost nothing to build."""
     months: float = 12.0
@@ -52,7 +54,9 @@ def decide(
     seed: int = 0,
 ) -> Decision:
     """Gates, paired comparisons among the rungs that pass, verdict."""
-    results = apply_gates(terms.gates, scorecards, terms.metric, retention=retention)
+    results = apply_gates(
+        terms.gates, scorecards, terms.metric, retention=retention, tuned=terms.tuned
+    )
     comparisons = compare(
         scorecards,
         terms.metric,

@@ -53,23 +53,30 @@ class Asking:
         return with_cost(card, rate(self.recipe.prices, candidate.base))
 
     def retention(
-        self, tuned: Mapping[str, Built], suites: Sequence[Suite]
+        self, tuned: Mapping[str, Sequence[Built]], suites: Sequence[Suite]
     ) -> tuple[tuple[Retention, ...], dict[str, str]]:
-        """What each of these rungs, all with an adapter, kept of the base model's abilities.
+        """What each of these rungs, given with what has its adapters, kept of the base's abilities.
 
-        And which suites tell nothing about that, and why.
+        Of several adapters the one that kept least counts. And which suites tell nothing about
+        that, and why.
         """
         kept, silent = [], {}
         for suite in suites:
             base = self._ask_model(suite, None, "base")
-            for name, built in tuned.items():
-                after = self._ask_model(suite, built, name)
-                found = retention(name, base, after, suite.name, seed=self.recipe.seed)
-                if found is None:
-                    silent[f"retention suite {suite.name}"] = NOTHING_TO_FORGET.format(len(base))
+            for name, adapted in tuned.items():
+                told = [self._kept(suite, base, built, name) for built in adapted]
+                measured = [one for one in told if one is not None]
+                if measured:
+                    kept.append(min(measured, key=lambda one: one.ratio.value))
                 else:
-                    kept.append(found)
+                    silent[f"retention suite {suite.name}"] = NOTHING_TO_FORGET.format(len(base))
         return tuple(kept), silent
+
+    def _kept(
+        self, suite: Suite, base: Sequence[ItemResult], built: Built, rung: str
+    ) -> Retention | None:
+        after = self._ask_model(suite, built, built.candidate.rung)
+        return retention(rung, base, after, suite.name, seed=self.recipe.seed)
 
     def _ask_model(self, suite: Suite, built: Built | None, who: str) -> list[ItemResult]:
         model = self.recipe.model

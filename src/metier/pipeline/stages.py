@@ -270,12 +270,22 @@ class Pipeline:
     @cached_property
     def retention(self) -> tuple[Retention, ...]:
         """What each rung with an adapter kept of the base model's abilities."""
-        tuned = {name: built for name, built in self.candidates.items() if built.adapter}
-        if not tuned:
+        if not self._tuned:
             return ()
-        kept, silent = self._asking.retention(tuned, suites(self.recipe, self._folder))
+        kept, silent = self._asking.retention(self._tuned, suites(self.recipe, self._folder))
         self.left_out.update(silent)
         return kept
+
+    @cached_property
+    def _tuned(self) -> dict[str, list[Built]]:
+        """By rung, those whose adapters it answers with: its own or its members'."""
+        found: dict[str, list[Built]] = {}
+        for name, built in self.candidates.items():
+            members = built.candidate.settings.get("members") or ()
+            own = [built] if built.adapter else []
+            if adapted := own + [one for member in members for one in found.get(member, ())]:
+                found[name] = adapted
+        return found
 
     @cached_property
     def _asking(self) -> Asking:
@@ -317,7 +327,7 @@ class Pipeline:
         trained = {name: b.candidate.train_seconds for name, b in self.candidates.items()}
         return decide(
             self.scorecards,
-            terms(self.recipe, self.metric, trained),
+            replace(terms(self.recipe, self.metric, trained), tuned=tuple(self._tuned)),
             retention=self.retention,
             labels=self.dataset.task.labels,
             groups=self._groups,
