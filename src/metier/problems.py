@@ -13,6 +13,7 @@ from metier.errors import DataError, ModelFileError, ModelNotFoundError, RecipeE
 from metier.evaluation.suites import retention_suites
 from metier.methods import method
 from metier.methods import names as method_names
+from metier.methods.limits import out_of_limits
 from metier.models.names.resolve import check_name
 from metier.recipe import Recipe, nearest, problem_at
 from metier.retrieval.authority.dates import iso_date
@@ -37,6 +38,7 @@ def check_settings(recipe: Recipe, text: str, file: str, *, models: bool = False
         *_step_problems(recipe),
         *_source_problems(recipe),
         *_name_problems(recipe),
+        *_curve_problems(recipe),
         *_price_problems(recipe),
         *_rule_problems(recipe),
         *_release_problems(recipe),
@@ -60,6 +62,8 @@ def _rung_problems(recipe: Recipe) -> Iterator[Finding]:
                 yield (*path, key), "unknown key" + nearest(key, list(known))
             elif not _is_like(value, known[key]):
                 yield (*path, key), f"must be like its default {known[key]!r}, not {value!r}"
+            elif said := out_of_limits(key, value):
+                yield (*path, key), said
 
 
 def _remote_problems(recipe: Recipe) -> Iterator[Finding]:
@@ -125,6 +129,25 @@ def _name_problems(recipe: Recipe) -> Iterator[Finding]:
         for name in names:
             if name not in known:
                 yield path, f"{name!r} is unknown" + nearest(name, known)
+
+
+def _curve_problems(recipe: Recipe) -> Iterator[Finding]:
+    """Rungs that cannot be built again from fewer rows, and numbers of rows that are none."""
+    if "curve" not in recipe.model_fields_set:
+        return
+    for rows in recipe.curve.rows_per_class:
+        if rows < 1:
+            yield (
+                ("curve", "rows_per_class"),
+                f"{rows} rows of a class teach nothing; use 1 or more",
+            )
+    known = method_names()
+    for rung in recipe.rungs:
+        if rung.rung in recipe.curve.rungs and rung.method in known:
+            settings = {**method(rung.method).defaults, **rung.options}
+            if "members" in settings or settings.get("adapter"):
+                said = f"{rung.rung!r} is made of other rungs, and a curve builds each by itself"
+                yield ("curve", "rungs"), said
 
 
 def _price_problems(recipe: Recipe) -> Iterator[Finding]:

@@ -187,6 +187,16 @@ def test_own_answers_hold_the_model_where_it_is(base):
     assert pull([1, 2]) > 0.1 * pull([0, 1])
 
 
+def test_targets_that_no_layer_has_are_named_with_those_it_has(base):
+    from metier.methods.tuning.training import Tuning, add_adapter
+    from metier.methods.tuning.workbench import load_base
+
+    model = load_base(base)
+    tuning = Tuning(4, 8, 0.0, ("query_key_value",), 2, 1, 1, 1e-3, 0.0, 0.0, 0)
+    with pytest.raises(DataError, match=r"query_key_value; set `targets` to some of .*q_proj"):
+        add_adapter(model, tuning)
+
+
 def test_fit_learns_and_is_served_as_it_was_judged(fitted):
     candidate, workdir, _ = fitted
     dev = rows(24, seed=2)

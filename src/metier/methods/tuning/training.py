@@ -23,6 +23,7 @@ from transformers.utils import logging
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
+from metier.errors import DataError
 from metier.methods.tuning.layers import Activations, CausalModel
 from metier.protocols import Progress
 from metier.types import Json
@@ -90,7 +91,17 @@ class Trial:
 
 
 def add_adapter(model: CausalModel, tuning: Tuning) -> CausalModel:
-    """Wrap a base in a fresh adapter on its upper layers."""
+    """Wrap a base in a fresh adapter on its upper layers.
+
+    Raises ``DataError`` for targets that no layer has.
+    """
+    layers = {name.rsplit(".", 1)[-1]: one for name, one in model.named_modules() if name}
+    if not any(target in layers for target in tuning.targets):
+        linear = sorted(name for name, one in layers.items() if isinstance(one, torch.nn.Linear))
+        raise DataError(
+            f"no layer of the base is called {' or '.join(tuning.targets) or 'nothing'}; set "
+            f"`targets` to some of {', '.join(linear)}"
+        )
     count = model.config.num_hidden_layers
     config = LoraConfig(
         task_type="CAUSAL_LM",
