@@ -189,7 +189,7 @@ def test_a_lone_rung_of_which_little_is_known_asks_for_items(right):
 def test_two_rungs_with_one_right_answer_are_both_hardly_known():
     once = [1] + [0] * 49
     decision = decide([card("a", once), card("b", once, seconds=1.0)], terms())
-    assert (decision.verdict, decision.items_needed) == ("cannot_tell", 250)
+    assert (decision.verdict, decision.items_needed) == ("cannot_tell", 350)
 
 
 def test_no_rung_at_all_is_an_error():
@@ -355,3 +355,32 @@ def test_unchanged_ability_seldom_fails_the_gate():
                 found.append(kept(f"{suite}", base, tuned))
         failed += not forgetting(found).passed
     assert failed <= 9
+
+
+def test_a_gate_that_stopped_a_rung_is_told_whatever_the_verdict():
+    cards = [card("retrieve", hits(0.5, 60, 1)), card("long", hits(0.6, 60, 2), seconds=0.01),
+             card("tuned", hits(0.95, 60, 3), seconds=9.0)]  # fmt: skip
+    decision = decide(cards, terms(gates=Gates(most_seconds_per_call=1)))
+    assert decision.verdict == "cannot_tell"
+    assert any("tuned fails most seconds per call" in reason for reason in decision.reasons)
+
+
+def test_the_items_asked_for_settle_it_more_often_than_not():
+    draw, settled = np.random.default_rng(4), []
+
+    def pair(n):
+        kind = draw.choice(4, size=n, p=[0.4, 0.1, 0.1, 0.4])
+        return kind & 1, kind >> 1
+
+    while len(settled) < 40:
+        before = pair(100)
+        first = decide([card(*one) for one in zip("ab", before, strict=True)], terms())
+        if first.verdict != "cannot_tell" or first.items_needed > 2000:
+            continue
+        more = pair(first.items_needed)
+        cards = [
+            card(name, np.concatenate(parts))
+            for name, parts in zip("ab", zip(before, more, strict=True), strict=True)
+        ]
+        settled.append(decide(cards, terms()).verdict != "cannot_tell")
+    assert np.mean(settled) > 0.7

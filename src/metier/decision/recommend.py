@@ -19,6 +19,11 @@ ALPHA = 0.05
 FEWEST_RIGHT = 6
 """Right answers that a rung has at least when it beats one that is never right: by McNemar's exact
 test 5 against none are p = 0.06, 6 are p = 0.03."""
+LIKELY_RIGHT = 8
+"""Right answers to be expected if at least ``FEWEST_RIGHT`` are to come with 80 % probability."""
+ROOM = 1.43
+"""How much narrower than the room left for it an interval has to be, to fit in with 80 %
+probability: 1 + 0.84 / 1.96. At 1 its end would lie within the room only every other time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +132,8 @@ def _too_few_of(evidence: _Evidence, chosen: str, *, alone: bool) -> int:
     known to within the blind spot by itself.
     """
     quality = evidence.cards[chosen].metrics[evidence.terms.metric]
-    needed = math.ceil(FEWEST_RIGHT / quality.value - 1e-9)
+    is_told = quality.value * quality.n > FEWEST_RIGHT - 1e-9
+    needed = 0 if is_told else math.ceil(LIKELY_RIGHT / quality.value - 1e-9)
     if alone and _reach(quality) > evidence.terms.blind_spot:
         needed = max(needed, quality.n + 1, _items_to_reach(quality, evidence.terms.blind_spot))
     return max(0, needed - quality.n)
@@ -233,7 +239,7 @@ def _blind_doubts(evidence: _Evidence, chosen: str, rivals: Sequence[Comparison]
         allowed = evidence.terms.blind_spot - expected
         if loss > evidence.terms.blind_spot and allowed > 0:
             # an interval's width shrinks with the root of the number of items
-            needed = gap.difference.n * ((loss - expected) / allowed) ** 2
+            needed = gap.difference.n * (ROOM * (loss - expected) / allowed) ** 2
             doubts.append(_Doubt(gap, max(1, math.ceil(needed) - gap.difference.n)))
     return doubts
 
@@ -308,6 +314,8 @@ def _decision(
     rung: str | None = None,
     items: int | None = None,
 ) -> Decision:
+    if verdict == "cannot_tell":
+        said = [*said, *reasons.failed(evidence.gates)]
     smallest = _detectable(evidence)
     n = next(iter(evidence.cards.values())).metrics[evidence.terms.metric].n
     return Decision(
