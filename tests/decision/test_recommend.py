@@ -384,3 +384,15 @@ def test_the_items_asked_for_settle_it_more_often_than_not():
         ]
         settled.append(decide(cards, terms()).verdict != "cannot_tell")
     assert np.mean(settled) > 0.7
+
+
+def test_a_rung_that_fails_a_gate_is_nothing_to_pay_back_against():
+    cards = [card("closed-book", hits(0.3, 300, 1), seconds=0.01),
+             card("big-prompt", hits(0.75, 300, 2), seconds=9.0),
+             card("tuned", hits(0.74, 300, 3), seconds=0.02)]  # fmt: skip
+    built = {"tuned": 5.0, "big-prompt": 0.1, "closed-book": 0.5}
+    decision = decide(cards, terms(gates=Gates(most_seconds_per_call=1), training_dollars=built))
+    assert decision.rung == "tuned"
+    (said,) = (one for one in decision.reasons if "its training" in one)
+    assert "closed-book" in said and "big-prompt" not in said
+    assert "$4.50 more than that of closed-book" in said

@@ -282,26 +282,30 @@ class _Payback:
 
 
 def _pays_back(evidence: _Evidence, chosen: str, rivals: Sequence[Comparison]) -> _Payback | None:
-    """Against the best rung that costs less to build: the one that the chosen rung replaces."""
+    """Against the best rung that passes and costs less to build: the one that it replaces."""
     terms, cards = evidence.terms, evidence.cards
     training = terms.training_dollars.get(chosen, 0.0)
     ours = cards[chosen].cost_per_thousand
     cheaper_built = [
-        card
-        for name, card in cards.items()
-        if name != chosen and terms.training_dollars.get(name, 0.0) < training
+        cards[gap.against]
+        for gap in rivals
+        if terms.training_dollars.get(gap.against, 0.0) < training
     ]
     replaced = best_rung(cheaper_built, terms.metric)
     theirs = cards[replaced].cost_per_thousand if replaced else None
     if replaced is None or ours is None or theirs is None:
         return None
+    saved_training = terms.training_dollars.get(replaced, 0.0)
     calls = break_even_calls_per_month(
-        training=training - terms.training_dollars.get(replaced, 0.0),
+        training=training - saved_training,
         saved_per_thousand=theirs.value - ours.value,
         months=terms.months,
     )
     sentence = reasons.break_even(
-        chosen, replaced, calls=calls, training=training, expected=terms.calls_per_month
+        (chosen, replaced),
+        calls=calls,
+        training=(training, saved_training),
+        expected=terms.calls_per_month,
     )
     return _Payback(calls, sentence)
 

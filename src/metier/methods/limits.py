@@ -18,7 +18,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "dynamic_threshold": _SHARE,
     "epochs": _LARGE,
     "k": _LARGE,
-    "layers": _LARGE,
+    "layers": _COUNT,
     "learning_rate": (1e-9, 1),
     "max_tokens": _LARGE,
     "most_error": (0, 0.99),
