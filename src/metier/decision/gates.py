@@ -21,6 +21,8 @@ class Gates:
     most_cost_per_thousand: float | None = None
     """US dollars."""
     most_seconds_per_call: float | None = None
+    """The mean of calls that are asked in batches, as in the evaluation: one by itself may take
+    longer."""
 
 
 def apply_gates(
@@ -72,7 +74,7 @@ def _measured(gates: Gates, card: Scorecard, metric: str) -> list[GateResult]:
 
 
 def _at_most(gate: str, rung: str, spent: Estimate | None, limit: float) -> GateResult:
-    what = "US dollars per thousand calls" if "cost" in gate else "seconds per call"
+    what = "US dollars per thousand calls" if "cost" in gate else "mean seconds a call, in batches"
     if spent is None:
         return GateResult(gate, rung, False, f"{what}: unknown, so the limit {limit:g} is not met")
     return GateResult(gate, rung, spent.value <= limit, _reason(what, spent, "at most", limit))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +13,7 @@ from metier.stats.intervals import (
     CONFIDENCE,
     Array,
     batches,
+    cluster_rows,
     proportion,
     series,
     tails,
@@ -88,14 +89,20 @@ def reliability(
 
 
 def calibration_error(
-    confidences: ArrayLike, correct: ArrayLike, *, seed: int, bins: int = 15, resamples: int = 2000
+    confidences: ArrayLike,
+    correct: ArrayLike,
+    *,
+    seed: int,
+    clusters: Sequence[Hashable] | None = None,
+    bins: int = 15,
+    resamples: int = 2000,
 ) -> Estimate:
     """Expected calibration error over bins of equal mass (Nguyen and O'Connor 2015).
 
     The estimate is too high by chance differences within bins, and a resample adds the same bias
     once more. So the interval's high end is moved down by the bias, and its low end by twice that;
     it reaches 0 when a perfectly calibrated model would show an error like this (consistency
-    resampling, Bröcker and Smith 2007).
+    resampling, Bröcker and Smith 2007). With ``clusters`` whole clusters are drawn.
     """
     sure, right = series(confidences), series(correct)
     value = float(_binned_gap(sure, right, bins))
@@ -104,20 +111,34 @@ def calibration_error(
     generator = np.random.default_rng(seed)
     drawn: list[Array] = []
     perfect: list[Array] = []
-    for size in batches(resamples, len(sure)):
-        rows = generator.integers(0, len(sure), (size, len(sure)))
+    for rows in _drawn(len(sure), clusters, resamples, generator):
         drawn.append(_binned_gap(sure[rows], right[rows], bins))
         perfect.append(_binned_gap(sure[rows], generator.random(rows.shape) < sure[rows], bins))
-    errors = np.concatenate(drawn)
+    errors = np.hstack(drawn)
     if np.ptp(errors) < 1e-12:
-        return unvaried(value, len(sure), (0.0, 1.0))
+        groups = len(sure) if clusters is None else len(set(clusters))
+        return replace(unvaried(value, groups, (0.0, 1.0)), n=len(sure))
     bias = max(0.0, float(np.median(errors)) - value)
     low, high = np.quantile(errors, tails())
-    if value <= np.quantile(np.concatenate(perfect), CONFIDENCE):
+    if value <= np.quantile(np.hstack(perfect), CONFIDENCE):
         low = 0.0
     return Estimate(
         value, min(value, max(0.0, low - 2 * bias)), max(value, min(1.0, high - bias)), len(sure)
     )
+
+
+def _drawn(
+    items: int,
+    clusters: Sequence[Hashable] | None,
+    resamples: int,
+    generator: np.random.Generator,
+) -> Iterator[Array]:
+    """Positions of the resampled items: many resamples at once where all have as many."""
+    if clusters is not None:
+        yield from cluster_rows(clusters, resamples, generator)
+        return
+    for size in batches(resamples, items):
+        yield generator.integers(0, items, (size, items))
 
 
 def _counts(codes: Array, labels: int) -> Array:

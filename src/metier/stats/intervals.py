@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -74,9 +74,12 @@ def bootstrap(
     *arrays: ArrayLike,
     seed: int,
     resamples: int = 2000,
+    clusters: Sequence[Hashable] | None = None,
     bounds: Bounds | None = None,
 ) -> Estimate:
     """Interval of any statistic of the items, which ``arrays`` describe position by position.
+
+    With ``clusters`` whole clusters are drawn, and the ends are percentiles.
 
     BCa (Efron 1987) through scipy, because macro-F1 and the like are biased and skewed in
     resamples; percentiles above ``BCA_ITEMS`` items.
@@ -88,6 +91,14 @@ def bootstrap(
     if n == 1:
         lowest, highest = bounds or (-math.inf, math.inf)
         return Estimate(value, lowest, highest, n)
+
+    if clusters is not None:
+        drawn = cluster_rows(clusters, resamples, np.random.default_rng(seed))
+        found = [float(statistic(*(column[rows] for column in columns))) for rows in drawn]
+        if np.ptp(found) < 1e-12:
+            return replace(unvaried(value, len(set(clusters)), bounds), n=n)
+        low, high = np.quantile(found, tails())
+        return Estimate(value, min(float(low), value), max(float(high), value), n)
 
     def reduced(*resampled: Array, axis: int = -1) -> Array:
         return statistic(*(np.moveaxis(column, axis, -1) for column in resampled))
@@ -187,6 +198,19 @@ def cluster_sums(x: Array, clusters: Sequence[Hashable] | None) -> Array:
         raise DataError(f"{len(x)} values but {len(clusters)} cluster names")
     codes = {name: code for code, name in enumerate(dict.fromkeys(clusters))}
     return np.bincount([codes[name] for name in clusters], weights=x)
+
+
+def cluster_rows(
+    clusters: Sequence[Hashable], resamples: int, generator: np.random.Generator
+) -> Iterator[Array]:
+    """Positions of the items of as many clusters as there are, drawn with replacement."""
+    places: dict[Hashable, list[int]] = {}
+    for place, name in enumerate(clusters):
+        places.setdefault(name, []).append(place)
+    members = [np.array(rows) for rows in places.values()]
+    for _ in range(resamples):
+        drawn = generator.integers(0, len(members), len(members))
+        yield np.concatenate([members[one] for one in drawn])
 
 
 def batches(resamples: int, items: int) -> list[int]:
