@@ -60,11 +60,6 @@ def with_cost(card: Scorecard, rate: Rate | None) -> Scorecard:
     return replace(card, cost_per_thousand=cost_per_thousand(card.items, rate))
 
 
-def training_cost(seconds: float, machine: Machine = DEFAULT_MACHINE) -> float:
-    """US dollars for so many seconds of training."""
-    return seconds / 3600 * machine.dollars_per_hour
-
-
 def break_even_calls_per_month(
     *, training: float, saved_per_thousand: float, months: float = 12.0
 ) -> float | None:

@@ -3,55 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from metier.errors import DataError
 from metier.stats.intervals import (
     CONFIDENCE,
     Array,
     batches,
     cluster_rows,
-    proportion,
     series,
     tails,
     unvaried,
 )
 from metier.types import Estimate
-
-
-@dataclass(frozen=True, slots=True)
-class ReliabilityBin:
-    """Items of similar confidence, and how many of them were right."""
-
-    confidence: float
-    """Mean over the bin."""
-    accuracy: Estimate
-
-
-@dataclass(frozen=True, slots=True)
-class Confusion:
-    """How often each label was answered for each target."""
-
-    labels: tuple[str, ...]
-    counts: tuple[tuple[int, ...], ...]
-    """A row per target, a column per answer; the last column counts answers off the list."""
-
-
-def confusion(
-    predictions: Sequence[str], targets: Sequence[str], labels: Sequence[str]
-) -> Confusion:
-    """Count answers by target; every target has to be one of the labels."""
-    meant, said = label_codes(targets, labels), label_codes(predictions, labels)
-    if (meant < 0).any():
-        unknown = targets[int(np.argmin(meant))]
-        raise DataError(f"target {unknown!r} is not one of the labels {list(labels)}")
-    width = len(labels) + 1
-    flat = np.bincount(meant * width + said % width, minlength=len(labels) * width)
-    rows = flat.reshape(len(labels), width).tolist()
-    return Confusion(tuple(labels), tuple(tuple(row) for row in rows))
 
 
 def label_codes(texts: Sequence[str], labels: Sequence[str]) -> NDArray[np.int64]:
@@ -74,18 +40,6 @@ def macro_f1(predictions: Array, targets: Array) -> Array:
     occurs = (said + meant) > 0
     f1 = 2 * hits / np.where(occurs, said + meant, 1)
     return np.asarray(f1.sum(axis=-1) / np.maximum(occurs.sum(axis=-1), 1))
-
-
-def reliability(
-    confidences: ArrayLike, correct: ArrayLike, *, bins: int = 15
-) -> list[ReliabilityBin]:
-    """Items in bins of equal mass by confidence, lowest first; fewer bins than items at most."""
-    sure, right = series(confidences), series(correct)
-    order = np.argsort(sure, kind="stable")
-    return [
-        ReliabilityBin(float(sure[part].mean()), proportion(int(right[part].sum()), len(part)))
-        for part in np.array_split(order, min(bins, len(order)))
-    ]
 
 
 def calibration_error(
