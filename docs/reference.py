@@ -251,7 +251,8 @@ def cli_page() -> str:
         "# The command line",
         "Results go to standard output, progress and errors to standard error. Exit code 0: done; "
         "1: no rung passes the recipe's gates; 2: something that you can mend, named with its "
-        "mend; 130: stopped by Ctrl-C, to be continued by the same command.",
+        "mend; 70: an error of metier's own, with its traceback; 130: stopped by Ctrl-C, to be "
+        "continued by the same command.",
         "## `metier`",
         _help([]),
     ]

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from metier.sources import PythonDocsSource
 
@@ -44,11 +45,11 @@ def write_rows(path: Path, rows: list[dict[str, str]]) -> Path:
 
 
 def recipe_text(
-    *, rungs: str = CHEAP_RUNGS, split: str = "", curve: str = "[]", more: str = ""
+    *, rungs: str = CHEAP_RUNGS, split: str = "", curve: str = "[]", more: str = "", seed: int = 3
 ) -> str:
     """A recipe for ``docs.csv`` beside it."""
     return f"""name = "docs"
-seed = 3
+seed = {seed}
 
 [[sources]]
 kind = "table"
@@ -71,7 +72,7 @@ rungs = {curve}
 {more}"""
 
 
-def write_project(folder: Path, **recipe: str) -> Path:
+def write_project(folder: Path, **recipe: Any) -> Path:
     """``docs.csv`` and ``metier.toml``; returns the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     write_rows(folder / "docs.csv", documented())

@@ -1,12 +1,17 @@
 """The stages joined: what each is given, what stands, and what is done anew."""
 
 import dataclasses
+import io
+import json
+import struct
 from collections.abc import Sequence
 from itertools import cycle
 
 import pytest
+from rich.console import Console
 
-from metier.decision.report import html
+from metier import serial
+from metier.decision.report import as_json, html, terminal
 from metier.errors import DataError, NoLabelScoresError
 from metier.methods.majority import Majority
 from metier.models.engines.fake import FakeModel, FakeModels
@@ -212,6 +217,29 @@ def test_what_a_rung_learns_from_is_in_its_address(folder, before, after):
     assert len(keys) == 4
 
 
+def write_weights(folder, number):
+    """A model directory whose weights are this one number."""
+    folder.mkdir(exist_ok=True)
+    header = json.dumps({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
+    content = struct.pack("<Q", len(header)) + header + struct.pack("<f", number)
+    (folder / "model.safetensors").write_bytes(content)
+    (folder / "config.json").write_text("{}")
+
+
+@pytest.mark.parametrize("model", ["base", "embedder"])
+def test_other_weights_under_the_same_name_are_noticed(folder, tmp_path, adapted, model):
+    rungs, more = '[[rungs]]\nmethod = "adapted"', '[retention]\nsuites = ["arithmetic"]\n'
+    more += f'[model]\n{model} = "{tmp_path / "model"}"'
+    found = []
+    for number in (1, 1, 2):
+        write_weights(tmp_path / "model", number)
+        line = pipeline(folder, rungs=rungs, more=more)
+        found.append((line.candidates["adapted"].key, line.retention, steps(folder)))
+    assert found[0] == found[1]
+    assert found[2][0] != found[0][0]
+    assert found[2][2] > found[1][2]
+
+
 def test_changed_data_are_noticed(folder):
     before = pipeline(folder).corpus.version
     joined.write_rows(folder / "docs.csv", joined.documented()[1:])
@@ -251,6 +279,85 @@ def test_prompted_rungs_run_to_a_report_with_every_prompt_and_its_tokens(folder)
     assert report.retention == ()
     shown = {overlap.against for overlap in report.overlaps}
     assert "examples shown by few_shot" in shown
+
+
+class Adapted(Majority):
+    """The commonest label, with an adapter beside it as a tuned rung has one."""
+
+    name = "adapted"
+
+    def fit(self, rung, context):
+        (context.workdir / "adapter").mkdir(exist_ok=True)
+        return super().fit(rung, context)
+
+
+@pytest.fixture
+def adapted(tmp_path, monkeypatch):
+    """A tuned rung as an installed plugin."""
+    installed = tmp_path / "installed" / "adapted-1.0.dist-info"
+    installed.mkdir(parents=True)
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: adapted\nVersion: 1.0\n")
+    points = f"[metier.methods]\nadapted = {__name__}:Adapted\n"
+    (installed / "entry_points.txt").write_text(points)
+    monkeypatch.syspath_prepend(installed.parent)
+
+
+def printed(report):
+    stream = io.StringIO()
+    Console(file=stream, width=100).print(terminal(report))
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("seed", [3, 4, 5])
+def test_a_base_that_is_hardly_ever_right_leaves_a_report_that_can_be_read(folder, adapted, seed):
+    line = pipeline(
+        folder,
+        rungs='[[rungs]]\nmethod = "adapted"',
+        more='[retention]\nsuites = ["formats", "arithmetic", "instructions"]',
+        project=f".metier{seed}",
+        seed=seed,
+    )
+    report = line.report
+    silent = [one for one in report.left_out if one.startswith("retention suite")]
+    assert len(report.retention) + len(silent) == 3
+    assert "kept" in printed(report) or silent
+    assert all(reason in html(report) for reason in report.left_out.values())
+    told = folder / "report.json"
+    told.write_text(serial.dump(report))
+    assert serial.read(type(report), told).retention == report.retention
+    json.dumps(serial.to_json(as_json(report)), allow_nan=False)
+
+
+BLENDED = """
+[[rungs]]
+method = "adapted"
+
+[[rungs]]
+method = "tfidf"
+
+[[rungs]]
+method = "blend"
+members = ["adapted", "tfidf"]
+"""
+
+
+def test_a_blend_has_forgotten_what_its_members_have(folder, adapted):
+    more = '[retention]\nsuites = ["arithmetic"]\n[gates]\nmost_forgetting = 0.03'
+    line = pipeline(folder, rungs=BLENDED, more=more)
+    own, blended = line.retention
+    assert (own.rung, blended.rung) == ("adapted", "blend")
+    assert own.ratio == blended.ratio
+    told = {gate.rung: gate.reason for gate in line.decision.gates}
+    assert told["tfidf"] == "not tuned: nothing to forget"
+    assert "share kept on arithmetic" in told["blend"]
+
+
+def test_what_tuning_lost_is_unknown_where_no_suite_is_asked(folder, adapted):
+    more = "[retention]\nsuites = []\n[gates]\nmost_forgetting = 0.03"
+    gates = pipeline(folder, rungs=BLENDED, more=more).decision.gates
+    assert {gate.rung: gate.passed for gate in gates} == {
+        "adapted": False, "tfidf": True, "blend": False,
+    }  # fmt: skip
 
 
 REMOTE = '[model]\nbase = "openai:foo@http://127.0.0.1:9/v1"'

@@ -1,5 +1,6 @@
 """The recipe: what it accepts, and how it says what is wrong."""
 
+import re
 import tomllib
 
 import pytest
@@ -7,9 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metier.errors import RecipeError
+from metier.methods import method
+from metier.methods import names as method_names
+from metier.methods.limits import out_of_limits
 from metier.problems import check_settings
 from metier.recipe import DEFAULT_RUNGS, Recipe, parse_recipe, read_recipe
-from metier.settings import ladder
+from metier.recipe.tables import PriceSettings
+from metier.settings import ladder, rate
 from metier.toml_lines import key_lines
 
 MINIMAL = """\
@@ -100,6 +105,63 @@ def test_unknown_options_are_found_in_their_own_tables(tmp_path):
     assert found[2].startswith("metier.toml:2: sources[1]: ") and "'text'" in found[2]
     assert found[3].startswith("metier.toml:18: retention.suites: 'generl' is unknown")
     assert len(found) == 4
+
+
+@pytest.mark.parametrize("written", ["foo", "openai:fo@http://127.0.0.1:9/v1"])
+def test_a_price_of_no_model_of_the_recipe_names_the_one_that_is_meant(written):
+    base = "openai:foo@http://127.0.0.1:9/v1"
+    text = MINIMAL + f'[model]\nbase = "{base}"\n[prices.models."{written}"]\ninput = 1\n'
+    text += "output = 2\n"
+    with pytest.raises(RecipeError, match=f"did you mean `{base}`"):
+        check_settings(parse_recipe(text), text, "metier.toml")
+    mended = text.replace(f'models."{written}"', f'models."{base}"')
+    check_settings(parse_recipe(mended), mended, "metier.toml")
+
+
+def test_a_remote_model_without_a_price_has_none():
+    remote, local = "openai:foo@http://127.0.0.1:9/v1", "smollm2-135m-instruct"
+    prices = PriceSettings(models={remote: {"input": 1, "output": 2}})
+    assert rate(PriceSettings(), remote) is None
+    assert rate(prices, remote).output == 2
+    assert rate(prices, local) == rate(prices, None)
+    assert rate(prices, local).dollars_per_hour == 0.10
+
+
+@pytest.mark.parametrize(
+    ("method", "setting", "said"),
+    [
+        ("retrieve", "most_error = 1.0", "most_error = 1.0; use 0 to 0.99"),
+        ("retrieve", "most_error = 10", "use 0 to 0.99"),
+        ("lora", "batch_size = 0", "batch_size = 0; use 1 or more"),
+        ("lora", "rank = 0", "rank = 0; use 1 or more"),
+        ("lora", "learning_rate = [1e-3, nan]", "learning_rate = nan"),
+        ("lora", "dropout = 1.0", "dropout = 1.0"),
+        ("blend", "shrinkage = -1.0", "shrinkage = -1.0"),
+    ],
+)
+def test_a_number_that_no_rung_can_have_is_found_before_the_run(method, setting, said):
+    text = MINIMAL + f'[[rungs]]\nmethod = "{method}"\n{setting}\n'
+    with pytest.raises(RecipeError, match=re.escape(said)):
+        check_settings(parse_recipe(text), text, "metier.toml")
+
+
+def test_the_defaults_of_every_method_are_within_their_limits():
+    for name in method_names():
+        for key, value in method(name).defaults.items():
+            assert not out_of_limits(key, value)
+
+
+@pytest.mark.parametrize(
+    ("curve", "said"),
+    [
+        ('rungs = ["blend"]', "'blend' is made of other rungs"),
+        ("rows_per_class = [0, 8]", "0 rows of a class teach nothing"),
+    ],
+)
+def test_a_curve_that_cannot_be_built_is_found_before_the_run(curve, said):
+    text = MINIMAL + f"[curve]\n{curve}\n"
+    with pytest.raises(RecipeError, match=said):
+        check_settings(parse_recipe(text), text, "metier.toml")
 
 
 def test_missing_file_says_how_to_make_one(tmp_path):

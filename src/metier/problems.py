@@ -13,6 +13,7 @@ from metier.errors import DataError, ModelFileError, ModelNotFoundError, RecipeE
 from metier.evaluation.suites import retention_suites
 from metier.methods import method
 from metier.methods import names as method_names
+from metier.methods.limits import out_of_limits
 from metier.models.names.resolve import check_name
 from metier.recipe import Recipe, nearest, problem_at
 from metier.retrieval.authority.dates import iso_date
@@ -37,6 +38,8 @@ def check_settings(recipe: Recipe, text: str, file: str, *, models: bool = False
         *_step_problems(recipe),
         *_source_problems(recipe),
         *_name_problems(recipe),
+        *_curve_problems(recipe),
+        *_price_problems(recipe),
         *_rule_problems(recipe),
         *_release_problems(recipe),
         *_file_problems(recipe, Path(file).absolute().parent),
@@ -59,6 +62,8 @@ def _rung_problems(recipe: Recipe) -> Iterator[Finding]:
                 yield (*path, key), "unknown key" + nearest(key, list(known))
             elif not _is_like(value, known[key]):
                 yield (*path, key), f"must be like its default {known[key]!r}, not {value!r}"
+            elif said := out_of_limits(key, value):
+                yield (*path, key), said
 
 
 def _remote_problems(recipe: Recipe) -> Iterator[Finding]:
@@ -124,6 +129,42 @@ def _name_problems(recipe: Recipe) -> Iterator[Finding]:
         for name in names:
             if name not in known:
                 yield path, f"{name!r} is unknown" + nearest(name, known)
+
+
+def _curve_problems(recipe: Recipe) -> Iterator[Finding]:
+    """Rungs that cannot be built again from fewer rows, and numbers of rows that are none."""
+    if "curve" not in recipe.model_fields_set:
+        return
+    for rows in recipe.curve.rows_per_class:
+        if rows < 1:
+            yield (
+                ("curve", "rows_per_class"),
+                f"{rows} rows of a class teach nothing; use 1 or more",
+            )
+    known = method_names()
+    for rung in recipe.rungs:
+        if rung.rung in recipe.curve.rungs and rung.method in known:
+            settings = {**method(rung.method).defaults, **rung.options}
+            if "members" in settings or settings.get("adapter"):
+                said = f"{rung.rung!r} is made of other rungs, and a curve builds each by itself"
+                yield ("curve", "rungs"), said
+
+
+def _price_problems(recipe: Recipe) -> Iterator[Finding]:
+    """Prices of models that the recipe does not name; what they were meant for would have none."""
+    checker = recipe.generate.checker if recipe.generate else ""
+    named = [*(name for _, name in _models_named(recipe)), checker]
+    known = [name for name in dict.fromkeys(named) if name]
+    for name in recipe.prices.models:
+        if name not in known:
+            meant = _bare_name_of(name, known) or nearest(name, known)
+            yield ("prices", "models", name), f"no model of this recipe is called {name!r}{meant}"
+
+
+def _bare_name_of(name: str, known: Sequence[str]) -> str:
+    """The remote model that a bare name may stand for."""
+    alike = [one for one in known if one.partition("@")[0].removeprefix("openai:") == name]
+    return f"; did you mean `{alike[0]}`?" if alike else ""
 
 
 def _rule_problems(recipe: Recipe) -> Iterator[Finding]:

@@ -192,11 +192,16 @@ def suites(recipe: Recipe, folder: Path) -> list[Suite]:
     return [*(written[name] for name in settings.suites), *files]
 
 
-def rate(prices: PriceSettings, base: str | None) -> TokenPrice | Machine:
-    """What a rung on this base model pays: by the token where it has a price, else by the hour."""
+def rate(prices: PriceSettings, base: str | None) -> TokenPrice | Machine | None:
+    """What a rung on this base model pays: by the token where it has a price, else by the hour.
+
+    None for a remote model without a price: its seconds are another machine's.
+    """
     remote = prices.models.get(base or "")
     if remote is not None:
         return TokenPrice(remote.input, remote.output, remote.cached, source="recipe")
+    if base and base.startswith("openai:"):
+        return None
     return replace(DEFAULT_MACHINE, dollars_per_hour=prices.machine_dollars_per_hour)
 
 

@@ -21,6 +21,7 @@ def call(*arguments: object, given: str | None = None) -> Done:
     result = CliRunner().invoke(app, [str(word) for word in arguments], input=given)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
+    assert result.exit_code != 70, result.stderr
     return Done(result.exit_code, result.stdout, result.stderr)
 
 

@@ -121,11 +121,17 @@ def towns(tmp_path, monkeypatch):
     return tmp_path
 
 
+def release(folder=".", rung="retrieve"):
+    """The one rung, of which 36 questions say too little for a verdict."""
+    assert call("release", folder, "--rung", rung).code == 0
+
+
 def test_a_rung_with_all_settings_goes_from_recipe_to_a_cited_answer(towns):
     done = call("run", "--json")
     assert done.code == 0, done.err
     (rung,) = json.loads(done.out)["ladder"]
     assert rung["rung"] == "retrieve"
+    release()
     text = "In which valley does Tarn8 lie?"
     (told,) = json.loads(call("ask", ".", text, "--json").out)
     assert (told["text"], told["abstained"]) == ("Vale56", False)
@@ -141,6 +147,7 @@ def test_a_rung_with_all_settings_goes_from_recipe_to_a_cited_answer(towns):
 def test_what_no_passage_supports_is_marked_for_whoever_asks(towns):
     (towns / "metier.toml").write_text(RECIPE + '\n[[rungs]]\nmethod = "retrieve"\nk = 2\n')
     assert call("run", "--json").code == 0
+    release()
     question = "In which valley does Tarn10 lie?"
     assert call("ask", ".", question).out == "Nowhere (no source found)\n"
     (told,) = json.loads(call("ask", ".", question, "--json").out)
@@ -172,6 +179,7 @@ def test_a_file_of_names_beside_the_recipe_counts_and_a_change_of_it_too(towns, 
     names.write_text("alias,canonical\nWool Town,Tarn8\n", encoding="utf-8")
     monkeypatch.chdir(towns.parent)
     assert call("run", towns, "--json").code == 0
+    release(towns)
 
     def documents(question):
         (told,) = json.loads(call("ask", towns, question, "--json").out)
@@ -181,6 +189,7 @@ def test_a_file_of_names_beside_the_recipe_counts_and_a_change_of_it_too(towns, 
     assert documents(asked) == ["town8"]
     names.write_text("alias,canonical\nWool Town,Tarn9\n", encoding="utf-8")
     assert call("run", towns, "--json").code == 0
+    release(towns)
     assert sorted(documents(asked)) == ["town8", "town9"]
 
 
@@ -210,6 +219,7 @@ def test_a_tuned_embedder_is_fitted_judged_and_asked_through_the_recipe(towns, m
     assert done.code == 0, done.err
     (tuned,) = json.loads((towns / ".metier/report.json").read_text())["candidates"]
     assert tuned["trials"][0]["adapter"] in ("kept", "dropped")
+    release(rung="tuned")
     (told,) = json.loads(call("ask", ".", "In which valley does Tarn8 lie?", "--json").out)
     assert told["grounding"]["chunks"]
 

@@ -24,6 +24,7 @@ def test_the_recipe_of_a_labelled_csv_runs_as_it_stands(here, fakes):
     with (here / "metier.toml").open("a", encoding="utf-8") as recipe:
         recipe.write('\n[[rungs]]\nmethod = "tfidf"\nfeatures = "word"\n')
     assert call("run").code == 0
+    assert call("release", "--rung", "tfidf").code == 0  # of one rung alone 28 rows say too little
     assert call("ask", ".", "Extract the archive.").out.startswith("tarfile")
 
 

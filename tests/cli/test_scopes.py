@@ -81,6 +81,8 @@ def prices(request, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(registry, "LocalModels", lambda **settings: Models())
     assert call("run", "--json").code == 0
+    rung = request.param.split('"')[1]  # alone, and asked four questions: no verdict releases it
+    assert call("release", "--rung", rung).code == 0
     return tmp_path
 
 

@@ -7,7 +7,6 @@ from metier.decision.cost import (
     TokenPrice,
     break_even_calls_per_month,
     cost_per_thousand,
-    training_cost,
 )
 from metier.types import Answer, ItemResult, Usage
 
@@ -37,10 +36,6 @@ def test_a_machine_is_priced_by_the_second():
 
 def test_one_call_tells_no_price():
     assert cost_per_thousand(items(Usage()), Machine(1.0)) is None
-
-
-def test_training_costs_its_hours():
-    assert training_cost(1800, Machine(2.0)) == pytest.approx(1.0)
 
 
 def test_what_saves_nothing_never_pays_back():

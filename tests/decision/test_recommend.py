@@ -1,11 +1,14 @@
 """The verdict in many situations, and what must hold in all of them."""
 
 import random
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from metier import stats
 from metier.decision.compare import compare
 from metier.decision.cost import Machine, with_cost
 from metier.decision.gates import Gates, apply_gates, passing
@@ -137,8 +140,6 @@ def test_forgetting_beyond_the_gate_stops_a_tuned_rung():
 
 
 def test_an_unknown_price_fails_a_gate_on_cost():
-    from dataclasses import replace
-
     free = replace(card("tfidf", hits(0.7, 100, 0)), cost_per_thousand=None)
     results = apply_gates(Gates(most_cost_per_thousand=1.0), [free], "accuracy", retention=[])
     assert not results[0].passed
@@ -159,6 +160,36 @@ def test_one_rung_alone_ships_without_a_comparison():
     decision = decide([card("tfidf", hits(0.8, 100, 0))], terms())
     assert decision.rung == "tfidf"
     assert 0 < decision.detectable_difference < 1
+
+
+def test_a_rung_that_is_never_right_is_no_tie_with_one_that_seldom_is():
+    seldom = [number % 50 == 0 for number in range(200)]
+    cards = [card("closed-book", [False] * 200), card("retrieve", seldom, seconds=1.0)]
+    decision = decide(cards, terms())
+    assert decision.verdict == "cannot_tell"
+    assert "retrieve" in decision.reasons[1]
+    often = [number % 10 == 0 for number in range(200)]
+    decision = decide([cards[0], card("retrieve", often, seconds=1.0)], terms())
+    assert decision.rung == "retrieve"
+
+
+@pytest.mark.parametrize("right", [[1], [1, 1, 0], [1] + [0] * 49, [1] * 5])
+def test_a_lone_rung_of_which_little_is_known_asks_for_items(right):
+    decision = decide([card("lora", right)], terms())
+    assert decision.verdict == "cannot_tell"
+    more = decide([card("lora", right * (1 + decision.items_needed // len(right) + 1))], terms())
+    assert (more.verdict, more.rung) == ("ship", "lora")
+    if len(right) == 1:
+        return  # one call says nothing of its seconds, so the gate stops it
+    other = card("big", [1] * len(right), seconds=99.0)
+    gated = decide([card("lora", right), other], terms(gates=Gates(most_seconds_per_call=1)))
+    assert gated.verdict == "cannot_tell"
+
+
+def test_two_rungs_with_one_right_answer_are_both_hardly_known():
+    once = [1] + [0] * 49
+    decision = decide([card("a", once), card("b", once, seconds=1.0)], terms())
+    assert (decision.verdict, decision.items_needed) == ("cannot_tell", 350)
 
 
 def test_no_rung_at_all_is_an_error():
@@ -229,3 +260,139 @@ def test_more_of_the_same_items_never_turn_a_winner_into_none(cards, times):
     after = decide(grown, terms())
     if before.verdict == "ship":
         assert (after.verdict, after.rung) == ("ship", before.rung)
+
+
+def scored(rung, values):
+    """A scorecard of partly right answers."""
+    items = card(rung, [False] * len(values)).items
+    return scorecard(
+        rung,
+        [replace(item, scores=(Score("token_f1", float(value)),))
+         for item, value in zip(items, values, strict=True)],
+        Task("free_text", "Say it."),
+        versions={},
+    )  # fmt: skip
+
+
+def test_power_over_partly_right_answers_is_by_how_far_they_differ():
+    draw, n = np.random.default_rng(1), 200
+
+    def pair(gap):
+        level = draw.beta(4, 4, n)
+        return (np.clip(level + draw.normal(extra, 0.15, n), 0, 1) for extra in (gap, 0.0))
+
+    told = decide([scored(name, values) for name, values in zip("ab", pair(0.0), strict=True)],
+                  Terms("token_f1")).detectable_difference  # fmt: skip
+    shown = [stats.paired_difference(*pair(told), seed=0).p_value < 0.05 for _ in range(100)]
+    assert told < 0.08
+    assert 0.7 < np.mean(shown) <= 0.95
+
+
+def test_power_over_questions_of_few_documents_is_that_of_the_test_by_document():
+    draw, documents, each = np.random.default_rng(2), 20, 10
+    names = [f"{number:05d}" for number in range(documents * each)]
+    groups = {name: f"document {number // each}" for number, name in enumerate(names)}
+
+    def pair(gap, unlike=0.3, together=0.3):
+        share = (unlike + gap) / (2 * unlike)
+        size = (1 - together) / together
+        won = draw.beta(share * size, (1 - share) * size, documents)
+        wins = draw.random((documents, each)) < won[:, None]
+        differs, both = (draw.random((documents, each)) < part for part in (unlike, 0.6))
+        a, b = np.where(differs, wins, both), np.where(differs, ~wins, both)
+        return a.ravel(), b.ravel()
+
+    told = np.median([
+        decide([card(name, right) for name, right in zip("ab", pair(0.0), strict=True)],
+               terms(), groups=groups).detectable_difference
+        for _ in range(20)
+    ])  # fmt: skip
+    shown = [
+        stats.paired_difference(*pair(told), seed=0, clusters=list(groups.values()),
+                                resamples=999).p_value < 0.05
+        for _ in range(150)
+    ]  # fmt: skip
+    assert np.mean(shown) > 0.65
+
+
+def test_more_comparisons_leave_only_larger_differences_to_be_seen():
+    two = [card("a", hits(0.6, 200, 1)), card("b", hits(0.6, 200, 2), seconds=1.0)]
+    three = [*two, card("c", hits(0.2, 200, 3), seconds=2.0)]
+    few, many = (decide(cards, terms()).detectable_difference for cards in (two, three))
+    assert many > few
+
+
+def kept(suite, base, tuned, seed=0):
+    whole = [stats.mean(values, bounds=(0.0, 1.0)) for values in (base, tuned)]
+    return Retention("lora", suite, *whole, stats.ratio(tuned, base, seed=seed))
+
+
+def forgetting(found, **known):
+    gates = Gates(most_forgetting=0.03)
+    (told,) = apply_gates(gates, [card("lora", [1, 0] * 9)], "accuracy", retention=found, **known)
+    return told
+
+
+def test_a_loss_that_is_not_shown_stops_no_rung_and_is_told():
+    unsure = forgetting([kept("formats", [1] * 8 + [0] * 8, [1] * 7 + [0] * 9)])
+    assert unsure.passed
+    assert "not ruled out" in unsure.reason
+    shown = forgetting([kept("general", [1] * 90 + [0] * 10, [1] * 50 + [0] * 50)])
+    assert not shown.passed
+    assert not forgetting([], tuned=["lora"]).passed
+    assert forgetting([], tuned=["other"]).passed
+
+
+def test_unchanged_ability_seldom_fails_the_gate():
+    draw, failed = np.random.default_rng(0), 0
+    for _ in range(60):
+        found = []
+        for suite, (items, able) in enumerate(((24, 0.5), (96, 0.6), (16, 0.5), (100, 0.4))):
+            base = draw.random(items) < able
+            anew = draw.random(items) < 0.1
+            tuned = np.where(anew, draw.random(items) < able, base)
+            if base.any():
+                found.append(kept(f"{suite}", base, tuned))
+        failed += not forgetting(found).passed
+    assert failed <= 9
+
+
+def test_a_gate_that_stopped_a_rung_is_told_whatever_the_verdict():
+    cards = [card("retrieve", hits(0.5, 60, 1)), card("long", hits(0.6, 60, 2), seconds=0.01),
+             card("tuned", hits(0.95, 60, 3), seconds=9.0)]  # fmt: skip
+    decision = decide(cards, terms(gates=Gates(most_seconds_per_call=1)))
+    assert decision.verdict == "cannot_tell"
+    assert any("tuned fails most seconds per call" in reason for reason in decision.reasons)
+
+
+def test_the_items_asked_for_settle_it_more_often_than_not():
+    draw, settled = np.random.default_rng(4), []
+
+    def pair(n):
+        kind = draw.choice(4, size=n, p=[0.4, 0.1, 0.1, 0.4])
+        return kind & 1, kind >> 1
+
+    while len(settled) < 40:
+        before = pair(100)
+        first = decide([card(*one) for one in zip("ab", before, strict=True)], terms())
+        if first.verdict != "cannot_tell" or first.items_needed > 2000:
+            continue
+        more = pair(first.items_needed)
+        cards = [
+            card(name, np.concatenate(parts))
+            for name, parts in zip("ab", zip(before, more, strict=True), strict=True)
+        ]
+        settled.append(decide(cards, terms()).verdict != "cannot_tell")
+    assert np.mean(settled) > 0.7
+
+
+def test_a_rung_that_fails_a_gate_is_nothing_to_pay_back_against():
+    cards = [card("closed-book", hits(0.3, 300, 1), seconds=0.01),
+             card("big-prompt", hits(0.75, 300, 2), seconds=9.0),
+             card("tuned", hits(0.74, 300, 3), seconds=0.02)]  # fmt: skip
+    built = {"tuned": 5.0, "big-prompt": 0.1, "closed-book": 0.5}
+    decision = decide(cards, terms(gates=Gates(most_seconds_per_call=1), training_dollars=built))
+    assert decision.rung == "tuned"
+    (said,) = (one for one in decision.reasons if "its training" in one)
+    assert "closed-book" in said and "big-prompt" not in said
+    assert "$4.50 more than that of closed-book" in said

@@ -95,3 +95,11 @@ def test_an_answerer_that_loses_an_answer_is_named():
 
     with pytest.raises(DataError, match="Short gave 0 answers to 1"):
         evaluate(Short(), suite_of("a"))
+
+
+@given(texts)
+def test_items_know_their_batch_and_there_are_some(questions):
+    items = evaluate(Echo(), suite_of(questions))
+    assert len({item.batch for item in items}) >= min(len(questions), 3)
+    by_batch = {item.batch: item.seconds for item in items}
+    assert all(item.seconds == by_batch[item.batch] for item in items)

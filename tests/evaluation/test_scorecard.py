@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from metier.decision.cost import Machine, with_cost
 from metier.errors import DataError, EmptyStageError
 from metier.evaluation.scorecard import scorecard, with_not_known
 from metier.types import ABSTENTION, Answer, Example, ItemResult, Score, Task, Usage
@@ -103,3 +105,39 @@ def test_each_kind_of_question_is_measured_apart():
         "even": (0.0, 10),
         "odd": (1.0, 10),
     }
+
+
+def test_seconds_and_price_are_as_sure_as_there_are_batches():
+    draw, written, held, priced = np.random.default_rng(0), Task("free_text", ""), [], []
+    for _ in range(150):
+        spent = np.repeat(draw.normal(1.0, 0.2, 6), 32)
+        items = [
+            replace(item(n, "a", "a"), seconds=float(one), batch=n // 32)
+            for n, one in enumerate(spent)
+        ]
+        card = with_cost(scorecard("r", items, written, versions={}), Machine(3.6))
+        taken, price = card.metrics["seconds"], card.cost_per_thousand
+        held.append(taken.low <= 1 <= taken.high)
+        priced.append(price.low <= 1 <= price.high)
+    assert held == priced
+    assert np.mean(held) > 0.9
+
+
+def test_where_documents_err_as_a_whole_every_interval_is_that_of_documents():
+    items, examples = [], []
+    for n in range(120):
+        document, target = n // 10, "ab"[n % 2]
+        said = "none" if document % 4 == 0 else target
+        items.append(item(n, said, target, sure=0.75))
+        examples.append(Example(f"{n}", "?", target, group=f"document {document}"))
+    alone = scorecard("r", items, TASK, versions={}).metrics
+    together = scorecard("r", items, TASK, versions={}, examples=examples).metrics
+    for name in ("accuracy", "off_enum_rate", "macro_f1"):
+        assert together[name].value == pytest.approx(alone[name].value)
+        assert _width(together[name]) > 2 * _width(alone[name])
+    assert together["calibration_error"].value == alone["calibration_error"].value
+    assert together["calibration_error"].high != alone["calibration_error"].high
+
+
+def _width(found):
+    return found.high - found.low

@@ -7,9 +7,7 @@ from metier.evaluation.checks import failed_checks
 from metier.evaluation.scorers import (
     Contains,
     ExactMatch,
-    JsonValid,
     Label,
-    Numeric,
     TokenF1,
     scorers_for,
 )
@@ -51,24 +49,6 @@ def test_a_column_of_that_name_holds_no_right_answers():
 def test_abstaining_is_no_answer():
     answer = Answer("the Eiffel Tower", abstained=True)
     assert ExactMatch().score(Example("1", "?", "the Eiffel Tower"), answer).value == 0
-
-
-@pytest.mark.parametrize(
-    ("said", "score"), [("so 3 + 4 = 7.", 1), ("7,000", 0), ("-7", 0), ("seven", 0), ("7.0", 1)]
-)
-def test_the_last_number_counts(said, score):
-    assert value(Numeric(), said, "7") == score
-
-
-def test_a_target_without_a_number_is_not_scored():
-    assert value(Numeric(), "7", "seven") is None
-
-
-def test_json_has_its_keys():
-    assert value(JsonValid(), '{"a": 1}', metadata={"keys": ["a"]}) == 1
-    assert value(JsonValid(), '{"a": 1}', metadata={"keys": ["a", "b"]}) == 0
-    assert value(JsonValid(), "[1]", metadata={"keys": ["a"]}) == 0
-    assert value(JsonValid(), "a: 1") == 0
 
 
 @pytest.mark.parametrize(

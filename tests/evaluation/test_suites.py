@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import os
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from metier.evaluation.suites import (
     multiple_choice,
     retention_suites,
 )
+from metier.evaluation.suites.written import formats
 from metier.types import Answer, ItemResult, Score
 
 DATA = Path(os.environ.get("METIER_DATA", Path(__file__).parents[2] / "../shared/data"))
@@ -143,17 +145,34 @@ def results(values):
     ]
 
 
+def test_other_wrong_choices_make_another_suite(tmp_path):
+    row = {"question": "2 + 2?", "choices": ["4", "5"], "answer": 0}
+    file = write(tmp_path / "q.jsonl", json.dumps(row))
+    before, again = multiple_choice(file).content, multiple_choice(file).content
+    write(file, json.dumps({**row, "choices": ["4", "four", "22"]}))
+    assert before == again != multiple_choice(file).content
+
+
+def test_other_checks_make_another_suite():
+    suite = formats(0)
+    first, *rest = suite.examples
+    other = replace(first, metadata={"checks": []})
+    assert replace(suite, examples=(other, *rest)).content != suite.content == formats(0).content
+
+
 def test_retention_is_paired_and_has_an_interval():
     found = retention("lora", results([1, 1, 0, 1] * 10), results([1, 0, 0, 1] * 10), "s")
     assert found.ratio.value == pytest.approx(2 / 3)
     assert found.ratio.low < 2 / 3 < found.ratio.high < 1
 
 
-def test_retention_of_other_items_or_of_nothing_is_refused():
+def test_where_the_base_has_nothing_right_nothing_can_be_lost():
+    assert retention("lora", results([0, 0]), results([1, 0]), "s") is None
+
+
+def test_retention_of_other_items_is_refused():
     with pytest.raises(DataError, match="differ in 1"):
         retention("lora", results([1, 1]), results([1]), "s")
-    with pytest.raises(DataError, match="nothing to forget"):
-        retention("lora", results([0, 0]), results([1, 0]), "s")
 
 
 @pytest.mark.models

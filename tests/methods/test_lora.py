@@ -187,6 +187,16 @@ def test_own_answers_hold_the_model_where_it_is(base):
     assert pull([1, 2]) > 0.1 * pull([0, 1])
 
 
+def test_targets_that_no_layer_has_are_named_with_those_it_has(base):
+    from metier.methods.tuning.training import Tuning, add_adapter
+    from metier.methods.tuning.workbench import load_base
+
+    model = load_base(base)
+    tuning = Tuning(4, 8, 0.0, ("query_key_value",), 2, 1, 1, 1e-3, 0.0, 0.0, 0)
+    with pytest.raises(DataError, match=r"query_key_value; set `targets` to some of .*q_proj"):
+        add_adapter(model, tuning)
+
+
 def test_fit_learns_and_is_served_as_it_was_judged(fitted):
     candidate, workdir, _ = fitted
     dev = rows(24, seed=2)
@@ -238,8 +248,14 @@ def test_kill_in_the_second_trial_costs_no_finished_epoch_and_changes_nothing(
     )
     assert run.returncode == -signal.SIGKILL, run.stderr
     assert run.stdout == ""
+    (first,) = tmp_path.glob("trials-*/*/trial.json")
+    spent = json.loads(first.read_text())["seconds"]
+    (noted,) = tmp_path.glob("trials-*/*/checkpoint-*/seconds.txt")
+    noted.write_text("1000.0")  # as if the machine had been slow
     again, left = fit_counted(base, tmp_path)
     assert left == 4 * steps // 5
+    assert again.train_seconds > spent + 1000
+    assert max(trial["seconds"] for trial in again.trials) > 1000
     assert without_times(again.trials) == without_times(whole.trials)
     expected = adapter_tensors(whole_workdir)
     found = adapter_tensors(tmp_path)
@@ -273,14 +289,14 @@ def test_what_cannot_be_trained_on_is_named(base, tmp_path, changes, named):
 
 
 def test_unfinished_checkpoint_is_not_trusted(tmp_path):
-    from metier.methods.tuning.training import _whole_checkpoint
+    from metier.methods.tuning.checkpoints import whole_checkpoint
 
     for step, state in ((3, json.dumps({})), (6, '{"epo')):
         directory = tmp_path / f"checkpoint-{step}"
         directory.mkdir()
         (directory / "trainer_state.json").write_text(state)
     (tmp_path / "checkpoint-9").mkdir()
-    assert _whole_checkpoint(tmp_path) == str(tmp_path / "checkpoint-3")
+    assert whole_checkpoint(tmp_path) == tmp_path / "checkpoint-3"
 
 
 @given(

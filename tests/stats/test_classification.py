@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metier import stats
-from metier.errors import DataError
 
 answers = st.lists(st.tuples(st.integers(-1, 4), st.integers(0, 4)), min_size=1, max_size=60)
 
@@ -26,24 +25,6 @@ def test_macro_f1_takes_many_resamples_at_once():
     said, meant = draw.integers(-1, 3, (5, 40)), draw.integers(0, 3, (5, 40))
     alone = [float(stats.macro_f1(a, b)) for a, b in zip(said, meant, strict=True)]
     assert stats.macro_f1(said, meant).tolist() == pytest.approx(alone)
-
-
-def test_confusion_counts_answers_off_the_list_apart():
-    found = stats.confusion(["a", "b", "x"], ["a", "a", "b"], ["a", "b"])
-    assert found.counts == ((1, 1, 0), (0, 0, 1))
-
-
-def test_confusion_refuses_a_target_off_the_list():
-    with pytest.raises(DataError, match="'c' is not one of the labels"):
-        stats.confusion(["a"], ["c"], ["a", "b"])
-
-
-def test_reliability_bins_hold_every_item_once():
-    sure = np.linspace(0.1, 1, 47)
-    bins = stats.reliability(sure, sure > 0.5)
-    assert sum(part.accuracy.n for part in bins) == 47
-    assert [part.confidence for part in bins] == sorted(part.confidence for part in bins)
-    assert len(stats.reliability([0.5, 0.6], [1, 0])) == 2
 
 
 def test_calibration_interval_covers_both_a_good_and_a_bad_model():

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from scipy import stats as reference
 
@@ -109,13 +109,33 @@ def test_ratio_of_a_series_to_itself_is_one(values):
     assert found.low < 1 < found.high
 
 
+def test_where_nothing_varies_clusters_and_not_items_are_counted():
+    documents = [number // 20 for number in range(100)]
+    found = stats.mean([1] * 100, clusters=documents, bounds=(0.0, 1.0))
+    assert (found.value, found.n) == (1, 100)
+    assert found.low == pytest.approx(stats.proportion(5, 5).low)
+    gap = stats.paired_difference([1] * 100, [1] * 100, seed=0, clusters=documents).difference
+    assert gap.high == pytest.approx(1 - found.low)
+
+
 def test_ratio_to_nothing_is_an_error():
     with pytest.raises(DataError, match="mean of 0"):
         stats.ratio([1.0], [0.0], seed=0)
 
 
-def test_ratio_that_cannot_rule_out_zero_below_has_no_upper_end():
-    assert stats.ratio([1, 1, 1, 1], [1, 0, 0, 0], seed=0).high == math.inf
+def test_ratio_that_cannot_rule_out_zero_below_reaches_as_far_as_both_shares_may():
+    found = stats.ratio([1, 1, 1, 1], [1, 0, 0, 0], seed=0)
+    assert found.high == pytest.approx(1 / stats.proportion(1, 4).low)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 24).flatmap(lambda n: st.tuples(*[st.lists(
+    st.sampled_from([0.0, 0.25, 1.0]), min_size=n, max_size=n)] * 2)))  # fmt: skip
+def test_every_ratio_has_finite_ends_round_its_value(pair):
+    tuned, base = pair
+    assume(any(base))
+    found = stats.ratio(tuned, base, seed=0)
+    assert 0 <= found.low <= found.value <= found.high < math.inf
 
 
 def test_intervals_cover_the_truth_about_95_times_in_100():

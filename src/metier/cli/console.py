@@ -22,17 +22,24 @@ JSON_OPTION = typer.Option("--json", help="Print the result as one JSON document
 
 
 def console(*, error: bool = False) -> Console:
-    """A console that prints plain lines where there is no terminal."""
+    """A console that prints plain lines where there is no terminal.
+
+    Texts are no markup: most are names and passages that others wrote.
+    """
     from rich.console import Console
 
     stream = sys.stderr if error else sys.stdout
     width = None if stream.isatty() else 100
-    return Console(stderr=error, width=width, highlight=False, soft_wrap=False)
+    return Console(
+        stderr=error, width=width, markup=False, emoji=False, highlight=False, soft_wrap=False
+    )
 
 
 def show(renderable: RenderableType) -> None:
-    """Print a result for a person."""
-    console().print(renderable)
+    """Print a result for a person; a text is wrapped only where there is a terminal."""
+    target = console()
+    is_piped = isinstance(renderable, str) and not target.is_terminal
+    target.print(renderable, soft_wrap=is_piped)
 
 
 def show_text(text: str) -> None:
@@ -54,7 +61,8 @@ def moment(seconds: float) -> str:
 
 def show_json(value: Json) -> None:
     """Print a result for a program."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=str, allow_nan=False)
+    sys.stdout.write(f"{text}\n")
 
 
 class Bars:
@@ -98,7 +106,7 @@ def bars(*, quiet: bool = False) -> Iterator[Bars]:
     )
 
     columns = (
-        TextColumn("{task.description:<34}"),
+        TextColumn("{task.description:<34}", markup=False),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

@@ -58,15 +58,15 @@ def before_and_after(recipe: Recipe, documents: int, folder: Path) -> list[dict[
 def shown_before_and_after(documents: Sequence[dict[str, Json]]) -> RenderableType:
     """The same for a person."""
     from rich.console import Group
-    from rich.markup import escape
+    from rich.text import Text
 
     shown = []
     for document in documents:
-        shown += [f"[bold]{escape(document['document'])}[/bold]", escape(document["before"])]
+        shown += [Text(document["document"], "bold"), Text(document["before"])]
         for step in document["steps"]:
             taken = "\n".join(f"  - {text!r}" for text in step["taken"]) or "  nothing"
-            shown.append(f"\n[bold]{step['step']}[/bold] took out\n{escape(taken)}")
+            shown.append(Text.assemble("\n", (step["step"], "bold"), f" took out\n{taken}"))
         if document["steps"]:
-            after = escape(document["steps"][-1]["after"])
-            shown.append(f"\n[bold]after all steps[/bold]\n{after}\n")
+            after = document["steps"][-1]["after"]
+            shown.append(Text.assemble("\n", ("after all steps", "bold"), f"\n{after}\n"))
     return Group(*shown)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from typing import Any
 
 import typer
@@ -27,7 +28,10 @@ from metier.errors import UserError
 
 
 class Verbs(TyperGroup):
-    """Turns errors into exit codes: 2 where the user can mend it, 130 when stopped by Ctrl-C."""
+    """Turns errors into exit codes: 2 where the user can mend it, 130 when stopped by Ctrl-C.
+
+    70 is an error of metier's own (EX_SOFTWARE), so that no script takes it for a gate's 1.
+    """
 
     def invoke(self, ctx: Any) -> object:
         """Run the verb; 0 is success, and a verb itself exits with 1 when a gate failed."""
@@ -39,6 +43,13 @@ class Verbs(TyperGroup):
         except KeyboardInterrupt:
             sys.stderr.write("stopped; run the same command again and it goes on where it was\n")
             raise typer.Exit(130) from None
+        except (typer.Abort, BrokenPipeError):
+            raise  # typer ends these
+        except Exception as error:
+            if hasattr(error, "exit_code"):
+                raise  # typer's own: a wrong option, or an exit
+            traceback.print_exc()
+            raise typer.Exit(70) from None
 
 
 app = typer.Typer(

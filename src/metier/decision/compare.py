@@ -104,6 +104,8 @@ def _compared(card: Scorecard, against: Scorecard, how: _How) -> Comparison:
         p_adjusted=p_value,
         wins=test.wins,
         losses=test.losses,
+        discordance=test.discordance,
+        design_effect=test.design_effect,
     )
 
 

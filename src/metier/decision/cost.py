@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from metier import stats
-from metier.types import Estimate, ItemResult, Scorecard
+from metier.types import Estimate, ItemResult, Scorecard, batches_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +41,23 @@ DEFAULT_MACHINE = Machine(
 """Cost scales with it, so the order of local rungs does not depend on it."""
 
 
-def cost_per_thousand(
-    items: Sequence[ItemResult], rate: Rate, *, clusters: Sequence[str] | None = None
-) -> Estimate | None:
+def cost_per_thousand(items: Sequence[ItemResult], rate: Rate) -> Estimate | None:
     """US dollars per thousand calls like these; None when one item leaves the spread unknown.
 
-    By the hour it is the machine's price for the seconds that an item took, at full load.
+    By the hour it is the machine's price for the seconds that an item took, at full load; those
+    are known by the batch.
     """
     dollars = [1000 * _dollars(item, rate) for item in items]
+    clusters = batches_of(items) if isinstance(rate, Machine) else None
     estimate = stats.mean(dollars, clusters=clusters, bounds=(0.0, math.inf))
     return estimate if math.isfinite(estimate.high) else None
 
 
-def with_cost(card: Scorecard, rate: Rate) -> Scorecard:
-    """The scorecard with its price filled in."""
+def with_cost(card: Scorecard, rate: Rate | None) -> Scorecard:
+    """The scorecard with its price filled in, where one is known."""
+    if rate is None:
+        return card
     return replace(card, cost_per_thousand=cost_per_thousand(card.items, rate))
-
-
-def training_cost(seconds: float, machine: Machine = DEFAULT_MACHINE) -> float:
-    """US dollars for so many seconds of training."""
-    return seconds / 3600 * machine.dollars_per_hour
 
 
 def break_even_calls_per_month(

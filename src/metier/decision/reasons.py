@@ -80,6 +80,16 @@ def nothing_right_yet(quality: Estimate, *, items: int) -> list[str]:
     ]
 
 
+def hardly_known(card: Scorecard, metric: str, *, items: int) -> list[str]:
+    """That the rung which would be shipped is itself known too roughly."""
+    quality = card.metrics[metric]
+    return [
+        _needed(items),
+        f"{card.rung} has {_spell(metric)} {_share(quality)}: of {_items(quality.n)} that is too "
+        "little to say what it is worth.",
+    ]
+
+
 def failed(gates: Sequence[GateResult]) -> list[str]:
     """Each rung that a gate stopped."""
     stopped = sorted(
@@ -98,15 +108,27 @@ def kept(found: Retention) -> str:
 
 
 def break_even(
-    rung: str, replaced: str, *, calls: float | None, training: float, expected: float | None
+    rungs: tuple[str, str],
+    *,
+    calls: float | None,
+    training: tuple[float, float],
+    expected: float | None,
 ) -> str:
-    """From how many calls a month the training is paid back, and whether so many are expected."""
+    """From how many calls a month the training is paid back, and whether so many are expected.
+
+    ``rungs`` are the one that was chosen and the one that it replaces, ``training`` the dollars
+    that each takes: what is paid back is the difference.
+    """
+    rung, replaced = rungs
+    cost = _dollars(training[0] - training[1])
+    if training[1]:
+        cost += f" more than that of {replaced}"
     if calls is None:
         return (
             f"{rung} costs no less per call than {replaced}, so its training "
-            f"({_dollars(training)}) is never paid back by price; it has to pay by quality."
+            f"({cost}) is never paid back by price; it has to pay by quality."
         )
-    pays = f"Against {replaced} its training ({_dollars(training)}) pays from " + (
+    pays = f"Against {replaced} its training ({cost}) pays from " + (
         "the first call a month" if calls <= 1 else f"{calls:,.0f} calls a month"
     )
     if expected is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -16,6 +16,14 @@ from metier.errors import DataError, EmptyStageError
 from metier.types import Comparison, Decision, Estimate, GateResult, Retention, Scorecard
 
 ALPHA = 0.05
+FEWEST_RIGHT = 6
+"""Right answers that a rung has at least when it beats one that is never right: by McNemar's exact
+test 5 against none are p = 0.06, 6 are p = 0.03."""
+LIKELY_RIGHT = 8
+"""Right answers to be expected if at least ``FEWEST_RIGHT`` are to come with 80 % probability."""
+ROOM = 1.43
+"""How much narrower than the room left for it an interval has to be, to fit in with 80 %
+probability: 1 + 0.84 / 1.96. At 1 its end would lie within the room only every other time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,8 @@ class Terms:
     """The most by which a rung that was passed over may still turn out better, by the interval of
     the difference; beyond it there are too few items for a verdict. Above 0: no number of
     items rules out more than nothing."""
+    tuned: Collection[str] = ()
+    """The rungs that answer with tuned weights, and so have something to forget."""
     training_dollars: Mapping[str, float] = field(default_factory=dict)
     """By rung; a rung that is not named cost nothing to build."""
     months: float = 12.0
@@ -49,7 +59,9 @@ def decide(
     seed: int = 0,
 ) -> Decision:
     """Gates, paired comparisons among the rungs that pass, verdict."""
-    results = apply_gates(terms.gates, scorecards, terms.metric, retention=retention)
+    results = apply_gates(
+        terms.gates, scorecards, terms.metric, retention=retention, tuned=terms.tuned
+    )
     comparisons = compare(
         scorecards,
         terms.metric,
@@ -72,8 +84,10 @@ def recommend(
     """The cheapest rung within ``terms.margin`` of the best, among those that pass every gate.
 
     "Cannot tell" when a cheaper rung lies further behind than the margin yet not significantly so,
-    or when the intervals leave room for more than ``terms.blind_spot`` of unseen loss. The order
-    of ``scorecards`` does not matter. ``comparisons`` hold the best passing rung against all.
+    when the intervals leave room for more than ``terms.blind_spot`` of unseen loss, or when the
+    rung itself is hardly known: not told from one that is never right, or alone and with an
+    interval that reaches further than the blind spot. What is never right is no tie. The order of
+    ``scorecards`` does not matter. ``comparisons`` hold the best passing rung against all.
     """
     if not scorecards:
         raise EmptyStageError("decision", {})
@@ -89,6 +103,9 @@ def recommend(
     rivals = [_turned(evidence, best, name) for name in names if name != best]
     chosen = _cheapest_tie(evidence, best, rivals)
     doubts = _cheaper_doubts(evidence, chosen, rivals) or _blind_doubts(evidence, chosen, rivals)
+    if not doubts and (more := _too_few_of(evidence, chosen, alone=not rivals)):
+        said = reasons.hardly_known(cards[chosen], terms.metric, items=more)
+        return _decision(evidence, "cannot_tell", said, items=more)
     if doubts:
         worst = max(doubts, key=lambda doubt: (doubt.items, doubt.comparison.against))
         said = reasons.cannot_tell(cards, worst.comparison, items=worst.items)
@@ -106,6 +123,38 @@ def _nothing_right(evidence: _Evidence, quality: Estimate) -> Decision:
     more = max(1, enough - quality.n)
     said = reasons.nothing_right_yet(quality, items=more)
     return _decision(evidence, "cannot_tell", said, items=more)
+
+
+def _too_few_of(evidence: _Evidence, chosen: str, *, alone: bool) -> int:
+    """How many more items the rung's own value asks for; 0 when it is known well enough.
+
+    Other rungs, where there are any, say what this one is worth beside them; alone it must be
+    known to within the blind spot by itself.
+    """
+    quality = evidence.cards[chosen].metrics[evidence.terms.metric]
+    is_told = quality.value * quality.n > FEWEST_RIGHT - 1e-9
+    needed = 0 if is_told else math.ceil(LIKELY_RIGHT / quality.value - 1e-9)
+    if alone and _reach(quality) > evidence.terms.blind_spot:
+        needed = max(needed, quality.n + 1, _items_to_reach(quality, evidence.terms.blind_spot))
+    return max(0, needed - quality.n)
+
+
+def _items_to_reach(quality: Estimate, reach: float) -> int:
+    """Items with which the interval of such a value would reach no further than this."""
+
+    def share(n: int) -> float:
+        return _reach(stats.proportion(round(quality.value * n), n))
+
+    enough = quality.n
+    while share(enough) > reach:
+        enough += max(1, enough // 50)
+    # items that hang together, or whose scores vary less than 0 and 1 do, count for fewer or more
+    return math.ceil(enough * (_reach(quality) / share(quality.n)) ** 2)
+
+
+def _reach(quality: Estimate) -> float:
+    """How far the farther end of the interval lies from its value."""
+    return max(quality.high - quality.value, quality.value - quality.low)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,16 +205,22 @@ def _price(evidence: _Evidence, rung: str) -> tuple[float, float, float, str]:
 def _cheapest_tie(evidence: _Evidence, best: str, rivals: Sequence[Comparison]) -> str:
     # A significant difference below the margin is real but does not matter, so it is a tie too;
     # this also keeps a verdict from turning when more items make small differences significant.
-    near = [gap.against for gap in rivals if gap.difference.value <= evidence.terms.margin + 1e-9]
+    near = [gap.against for gap in rivals if not _is_behind(evidence, gap)]
     return min([best, *near], key=lambda rung: _price(evidence, rung))
 
 
+def _is_behind(evidence: _Evidence, gap: Comparison) -> bool:
+    """Whether the best leaves the other behind by what matters; what is never right always is."""
+    worthless = value_of(evidence.cards[gap.against], evidence.terms.metric) == 0
+    return worthless or gap.difference.value > evidence.terms.margin + 1e-9
+
+
 def _cheaper_doubts(evidence: _Evidence, chosen: str, rivals: Sequence[Comparison]) -> list[_Doubt]:
-    """Cheaper rungs that lie behind the best by more than the margin, but not significantly."""
+    """Cheaper rungs that lie behind the best by what matters, but not significantly."""
     return [
         _Doubt(gap, _items_to_show(gap, len(evidence.comparisons)))
         for gap in rivals
-        if gap.difference.value > evidence.terms.margin + 1e-9
+        if _is_behind(evidence, gap)
         and gap.p_adjusted >= ALPHA
         and _price(evidence, gap.against) < _price(evidence, chosen)
     ]
@@ -184,7 +239,7 @@ def _blind_doubts(evidence: _Evidence, chosen: str, rivals: Sequence[Comparison]
         allowed = evidence.terms.blind_spot - expected
         if loss > evidence.terms.blind_spot and allowed > 0:
             # an interval's width shrinks with the root of the number of items
-            needed = gap.difference.n * ((loss - expected) / allowed) ** 2
+            needed = gap.difference.n * (ROOM * (loss - expected) / allowed) ** 2
             doubts.append(_Doubt(gap, max(1, math.ceil(needed) - gap.difference.n)))
     return doubts
 
@@ -193,11 +248,13 @@ def _items_to_show(gap: Comparison, comparisons: int) -> int:
     needed = stats.items_needed(
         gap.difference.value, _discordance(gap), alpha=ALPHA / max(1, comparisons)
     )
-    return max(1, needed - gap.difference.n)
+    return max(1, math.ceil(needed * gap.design_effect) - gap.difference.n)
 
 
 def _discordance(gap: Comparison) -> float:
-    return (gap.wins + gap.losses) / gap.difference.n
+    if gap.discordance is None:
+        return (gap.wins + gap.losses) / gap.difference.n
+    return gap.discordance
 
 
 def _ship(evidence: _Evidence, chosen: str, best: str, rivals: Sequence[Comparison]) -> Decision:
@@ -205,9 +262,7 @@ def _ship(evidence: _Evidence, chosen: str, best: str, rivals: Sequence[Comparis
     said = [reasons.chosen(cards[chosen], terms.metric)]
     if chosen != best:
         said.append(reasons.tie(cards, _turned(evidence, best, chosen), terms.margin))
-    behind = [
-        gap for gap in rivals if gap.against != chosen and gap.difference.value > terms.margin
-    ]
+    behind = [gap for gap in rivals if gap.against != chosen and _is_behind(evidence, gap)]
     said += reasons.others_behind(behind, alpha=ALPHA)
     if not any(_price(evidence, gap.against) < _price(evidence, chosen) for gap in rivals):
         said.append(reasons.nothing_cheaper(chosen, [gap.against for gap in rivals], best))
@@ -227,26 +282,30 @@ class _Payback:
 
 
 def _pays_back(evidence: _Evidence, chosen: str, rivals: Sequence[Comparison]) -> _Payback | None:
-    """Against the best rung that costs less to build: the one that the chosen rung replaces."""
+    """Against the best rung that passes and costs less to build: the one that it replaces."""
     terms, cards = evidence.terms, evidence.cards
     training = terms.training_dollars.get(chosen, 0.0)
     ours = cards[chosen].cost_per_thousand
     cheaper_built = [
-        card
-        for name, card in cards.items()
-        if name != chosen and terms.training_dollars.get(name, 0.0) < training
+        cards[gap.against]
+        for gap in rivals
+        if terms.training_dollars.get(gap.against, 0.0) < training
     ]
     replaced = best_rung(cheaper_built, terms.metric)
     theirs = cards[replaced].cost_per_thousand if replaced else None
     if replaced is None or ours is None or theirs is None:
         return None
+    saved_training = terms.training_dollars.get(replaced, 0.0)
     calls = break_even_calls_per_month(
-        training=training - terms.training_dollars.get(replaced, 0.0),
+        training=training - saved_training,
         saved_per_thousand=theirs.value - ours.value,
         months=terms.months,
     )
     sentence = reasons.break_even(
-        chosen, replaced, calls=calls, training=training, expected=terms.calls_per_month
+        (chosen, replaced),
+        calls=calls,
+        training=(training, saved_training),
+        expected=terms.calls_per_month,
     )
     return _Payback(calls, sentence)
 
@@ -259,6 +318,8 @@ def _decision(
     rung: str | None = None,
     items: int | None = None,
 ) -> Decision:
+    if verdict == "cannot_tell":
+        said = [*said, *reasons.failed(evidence.gates)]
     smallest = _detectable(evidence)
     n = next(iter(evidence.cards.values())).metrics[evidence.terms.metric].n
     return Decision(
@@ -281,6 +342,10 @@ def _detectable(evidence: _Evidence) -> float:
             evidence.comparisons,
             key=lambda gap: (abs(gap.difference.value), gap.rung, gap.against),
         )
-        return stats.detectable_difference(closest.difference.n, _discordance(closest))
+        return stats.detectable_difference(
+            max(1, round(closest.difference.n / closest.design_effect)),
+            _discordance(closest),
+            alpha=ALPHA / len(evidence.comparisons),
+        )
     quality = estimates[0]
     return stats.detectable_difference(quality.n, 2 * quality.value * (1 - quality.value))

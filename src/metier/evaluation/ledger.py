@@ -23,13 +23,10 @@ def ask(
 ) -> list[ItemResult]:
     """Results of all examples of ``suite``, in its order; survives a kill between two batches.
 
-    ``inputs`` is what the answerer was made from: a result is that of the same question, target
-    and inputs, and of nothing else.
+    ``inputs`` is what the answerer was made from: a result is that of the same suite and inputs,
+    and of nothing else.
     """
-    questions = [
-        [row.id, row.input, row.target, row.tenant, *row.aliases] for row in suite.examples
-    ]
-    key = step_key("items", [suite.name, questions, inputs])
+    key = step_key("items", [suite.content, inputs])
     return evaluate(
         answerer,
         suite,

@@ -5,12 +5,17 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from metier.errors import DataError, EmptyStageError
 from metier.evaluation.suites.suite import Suite
 from metier.protocols import Answerer, Progress, silent
 from metier.scoped import answers_to
 from metier.types import Answer, Example, ItemResult
+
+LARGEST_BATCH = 32
+FEWEST_BATCHES = 4
+"""Into which a suite is cut at least: time is measured by the batch, and one tells no spread."""
 
 Keep = Callable[[Sequence[ItemResult]], None]
 
@@ -19,25 +24,27 @@ def evaluate(
     answerer: Answerer,
     suite: Suite,
     *,
-    batch_size: int = 32,
+    batch_size: int | None = None,
     done: Mapping[str, ItemResult] | None = None,
     on_items: Keep = lambda items: None,
     progress: Progress = silent,
 ) -> list[ItemResult]:
     """Results of all examples of ``suite``, in its order.
 
-    ``on_items`` receives each finished batch and should make it last; given back as ``done`` (by
-    example id) after a kill, its items are not asked again. Batches are cut from the whole suite,
-    finished items included, so that a resumed run asks in the same batches as an unbroken one.
+    Batches have ``batch_size`` items, unless told as many as leave some batches. ``on_items``
+    receives each finished one and should make it last; given back as ``done`` (by example id) after
+    a kill, its items are not asked again. Batches are cut from the whole suite, finished items
+    included, so that a resumed run asks in the same batches as an unbroken one.
     """
     results = _still_valid(suite, done or {})
     total = len(suite.examples)
     progress(len(results), total, suite.name)
-    for batch in _batches(suite.examples, batch_size):
+    size = batch_size or min(LARGEST_BATCH, -(-total // FEWEST_BATCHES))
+    for number, batch in enumerate(_batches(suite.examples, size)):
         open_items = [example for example in batch if example.id not in results]
         if not open_items:
             continue
-        items = _ask(answerer, open_items, suite)
+        items = _ask(answerer, open_items, suite, number)
         on_items(items)
         results.update((item.example, item) for item in items)
         progress(len(results), total, suite.name)
@@ -70,12 +77,14 @@ def _batches(examples: Sequence[Example], size: int) -> list[list[Example]]:
     return [ordered[start : start + size] for start in range(0, len(ordered), size)]
 
 
-def _ask(answerer: Answerer, examples: Sequence[Example], suite: Suite) -> list[ItemResult]:
+def _ask(
+    answerer: Answerer, examples: Sequence[Example], suite: Suite, number: int
+) -> list[ItemResult]:
     began = time.perf_counter()
     answers = answers_to(answerer, examples)
     seconds = (time.perf_counter() - began) / len(examples)
     return [
-        _result(example, answer, suite, seconds)
+        replace(_result(example, answer, suite, seconds), batch=number)
         for example, answer in zip(examples, answers, strict=True)
     ]
 

@@ -8,7 +8,16 @@ from dataclasses import replace
 
 from metier import stats
 from metier.errors import DataError, EmptyStageError
-from metier.types import ABSTENTION, Estimate, Example, ItemResult, Scorecard, Task, Usage
+from metier.types import (
+    ABSTENTION,
+    Estimate,
+    Example,
+    ItemResult,
+    Scorecard,
+    Task,
+    Usage,
+    batches_of,
+)
 
 UNIT = (0.0, 1.0)
 NOT_KNOWN = "not known before"
@@ -26,11 +35,11 @@ def scorecard(
 ) -> Scorecard:
     """Everything measured about ``rung`` on one suite.
 
-    ``examples`` are those that the items answer: where several share a group, intervals of means
-    are by cluster, and where they have kinds, each kind is measured apart too. Metrics: one per
-    scorer; for classification also macro_f1, off_enum_rate and, where the rung gives
-    probabilities, calibration_error; prompt_tokens, completion_tokens and seconds are means per
-    call. A mean whose spread cannot be told (one item) is left out. The price is added by
+    ``examples`` are those that the items answer: where several share a group, intervals are by
+    cluster, those of seconds by batch; where they have kinds, each kind is measured apart too.
+    Metrics: one per scorer; for classification also macro_f1, off_enum_rate and, where the rung
+    gives probabilities, calibration_error; prompt_tokens, completion_tokens and seconds are means
+    per call. A mean whose spread cannot be told (one item) is left out. The price is added by
     ``decision.cost``.
     """
     if not items:
@@ -43,7 +52,7 @@ def scorecard(
     clusters = clusters_of(items, groups)
     metrics = _scores(items, clusters)
     if task.kind == "classification":
-        metrics.update(_classification(items, task, seed))
+        metrics.update(_classification(items, task, clusters, seed))
     metrics.update(_spent(items, clusters))
     return Scorecard(
         rung=rung,
@@ -124,7 +133,9 @@ def _by_kind(
     return found
 
 
-def _classification(items: Sequence[ItemResult], task: Task, seed: int) -> dict[str, Estimate]:
+def _classification(
+    items: Sequence[ItemResult], task: Task, clusters: Sequence[str] | None, seed: int
+) -> dict[str, Estimate]:
     answers = [item.answer.text.strip() for item in items]
     said = stats.label_codes(answers, task.labels)
     meant = stats.label_codes([item.target.strip() for item in items], task.labels)
@@ -135,14 +146,17 @@ def _classification(items: Sequence[ItemResult], task: Task, seed: int) -> dict[
             f"{list(task.labels)}"
         )
     metrics = {
-        "macro_f1": stats.bootstrap(stats.macro_f1, said, meant, seed=seed, bounds=UNIT),
-        "off_enum_rate": stats.proportion(int((said < 0).sum()), len(items)),
+        "macro_f1": stats.bootstrap(
+            stats.macro_f1, said, meant, clusters=clusters, seed=seed, bounds=UNIT
+        ),
+        "off_enum_rate": stats.mean(said < 0, clusters=clusters, bounds=UNIT),
     }
-    sure = [item for item in items if item.answer.probabilities]
-    if sure:
+    places = [place for place, item in enumerate(items) if item.answer.probabilities]
+    if sure := [items[place] for place in places]:
         metrics["calibration_error"] = stats.calibration_error(
             [confidence_of(item) for item in sure],
             [item.answer.text.strip() == item.target.strip() for item in sure],
+            clusters=[clusters[place] for place in places] if clusters else None,
             seed=seed,
         )
     return metrics
@@ -156,12 +170,16 @@ def confidence_of(item: ItemResult) -> float:
 
 
 def _spent(items: Sequence[ItemResult], clusters: Sequence[str] | None) -> dict[str, Estimate]:
-    spent: dict[str, list[float]] = {
-        "prompt_tokens": [item.answer.usage.prompt_tokens for item in items],
-        "completion_tokens": [item.answer.usage.completion_tokens for item in items],
-        "seconds": [item.seconds for item in items],
-    }
+    usages = [item.answer.usage for item in items]
+    above = (0.0, math.inf)
     return {
-        name: stats.mean(values, clusters=clusters, bounds=(0.0, math.inf))
-        for name, values in spent.items()
+        "prompt_tokens": stats.mean(
+            [usage.prompt_tokens for usage in usages], clusters=clusters, bounds=above
+        ),
+        "completion_tokens": stats.mean(
+            [usage.completion_tokens for usage in usages], clusters=clusters, bounds=above
+        ),
+        "seconds": stats.mean(
+            [item.seconds for item in items], clusters=batches_of(items) or clusters, bounds=above
+        ),
     }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import re
 import string
 from collections import Counter
@@ -12,7 +10,7 @@ from dataclasses import dataclass
 
 from metier.evaluation.checks import failed_checks
 from metier.protocols import Scorer
-from metier.types import ABSTENTION, Answer, Example, Json, Score, Task
+from metier.types import ABSTENTION, Answer, Example, Score, Task
 
 
 def scorers_for(task: Task) -> tuple[Scorer, ...]:
@@ -78,44 +76,6 @@ class Contains:
 
 
 @dataclass(frozen=True, slots=True)
-class Numeric:
-    """1 when the last number of the answer is the target, up to a relative tolerance.
-
-    The last and not the first, because models reason before they conclude (as GSM8K is scored).
-    """
-
-    tolerance: float = 1e-6
-    name: str = "numeric"
-
-    def score(self, example: Example, answer: Answer) -> Score:
-        """Score 0 or 1; None when the target itself is no number."""
-        target = _last_number(example.target)
-        if target is None:
-            return Score(self.name, None, f"target {example.target!r} holds no number")
-        said = _last_number(answer.text)
-        if said is None:
-            return Score(self.name, 0.0, "no number in the answer")
-        near = math.isclose(said, target, rel_tol=self.tolerance, abs_tol=1e-9)
-        return Score(self.name, float(near), "" if near else f"read {said:g}")
-
-
-@dataclass(frozen=True, slots=True)
-class JsonValid:
-    """1 when the whole answer is JSON and, for an object, has the keys of ``metadata["keys"]``."""
-
-    name: str = "json_valid"
-
-    def score(self, example: Example, answer: Answer) -> Score:
-        """Score 0 or 1."""
-        try:
-            value = json.loads(answer.text)
-        except ValueError as error:
-            return Score(self.name, 0.0, str(error))
-        missing = [key for key in example.metadata.get("keys", ()) if not _has(value, key)]
-        return Score(self.name, float(not missing), f"no key {missing[0]!r}" if missing else "")
-
-
-@dataclass(frozen=True, slots=True)
 class Checks:
     """Whether the answer passes every check of ``metadata["checks"]`` (see ``checks``)."""
 
@@ -149,12 +109,3 @@ def _word_f1(said: str, wanted: str) -> float:
         return float(ours == theirs)
     shared = sum((Counter(ours) & Counter(theirs)).values())
     return 2 * shared / (len(ours) + len(theirs))
-
-
-def _last_number(text: str) -> float | None:
-    numbers = re.findall(r"-?\d+(?:,\d{3})*(?:\.\d+)?", text)
-    return float(numbers[-1].replace(",", "")) if numbers else None
-
-
-def _has(value: Json, key: str) -> bool:
-    return isinstance(value, dict) and key in value

@@ -83,6 +83,7 @@ class Lora:
         started = time.perf_counter()
         _check(rung, context)
         trials_directory = context.workdir / f"trials-{_fingerprint(context)}"
+        before = _seconds_spent(context, trials_directory)
         trials = _run_trials(context, trials_directory)
         best = max(trials, key=lambda rate: _merit(trials[rate]))
         ranked = sorted(trials, key=lambda rate: -_merit(trials[rate]))
@@ -104,7 +105,7 @@ class Lora:
             trials=tuple(trials[rate].record() for rate in ranked),
             seed=context.seed,
         )
-        fitted = candidates.timed(fitted, started)
+        fitted = candidates.timed(fitted, started, taken_over=before)
         candidates.save(fitted, context.workdir)
         shutil.rmtree(trials_directory)
         return fitted
@@ -216,6 +217,13 @@ def _keep_adapter(found: Path, kept: Path) -> None:
     shutil.copytree(found, aside, ignore=shutil.ignore_patterns("README.md"))
     shutil.rmtree(kept, ignore_errors=True)
     os.replace(aside, kept)
+
+
+def _seconds_spent(context: FitContext, directory: Path) -> float:
+    """Of attempts that were killed, for what is gone on from."""
+    from metier.methods.tuning.training import seconds_spent
+
+    return sum(seconds_spent(directory / f"{rate:g}") for rate in _rates(context.settings))
 
 
 def _run_trials(context: FitContext, directory: Path) -> dict[float, Trial]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from metier import __version__
 from metier.decision.cost import with_cost
 from metier.evaluation.forgetting import retention
 from metier.evaluation.ledger import ask
@@ -19,6 +20,8 @@ from metier.settings import rate
 from metier.store import Project
 from metier.types import Dataset, ItemResult, Json, Retention, Scorecard
 
+NOTHING_TO_FORGET = "the base has none of its {} items right, so there is nothing to forget"
+
 
 @dataclass(frozen=True, slots=True)
 class Asking:
@@ -30,6 +33,8 @@ class Asking:
     models: Models
     versions: Mapping[str, str]
     """Of what the answers come from; a part of every result."""
+    weights: Mapping[str, str | None]
+    """Of the models by name, as far as they are known."""
     progress: Progress
 
     def scorecard(self, built: Built) -> Scorecard:
@@ -48,21 +53,38 @@ class Asking:
         return with_cost(card, rate(self.recipe.prices, candidate.base))
 
     def retention(
-        self, tuned: Mapping[str, Built], suites: Sequence[Suite]
-    ) -> tuple[Retention, ...]:
-        """What each of these rungs, all with an adapter, kept of the base model's abilities."""
-        kept = []
+        self, tuned: Mapping[str, Sequence[Built]], suites: Sequence[Suite]
+    ) -> tuple[tuple[Retention, ...], dict[str, str]]:
+        """What each of these rungs, given with what has its adapters, kept of the base's abilities.
+
+        Of several adapters the one that kept least counts. And which suites tell nothing about
+        that, and why.
+        """
+        kept, silent = [], {}
         for suite in suites:
             base = self._ask_model(suite, None, "base")
-            for name, built in tuned.items():
-                after = self._ask_model(suite, built, name)
-                kept.append(retention(name, base, after, suite.name, seed=self.recipe.seed))
-        return tuple(kept)
+            for name, adapted in tuned.items():
+                told = [self._kept(suite, base, built, name) for built in adapted]
+                measured = [one for one in told if one is not None]
+                if measured:
+                    kept.append(min(measured, key=lambda one: one.ratio.value))
+                else:
+                    silent[f"retention suite {suite.name}"] = NOTHING_TO_FORGET.format(len(base))
+        return tuple(kept), silent
+
+    def _kept(
+        self, suite: Suite, base: Sequence[ItemResult], built: Built, rung: str
+    ) -> Retention | None:
+        after = self._ask_model(suite, built, built.candidate.rung)
+        return retention(rung, base, after, suite.name, seed=self.recipe.seed)
 
     def _ask_model(self, suite: Suite, built: Built | None, who: str) -> list[ItemResult]:
         model = self.recipe.model
         adapter = built.adapter if built else None
-        key = [model.base, model.engine, built.key if built else None]
+        if built is None:
+            key: Json = [__version__, model.base, self.weights[model.base], model.engine]
+        else:
+            key = [model.base, model.engine, built.key]
         language_model = self.models.language_model(model.base, adapter=adapter)
         assert suite.ask is not None
         return self._ask(suite.ask(language_model), suite, key, who)

@@ -11,6 +11,7 @@ from metier.evaluation.scorers import scorers_for
 from metier.methods import method
 from metier.methods.candidate import Built
 from metier.methods.candidate import read as read_candidate
+from metier.pipeline.weights import weights_of
 from metier.protocols import Corpus, FitContext, Models, Progress
 from metier.recipe import Recipe, RungSettings
 from metier.settings import rung_settings
@@ -32,6 +33,8 @@ class Building:
     """The documents that a rung may learn from."""
     made_from: str
     """The step that made the rows."""
+    weights: Mapping[str, str | None]
+    """Of the models by name, as far as they are known."""
     progress: Progress
 
     def rung(self, rung: RungSettings, dataset: Dataset, fitted: Mapping[str, Built]) -> Built:
@@ -52,8 +55,11 @@ class Building:
             "rung": [rung.rung, rung.method, settings],
             "members": {name: seen[name].key for name in members if name in seen},
             "model": self.recipe.model.model_dump(),
+            "weights": dict(self.weights),
             "seed": self.recipe.seed,
         }
+        if settings.get("reranker"):
+            inputs["reranker"] = weights_of(settings["reranker"])
         if settings.get("names"):
             inputs["names"] = fingerprint("table", {"path": self.folder / settings["names"]})
 

@@ -80,6 +80,7 @@ class Rows:
         """All that the split examples are made from."""
         recipe = self.recipe
         found: dict[str, Json] = {
+            "metier": __version__,
             "corpus": self.corpus.version,
             "task": recipe.task.model_dump(),
             "split": recipe.split.model_dump(),

@@ -31,6 +31,7 @@ from metier.pipeline.building import Building
 from metier.pipeline.data import Rows, corpus_step, found_leak
 from metier.pipeline.generation import Generation, generated_examples, generation_report
 from metier.pipeline.overlaps import Overlaps
+from metier.pipeline.weights import weights_of
 from metier.problems import check_settings
 from metier.protocols import Corpus, Models, Progress, silent
 from metier.recipe import Recipe
@@ -77,7 +78,7 @@ class Pipeline:
         self.project = project
         self.progress = progress
         self.rungs, self.left_out = ladder(recipe)
-        """What is built, and what of the ladder is not, and why."""
+        """What is built; what of the ladder is not, and once asked of the suites, and why."""
         self._text = text
         self._folder = Path(file).absolute().parent
         self._corpus_table = project.path / "corpus.lance"
@@ -94,6 +95,11 @@ class Pipeline:
 
         remote = partial(OpenAIModel.named, **remote_settings(self.recipe))
         return LocalModels(engine=self.recipe.model.engine, remote=remote)
+
+    @cached_property
+    def _weights(self) -> dict[str, str | None]:
+        model = self.recipe.model
+        return {name: weights_of(name) for name in (model.base, model.embedder)}
 
     @property
     def metric(self) -> str:
@@ -196,7 +202,8 @@ class Pipeline:
             write_text(directory / "overlaps.json", serial.dump(tuple(found)))
             write_text(directory / "dataset.json", serial.dump(clean))
 
-        inputs = {**rows.inputs, "embedder": recipe.model.embedder}
+        embedder = recipe.model.embedder
+        inputs = {**rows.inputs, "embedder": [embedder, self._weights[embedder]]}
         return self.project.step("dataset", inputs, build)
 
     def _repeating(self, test: Sequence[Example]) -> Overlaps:
@@ -234,6 +241,7 @@ class Pipeline:
             self.models,
             corpus=self._learnable,
             made_from=self._dataset_step.name,
+            weights=self._weights,
             progress=self.progress,
         )
 
@@ -262,8 +270,22 @@ class Pipeline:
     @cached_property
     def retention(self) -> tuple[Retention, ...]:
         """What each rung with an adapter kept of the base model's abilities."""
-        tuned = {name: built for name, built in self.candidates.items() if built.adapter}
-        return self._asking.retention(tuned, suites(self.recipe, self._folder)) if tuned else ()
+        if not self._tuned:
+            return ()
+        kept, silent = self._asking.retention(self._tuned, suites(self.recipe, self._folder))
+        self.left_out.update(silent)
+        return kept
+
+    @cached_property
+    def _tuned(self) -> dict[str, list[Built]]:
+        """By rung, those whose adapters it answers with: its own or its members'."""
+        found: dict[str, list[Built]] = {}
+        for name, built in self.candidates.items():
+            members = built.candidate.settings.get("members") or ()
+            own = [built] if built.adapter else []
+            if adapted := own + [one for member in members for one in found.get(member, ())]:
+                found[name] = adapted
+        return found
 
     @cached_property
     def _asking(self) -> Asking:
@@ -273,6 +295,7 @@ class Pipeline:
             self.project,
             self.models,
             versions=self.versions,
+            weights=self._weights,
             progress=self.progress,
         )
 
@@ -304,7 +327,7 @@ class Pipeline:
         trained = {name: b.candidate.train_seconds for name, b in self.candidates.items()}
         return decide(
             self.scorecards,
-            terms(self.recipe, self.metric, trained),
+            replace(terms(self.recipe, self.metric, trained), tuned=tuple(self._tuned)),
             retention=self.retention,
             labels=self.dataset.task.labels,
             groups=self._groups,

@@ -1,13 +1,9 @@
 """Intervals, paired tests and sample sizes, so that no number of metier travels alone."""
 
 from metier.stats.classification import (
-    Confusion,
-    ReliabilityBin,
     calibration_error,
-    confusion,
     label_codes,
     macro_f1,
-    reliability,
 )
 from metier.stats.intervals import bootstrap, mean, proportion, ratio
 from metier.stats.paired import (
@@ -21,13 +17,10 @@ from metier.stats.paired import (
 )
 
 __all__ = [
-    "Confusion",
     "PairedDifference",
-    "ReliabilityBin",
     "StatisticDifference",
     "bootstrap",
     "calibration_error",
-    "confusion",
     "detectable_difference",
     "holm",
     "items_needed",
@@ -38,5 +31,4 @@ __all__ = [
     "paired_statistic",
     "proportion",
     "ratio",
-    "reliability",
 ]

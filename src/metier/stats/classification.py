@@ -2,55 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from metier.errors import DataError
 from metier.stats.intervals import (
     CONFIDENCE,
     Array,
     batches,
-    proportion,
+    cluster_rows,
     series,
     tails,
     unvaried,
 )
 from metier.types import Estimate
-
-
-@dataclass(frozen=True, slots=True)
-class ReliabilityBin:
-    """Items of similar confidence, and how many of them were right."""
-
-    confidence: float
-    """Mean over the bin."""
-    accuracy: Estimate
-
-
-@dataclass(frozen=True, slots=True)
-class Confusion:
-    """How often each label was answered for each target."""
-
-    labels: tuple[str, ...]
-    counts: tuple[tuple[int, ...], ...]
-    """A row per target, a column per answer; the last column counts answers off the list."""
-
-
-def confusion(
-    predictions: Sequence[str], targets: Sequence[str], labels: Sequence[str]
-) -> Confusion:
-    """Count answers by target; every target has to be one of the labels."""
-    meant, said = label_codes(targets, labels), label_codes(predictions, labels)
-    if (meant < 0).any():
-        unknown = targets[int(np.argmin(meant))]
-        raise DataError(f"target {unknown!r} is not one of the labels {list(labels)}")
-    width = len(labels) + 1
-    flat = np.bincount(meant * width + said % width, minlength=len(labels) * width)
-    rows = flat.reshape(len(labels), width).tolist()
-    return Confusion(tuple(labels), tuple(tuple(row) for row in rows))
 
 
 def label_codes(texts: Sequence[str], labels: Sequence[str]) -> NDArray[np.int64]:
@@ -75,27 +42,21 @@ def macro_f1(predictions: Array, targets: Array) -> Array:
     return np.asarray(f1.sum(axis=-1) / np.maximum(occurs.sum(axis=-1), 1))
 
 
-def reliability(
-    confidences: ArrayLike, correct: ArrayLike, *, bins: int = 15
-) -> list[ReliabilityBin]:
-    """Items in bins of equal mass by confidence, lowest first; fewer bins than items at most."""
-    sure, right = series(confidences), series(correct)
-    order = np.argsort(sure, kind="stable")
-    return [
-        ReliabilityBin(float(sure[part].mean()), proportion(int(right[part].sum()), len(part)))
-        for part in np.array_split(order, min(bins, len(order)))
-    ]
-
-
 def calibration_error(
-    confidences: ArrayLike, correct: ArrayLike, *, seed: int, bins: int = 15, resamples: int = 2000
+    confidences: ArrayLike,
+    correct: ArrayLike,
+    *,
+    seed: int,
+    clusters: Sequence[Hashable] | None = None,
+    bins: int = 15,
+    resamples: int = 2000,
 ) -> Estimate:
     """Expected calibration error over bins of equal mass (Nguyen and O'Connor 2015).
 
     The estimate is too high by chance differences within bins, and a resample adds the same bias
     once more. So the interval's high end is moved down by the bias, and its low end by twice that;
     it reaches 0 when a perfectly calibrated model would show an error like this (consistency
-    resampling, Bröcker and Smith 2007).
+    resampling, Bröcker and Smith 2007). With ``clusters`` whole clusters are drawn.
     """
     sure, right = series(confidences), series(correct)
     value = float(_binned_gap(sure, right, bins))
@@ -104,20 +65,34 @@ def calibration_error(
     generator = np.random.default_rng(seed)
     drawn: list[Array] = []
     perfect: list[Array] = []
-    for size in batches(resamples, len(sure)):
-        rows = generator.integers(0, len(sure), (size, len(sure)))
+    for rows in _drawn(len(sure), clusters, resamples, generator):
         drawn.append(_binned_gap(sure[rows], right[rows], bins))
         perfect.append(_binned_gap(sure[rows], generator.random(rows.shape) < sure[rows], bins))
-    errors = np.concatenate(drawn)
+    errors = np.hstack(drawn)
     if np.ptp(errors) < 1e-12:
-        return unvaried(value, len(sure), (0.0, 1.0))
+        groups = len(sure) if clusters is None else len(set(clusters))
+        return replace(unvaried(value, groups, (0.0, 1.0)), n=len(sure))
     bias = max(0.0, float(np.median(errors)) - value)
     low, high = np.quantile(errors, tails())
-    if value <= np.quantile(np.concatenate(perfect), CONFIDENCE):
+    if value <= np.quantile(np.hstack(perfect), CONFIDENCE):
         low = 0.0
     return Estimate(
         value, min(value, max(0.0, low - 2 * bias)), max(value, min(1.0, high - bias)), len(sure)
     )
+
+
+def _drawn(
+    items: int,
+    clusters: Sequence[Hashable] | None,
+    resamples: int,
+    generator: np.random.Generator,
+) -> Iterator[Array]:
+    """Positions of the resampled items: many resamples at once where all have as many."""
+    if clusters is not None:
+        yield from cluster_rows(clusters, resamples, generator)
+        return
+    for size in batches(resamples, items):
+        yield generator.integers(0, items, (size, items))
 
 
 def _counts(codes: Array, labels: int) -> Array:

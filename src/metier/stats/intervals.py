@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -63,7 +64,7 @@ def mean(
     error = math.sqrt(float((sums**2).sum()) * groups / (groups - 1)) / len(x)
     # equal values leave a rounding error behind that is no spread; a spread of 1e-200 squares to 0
     if np.ptp(x) == 0 or error == 0:
-        return unvaried(value, len(x), bounds)
+        return replace(unvaried(value, groups, bounds), n=len(x))
     half = float(reference.t.ppf((1 + CONFIDENCE) / 2, groups - 1)) * error
     return Estimate(value, max(lowest, value - half), min(highest, value + half), len(x))
 
@@ -73,9 +74,12 @@ def bootstrap(
     *arrays: ArrayLike,
     seed: int,
     resamples: int = 2000,
+    clusters: Sequence[Hashable] | None = None,
     bounds: Bounds | None = None,
 ) -> Estimate:
     """Interval of any statistic of the items, which ``arrays`` describe position by position.
+
+    With ``clusters`` whole clusters are drawn, and the ends are percentiles.
 
     BCa (Efron 1987) through scipy, because macro-F1 and the like are biased and skewed in
     resamples; percentiles above ``BCA_ITEMS`` items.
@@ -87,6 +91,14 @@ def bootstrap(
     if n == 1:
         lowest, highest = bounds or (-math.inf, math.inf)
         return Estimate(value, lowest, highest, n)
+
+    if clusters is not None:
+        drawn = cluster_rows(clusters, resamples, np.random.default_rng(seed))
+        found = [float(statistic(*(column[rows] for column in columns))) for rows in drawn]
+        if np.ptp(found) < 1e-12:
+            return replace(unvaried(value, len(set(clusters)), bounds), n=n)
+        low, high = np.quantile(found, tails())
+        return Estimate(value, min(float(low), value), max(float(high), value), n)
 
     def reduced(*resampled: Array, axis: int = -1) -> Array:
         return statistic(*(np.moveaxis(column, axis, -1) for column in resampled))
@@ -117,8 +129,9 @@ def bootstrap(
 def ratio(a: ArrayLike, b: ArrayLike, *, seed: int, paired: bool = True) -> Estimate:
     """Mean of ``a`` over mean of ``b``, percentile bootstrap; paired: of the same items.
 
-    High is infinite when the resamples cannot rule out that ``b`` is 0. DataError when it is. When
-    no resample varies, the ends are what the items could have missed.
+    DataError when the mean of ``b`` is 0. Where the resamples cannot rule out that it is, high is
+    the most that the intervals of both leave room for, which is finite. When no resample varies,
+    the ends are what the items could have missed.
     """
     x, y = series(a), series(b)
     if paired and len(x) != len(y):
@@ -140,10 +153,26 @@ def ratio(a: ArrayLike, b: ArrayLike, *, seed: int, paired: bool = True) -> Esti
         # No resample varied: as in unvaried, of the items that could have moved the ratio.
         relevant = int(np.count_nonzero(x) if not paired else np.count_nonzero((x != 0) | (y != 0)))
         unseen = proportion(relevant, relevant).low if relevant else 0.0
-        low, high = value * unseen, max(high, value / unseen if unseen else math.inf)
+        low = value * unseen
         if value == 0:  # the items that none of these was like may score what b's best does
             high = max(high, proportion(0, len(x)).high * float(y.max() / y.mean()))
+        elif unseen:
+            high = value / unseen
+    if high == math.inf:
+        high = _room_above(x, y)
     return Estimate(value, min(float(low), value), max(float(high), value), len(x))
+
+
+def _room_above(x: Array, y: Array) -> float:
+    """The most that a ratio of means may be, when resamples of ``y`` may hold nothing but zeros.
+
+    Wilson's ends of the shares that score at all; where no ``x`` does, those that might score what
+    the best of ``y`` does. Both ends at once are rarer than either, so the room is generous.
+    """
+    scoring = x[x != 0]
+    above = proportion(len(scoring), len(x)).high * (scoring.mean() if scoring.size else y.max())
+    below = proportion(int(np.count_nonzero(y)), len(y)).low * y[y != 0].mean()
+    return float(above / below)
 
 
 def require_items(n: int) -> None:
@@ -171,6 +200,19 @@ def cluster_sums(x: Array, clusters: Sequence[Hashable] | None) -> Array:
     return np.bincount([codes[name] for name in clusters], weights=x)
 
 
+def cluster_rows(
+    clusters: Sequence[Hashable], resamples: int, generator: np.random.Generator
+) -> Iterator[Array]:
+    """Positions of the items of as many clusters as there are, drawn with replacement."""
+    places: dict[Hashable, list[int]] = {}
+    for place, name in enumerate(clusters):
+        places.setdefault(name, []).append(place)
+    members = [np.array(rows) for rows in places.values()]
+    for _ in range(resamples):
+        drawn = generator.integers(0, len(members), len(members))
+        yield np.concatenate([members[one] for one in drawn])
+
+
 def batches(resamples: int, items: int) -> list[int]:
     """Sizes of the batches in which to draw so many resamples."""
     size = max(1, BATCH_CELLS // items)
@@ -184,7 +226,7 @@ def tails() -> tuple[float, float]:
 
 
 def unvaried(value: float, n: int, bounds: Bounds | None) -> Estimate:
-    """Interval when no item differed: the share of unlike items that ``n`` could have missed.
+    """Interval when no item (or cluster) differed: the share of unlike ones that ``n`` could miss.
 
     Those would lie at the bounds; towards a side without a bound nothing can be said.
     """

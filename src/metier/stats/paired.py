@@ -38,6 +38,8 @@ class PairedDifference:
     losses: int
     discordance: float
     """Mean squared difference; of 0/1 scores the share of items that only one got right."""
+    design_effect: float = 1.0
+    """By how much items of one cluster hang together: so many tell as much as one alone would."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,25 @@ def paired_difference(
         unit = bool(((x >= 0) & (x <= 1) & (y >= 0) & (y <= 1)).all())
         difference = mean(gaps, clusters=clusters, bounds=(-1.0, 1.0) if unit else None)
         p_value = _sign_flip(cluster_sums(gaps, clusters), seed, resamples)
-    return PairedDifference(difference, p_value, wins, losses, float((gaps**2).mean()))
+    squared = float((gaps**2).mean())
+    return PairedDifference(
+        difference, p_value, wins, losses, squared, design_effect(gaps, clusters)
+    )
+
+
+def design_effect(values: ArrayLike, clusters: Sequence[Hashable] | None) -> float:
+    """The variance of a mean by cluster over that of as many independent values, at least 1.
+
+    Where nothing varies it is the mean size of a cluster: values alike could be alike within each.
+    """
+    x = series(values)
+    sums = cluster_sums(x - x.mean(), clusters)
+    n, groups = len(x), len(sums)
+    plain = float(((x - x.mean()) ** 2).sum()) / max(1, n - 1)
+    if clusters is None or groups < 2 or np.ptp(x) == 0 or plain == 0:
+        return n / groups
+    together = float((sums**2).sum()) / n * groups / (groups - 1)
+    return max(1.0, together / plain)
 
 
 def paired_statistic(

@@ -60,7 +60,15 @@ from metier.types.grounding import (
     Scope,
     Support,
 )
-from metier.types.measuring import Candidate, CurvePoint, ItemResult, Retention, Score, Scorecard
+from metier.types.measuring import (
+    Candidate,
+    CurvePoint,
+    ItemResult,
+    Retention,
+    Score,
+    Scorecard,
+    batches_of,
+)
 from metier.types.plain import Estimate, Json, content_hash
 from metier.types.planning import NodeKind, NodeResult, Plan, PlanNode, PlanRun, Row
 from metier.types.retrieval import Owned, Passage, SearchSettings, TokenVectors
@@ -150,5 +158,6 @@ __all__ = [
     "Usage",
     "Verdict",
     "Version",
+    "batches_of",
     "content_hash",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from metier.types.asking import Answer, Usage
@@ -54,6 +54,14 @@ class ItemResult:
     seconds: float
     """Wall time of the item's batch divided by the batch's size."""
     scores: tuple[Score, ...]
+    batch: int | None = None
+    """Which batch of the suite it was asked in: items of one share their time."""
+
+
+def batches_of(items: Sequence[ItemResult]) -> list[int] | None:
+    """The batch of each item; None where that is not known of all."""
+    found = [item.batch for item in items if item.batch is not None]
+    return found if len(found) == len(items) else None
 
 
 @dataclass(frozen=True, slots=True)

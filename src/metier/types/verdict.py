@@ -27,7 +27,12 @@ class Comparison:
     p_adjusted: float
     """After Holm's correction over all comparisons of the run."""
     wins: int
+    """Items on which ``rung`` scored higher; of right and wrong, those that it alone got right."""
     losses: int
+    discordance: float | None = None
+    """Mean squared difference of the scores; of right and wrong the share that only one got."""
+    design_effect: float = 1.0
+    """How many items of one document tell as much as one by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,7 @@ class RunReport:
     """How the questions came about, where they were generated."""
     overlaps: tuple[Overlap, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
-    """Rungs of the recipe that were not built, and why."""
+    """Rungs of the recipe that were not built, suites on which nothing can be lost, and why."""
     versions: Mapping[str, str] = field(default_factory=dict)
     hardware: str = ""
     seconds: float = 0.0

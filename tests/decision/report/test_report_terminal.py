@@ -10,7 +10,8 @@ from rich.console import Console
 
 from metier.decision.report import as_json, terminal
 from metier.decision.report.terminal import IntervalBar
-from metier.types import Estimate
+from metier.decision.report.view import headline, look
+from metier.types import Estimate, GateResult
 
 
 def printed(report, *, width=80):
@@ -44,6 +45,15 @@ def test_other_verdicts(run, verdict):
     text = printed(replace(run, decision=decision))
     assert {"cannot_tell": "Cannot tell yet", "none_passes": "Ship none"}[verdict] in text
     assert "▶" not in text
+
+
+def test_the_headline_names_no_rung_that_a_gate_excludes(run):
+    decision = replace(run.decision, verdict="cannot_tell", rung=None, gates=())
+    front = look(replace(run, decision=decision)).focus
+    stopped = GateResult("most_seconds_per_call", front.name, False, "too slow")
+    after = look(replace(run, decision=replace(decision, gates=(stopped,))))
+    assert after.focus.name != front.name
+    assert front.name not in headline(after)
 
 
 def test_one_bare_rung(run):

@@ -39,6 +39,25 @@ def test_items_that_err_together_count_for_fewer():
         set_threshold(scores, wrong, groups=["one"])
 
 
+def test_a_flawless_record_of_few_documents_proves_little():
+    scores, right = np.linspace(0, 1, 200), np.zeros(200, bool)
+    of_five = [place % 5 for place in range(200)]
+    assert set_threshold(scores, right, groups=of_five).score is None
+    assert set_threshold(scores, right, groups=list(range(200))).answered == 199
+
+
+def test_the_promise_holds_for_questions_about_thirty_documents():
+    draw, promise, broken = np.random.default_rng(0), Promise(error=0.1, doubt=0.05), 0
+    documents = np.repeat(np.arange(30), 5)
+    for _ in range(200):
+        # half of what errs errs by document; whatever the threshold, 12 % of the answers are wrong
+        share = draw.beta(0.12, 0.88, 30)
+        wrong = draw.random(150) < share[documents]
+        threshold = set_threshold(draw.random(150), wrong, promise=promise, groups=list(documents))
+        broken += threshold.score is not None
+    assert broken <= 18  # 10 expected at the very most; 18 is beyond its 99 % quantile
+
+
 def test_nothing_is_answered_where_nothing_can_be_promised():
     scores = np.linspace(0, 1, 200)
     assert set_threshold(scores, np.ones(200, bool)).score is None

@@ -15,6 +15,10 @@ WIDTH, HEIGHT, EDGE = 230, 34, 16
 BLEED = 60
 """Lines and band overhang a row by this much; the cell clips them, so they run through all rows."""
 
+WIDEST_RATIO = 2.0
+"""Where an axis of ratios ends at the latest: a base that is seldom right leaves room for any, and
+one such row would press all others together. What lies beyond is drawn at the edge."""
+
 
 @dataclass(frozen=True, slots=True)
 class RowPlot:
@@ -83,7 +87,8 @@ def difference_rows(estimates: Sequence[Estimate], unit: fmt.Measure, detectable
 
 def ratio_rows(estimates: Sequence[Estimate]) -> RowPlot:
     """Put retention ratios on one axis with a line at 100 %."""
-    axis = svg.linear([*_ends(estimates), 1.0], EDGE, WIDTH - EDGE, wanted=4)
+    ends = [min(end, WIDEST_RATIO) for end in _ends(estimates)]
+    axis = svg.linear([*ends, 1.0], EDGE, WIDTH - EDGE, wanted=4)
     return RowPlot(axis, lambda value: fmt.percent(value, digits=0), reference=1.0)
 
 

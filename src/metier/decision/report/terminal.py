@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from metier.decision.report import format as fmt
+from metier.decision.report.rows import WIDEST_RATIO
 from metier.decision.report.view import View, headline, look
 from metier.types import Estimate, RunReport
 
@@ -174,7 +175,7 @@ def _comparisons(view: View) -> Table:
 def _retention(view: View) -> Table:
     table = _table("What tuning kept of the base model")
     low, high = _ends([one.ratio for one in view.report.retention], False)
-    low, high = min(low, 1.0), max(high, 1.0)
+    low, high = min(low, 1.0), min(max(high, 1.0), WIDEST_RATIO)
     table.add_column("rung, suite", overflow="fold")
     table.add_column("", min_width=8)
     for name in ("kept", "interval", "base", "tuned", "n"):

@@ -60,7 +60,8 @@ class View:
     unit: fmt.Measure
     rungs: tuple[Rung, ...]
     focus: Rung
-    """The recommended rung; without one, the best by the run's metric."""
+    """The recommended rung; without one, the best by the run's metric of those that pass the
+    gates, or of all where none does."""
     below: Rung | None
     """What the focus is held against: the rung below it on the ladder, or the one above."""
 
@@ -92,7 +93,8 @@ def look(report: RunReport) -> View:
     for card in report.scorecards:
         cards.setdefault(card.rung, card)
     rungs = tuple(_rung(report, index, card) for index, card in enumerate(cards.values()))
-    focus = next((rung for rung in rungs if rung.recommended), None) or _best(rungs)
+    allowed = [rung for rung in rungs if rung.passed is not False]
+    focus = next((rung for rung in rungs if rung.recommended), None) or _best(allowed or rungs)
     below = None
     if len(rungs) > 1:
         below = rungs[focus.index - 1] if focus.index else rungs[1]

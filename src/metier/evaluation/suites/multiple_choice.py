@@ -68,7 +68,8 @@ def choice_suite(name: str, questions: Sequence[Question]) -> Suite:
         choices[asked] = question.choices
         target = question.choices[question.answer]
         examples.append(Example(id=f"{name}-{number:04d}", input=asked, target=target))
-    return Suite(name, tuple(examples), (RightChoice(),), partial(_choosing, choices=choices))
+    ask = partial(_choosing, choices=choices)
+    return Suite(name, tuple(examples), (RightChoice(),), ask, given=choices)
 
 
 def _choosing(model: LanguageModel, choices: Mapping[str, tuple[str, ...]]) -> Choosing:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from metier.protocols import Answerer, LanguageModel, Scorer
-from metier.types import Example
+from metier.types import Example, Json, content_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +19,15 @@ class Suite:
     """The first one's verdict is the suite's metric."""
     ask: Callable[[LanguageModel], Answerer] | None = None
     """How a bare language model takes this suite; None where only rungs are asked (test split)."""
+    given: Json = None
+    """What ``ask`` knows beside the examples: the choices of each question, say."""
+
+    @property
+    def content(self) -> str:
+        """An address of all that an answer and its scores depend on beside the answerer."""
+        questions = [
+            [row.id, row.input, row.target, row.tenant, row.aliases, row.metadata.get("checks")]
+            for row in self.examples
+        ]
+        judged = [repr(scorer) for scorer in self.scorers]
+        return content_hash([self.name, questions, judged, self.given])

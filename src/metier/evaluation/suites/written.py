@@ -52,7 +52,8 @@ def _suite(name: str, kinds: Sequence[Kind], *, seed: int, size: int, tokens: in
         turn += 1
         identity = f"{name}-{len(asked):04d}"
         asked.setdefault(text, Example(identity, text, "", metadata={"checks": list(checks)}))
-    return Suite(name, tuple(asked.values()), (Checks(),), partial(Writing, max_new_tokens=tokens))
+    ask = partial(Writing, max_new_tokens=tokens)
+    return Suite(name, tuple(asked.values()), (Checks(),), ask, given=tokens)
 
 
 def _check(name: str, value: Json = None) -> Mapping[str, Json]:

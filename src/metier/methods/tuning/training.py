@@ -23,6 +23,8 @@ from transformers.utils import logging
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
+from metier.errors import DataError
+from metier.methods.tuning.checkpoints import Clock, seconds_until, whole_checkpoint
 from metier.methods.tuning.layers import Activations, CausalModel
 from metier.protocols import Progress
 from metier.types import Json
@@ -90,7 +92,17 @@ class Trial:
 
 
 def add_adapter(model: CausalModel, tuning: Tuning) -> CausalModel:
-    """Wrap a base in a fresh adapter on its upper layers."""
+    """Wrap a base in a fresh adapter on its upper layers.
+
+    Raises ``DataError`` for targets that no layer has.
+    """
+    layers = {name.rsplit(".", 1)[-1]: one for name, one in model.named_modules() if name}
+    if not any(target in layers for target in tuning.targets):
+        linear = sorted(name for name, one in layers.items() if isinstance(one, torch.nn.Linear))
+        raise DataError(
+            f"no layer of the base is called {' or '.join(tuning.targets) or 'nothing'}; set "
+            f"`targets` to some of {', '.join(linear)}"
+        )
     count = model.config.num_hidden_layers
     config = LoraConfig(
         task_type="CAUSAL_LM",
@@ -117,11 +129,14 @@ def train(
     ``directory`` gets ``adapter/`` and ``trial.json``; checkpoints after every epoch let a killed
     training go on with the same result. Raises nothing of its own.
     """
-    started = time.perf_counter()
+    before = seconds_spent(directory)
+    started = time.perf_counter() - before
     directory.mkdir(parents=True, exist_ok=True)
     with _hushed():
         trainer = _UpperTrainer(model, rows, dev, tuning, directory, progress)
-        trainer.train(resume_from_checkpoint=_whole_checkpoint(directory))
+        trainer.add_callback(Clock(started))
+        checkpoint = whole_checkpoint(directory)
+        trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
     seconds = time.perf_counter() - started
     scores = _dev_scores(trainer.state.log_history)
     chosen = max(scores, key=lambda score: score.log_likelihood, default=None)
@@ -139,6 +154,14 @@ def train(
     for checkpoint in directory.glob("checkpoint-*"):
         shutil.rmtree(checkpoint)
     return trial
+
+
+def seconds_spent(directory: Path) -> float:
+    """What earlier attempts took for what still stands of this trial: its checkpoint, or all."""
+    trial = finished(directory)
+    if trial is not None:
+        return trial.seconds
+    return seconds_until(whole_checkpoint(directory))
 
 
 def finished(directory: Path) -> Trial | None:
@@ -320,19 +343,6 @@ def _tokenizer(model: CausalModel) -> Any:
     from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(model.get_base_model().config.name_or_path)
-
-
-def _whole_checkpoint(directory: Path) -> str | None:
-    """The latest checkpoint that was written to its end; others are removed."""
-    whole: list[tuple[int, Path]] = []
-    for path in directory.glob("checkpoint-*"):
-        try:
-            json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            shutil.rmtree(path)
-        else:
-            whole.append((int(path.name.rpartition("-")[2]), path))
-    return str(max(whole)[1]) if whole else None
 
 
 class _LengthSampler(torch.utils.data.Sampler[int]):

@@ -190,12 +190,15 @@ def _codes(groups: Sequence[Hashable], count: int) -> NDArray[np.int64]:
 
 
 def _crowding(bad: NDArray[np.bool_], codes: NDArray[np.int64]) -> float:
-    """How many times more the error rate varies than that of independent items; 1 at least."""
+    """How many times more the error rate varies than that of independent items; 1 at least.
+
+    Where nothing varies, so that nothing tells how far items hang together, each group is one item.
+    """
     share, count = float(bad.mean()), len(bad)
     groups = np.unique(codes, return_inverse=True)[1]
     total = int(groups.max()) + 1
     if share in (0.0, 1.0) or total < 2:
-        return 1.0
+        return count / total
     strayed = np.bincount(groups, weights=bad - share)
     return max(1.0, float((strayed**2).sum()) * total / (total - 1) / (count * share * (1 - share)))
 
