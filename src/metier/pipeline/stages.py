@@ -188,7 +188,7 @@ class Pipeline:
             drawn = rows.split()
             repeating = self._repeating(drawn.test)
             found = repeating.with_rows(drawn.train, against="training rows")
-            kept = drop_overlapping(drawn.train, found)
+            kept = drop_overlapping(drawn.train, found, drawn.task.labels)
             dropped = dict(drawn.dropped)
             if len(kept) < len(drawn.train):
                 dropped["resembles a test item"] = len(drawn.train) - len(kept)
