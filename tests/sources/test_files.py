@@ -6,6 +6,8 @@ import docx
 import pytest
 
 from metier.errors import SourceError
+from metier.recipe import SourceSettings
+from metier.settings import joined_sources
 from metier.sources import FileSource
 from metier.sources.docx import read_docx
 from metier.sources.pdf import UnreadablePdfError, read_pdf
@@ -131,6 +133,28 @@ def test_a_folder_gives_titles_and_relative_places(tmp_path):
     assert documents[2].text.startswith("<title>") and not malformed
     assert [d.id for d in read(tmp_path, suffixes=["md"])[0]] == ["guide.md"]
     assert [d.id for d in read(f"{tmp_path}/**/*.html")[0]] == ["sub/page.html"]
+
+
+def test_ids_stay_when_the_folder_of_all_paths_is_moved(tmp_path):
+    for place in ("here", "there"):
+        for folder in ("a", "b/deep"):
+            (tmp_path / place / folder).mkdir(parents=True)
+            (tmp_path / place / folder / "guide.txt").write_text(folder)
+        paths = [tmp_path / place / "a", f"{tmp_path}/{place}/b/*/*.txt"]
+        assert [d.id for d in read(paths)[0]] == ["a/guide.txt", "b/deep/guide.txt"]
+        assert [d.id for d in read(paths[:1])[0]] == ["guide.txt"]
+
+
+def test_documents_of_several_sources_have_ids_of_their_own(tmp_path):
+    for folder in ("a", "b", "c/b"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "guide.txt").write_text(folder)
+        (tmp_path / folder / "data.csv").write_text("text\nthe same\n")
+    files = [SourceSettings(kind="files", paths=folder) for folder in ("a", "b", "c/b/*")]
+    tables = [SourceSettings(kind="table", path=folder) for folder in ("a", "b")]
+    ids = [d.id for d in joined_sources([*files, *tables], tmp_path).documents(pytest.fail)]
+    assert ids[:3] == ["guide.txt", "b/guide.txt", "b/guide.txt-2"]
+    assert ids[4] == f"b/{ids[3]}"
 
 
 def test_broken_files_are_reported_and_the_others_read(tmp_path):

@@ -34,10 +34,17 @@ class Deduplication:
     threshold: float = 0.7
 
 
-def text_key(text: str) -> bytes:
-    """16 bytes that are equal for texts that differ only in white space and case."""
+def text_key(text: str, tenant: str = "") -> bytes:
+    """16 bytes that are equal for a tenant's texts that differ only in white space and case."""
     normal = " ".join(text.split()).casefold()
-    return hashlib.blake2b(normal.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    hasher = hashlib.blake2b(normal.encode("utf-8", "surrogatepass"), digest_size=16)
+    hasher.update(f"\n{tenant}".encode() if tenant else b"")  # no normal text has a line feed
+    return hasher.digest()
+
+
+def is_seen_by(owner: str, tenant: str) -> bool:
+    """Whether a tenant sees what ``owner`` has; nobody's is everybody's."""
+    return owner in ("", tenant)
 
 
 class Found(NamedTuple):
@@ -66,6 +73,7 @@ class NearDuplicates:
         self._minhash = MinHash(num_perm=_PERMUTATIONS, seed=1, hashfunc=int)
         self._spill: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed by __exit__)
         self._ends = array("Q", [0])
+        self._owners: list[str] = []
 
     def __enter__(self) -> NearDuplicates:
         return self
@@ -73,15 +81,21 @@ class NearDuplicates:
     def __exit__(self, *error: object) -> None:
         self._spill.close()
 
-    def add(self, text: str) -> Found | None:
-        """Remember the text, unless an earlier one has more than ``threshold`` of its shingles."""
+    def add(self, text: str, tenant: str = "") -> Found | None:
+        """Remember the text, unless an earlier one has more than ``threshold`` of its shingles.
+
+        Only texts that the tenant sees count: its own and everybody's.
+        """
         shingles = shingle_hashes(text)
         sketch = self._minhash.copy()
         # MinHash takes 32-bit values; equality of sets is judged on all 64 bits below.
         sketch.update_batch((shingles >> 32).tolist())
         number = len(self._ends) - 1
         candidates = sorted(self._index.query(sketch)) if len(shingles) else []
+        self._owners.append(tenant)
         for candidate in candidates:
+            if not is_seen_by(self._owners[candidate], tenant):
+                continue
             similarity = _jaccard(shingles, self._shingles(candidate))
             if similarity > self.threshold:
                 self._ends.append(self._ends[-1])

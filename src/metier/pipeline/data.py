@@ -18,10 +18,9 @@ from metier.dataset.split import split
 from metier.errors import DataError, SourceError
 from metier.protocols import Progress, Source
 from metier.recipe import QuestionSettings, Recipe
-from metier.settings import deduplication, located_options, opened_source, split_plan
+from metier.settings import deduplication, joined_sources, located_options, split_plan
 from metier.sources import open_source
 from metier.sources.fingerprint import fingerprint
-from metier.sources.join import join
 from metier.store import Project, write_text
 from metier.types import Dataset, Document, Example, Json, LeakProbe, Malformed
 
@@ -41,7 +40,7 @@ def corpus_step(
 
     def build(directory: Path) -> None:
         report = ingest(
-            join([opened_source(one, folder) for one in recipe.sources]),
+            joined_sources(recipe.sources, folder),
             table,
             steps=[make_step(step.name, step.options) for step in recipe.cleaning.steps],
             deduplication=deduplication(recipe.cleaning),

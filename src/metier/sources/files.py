@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from metier.errors import SourceError
@@ -40,20 +41,21 @@ class FileSource:
     def documents(self, on_malformed: Callable[[Malformed], None]) -> Iterator[Document]:
         """Yield the files in the order of ``paths``, below each by name; one met twice once.
 
-        A document's id and uri is its path below the folder that was given, with the folder in
-        front where several were given. A file that is
-        broken, locked, without text or in no known encoding goes to ``on_malformed``.
+        A document's id and uri is its path below the folder that was given; where several were
+        given, below the folder that holds them all, so that ids stay when that is moved. A file
+        that is broken, locked, without text or in no known encoding goes to ``on_malformed``.
         """
         count = 0
         last = "there are none"
         seen: set[str] = set()
-        alone = isinstance(self.paths, str | Path) or len(self.paths) == 1
-        for found in self._files():
+        files = list(self._files())
+        above = _folder_of_all([found.uri.removesuffix(found.relative) for found in files])
+        for found in files:
             if found.path in seen:
                 continue
             seen.add(found.path)
             try:
-                document = _read(found, found.relative if alone else found.uri)
+                document = _read(found, found.uri[len(above) :])
             except (NotTextError, UnreadablePdfError, UnreadableDocxError) as error:
                 last = f"the last: {found.uri}: {error}"
                 on_malformed(Malformed(found.uri, None, str(error)))
@@ -71,6 +73,16 @@ class FileSource:
         paths = [self.paths] if isinstance(self.paths, str | Path) else self.paths
         for path in paths:
             yield from find(path, suffixes)
+
+
+def _folder_of_all(folders: Sequence[str]) -> str:
+    """The folder that holds all of these, up to its slash; empty where none does."""
+    distinct = sorted(set(folders))
+    if len(distinct) == 1:
+        return distinct[0]
+    parts = [folder.split("/")[:-1] for folder in distinct]
+    shared = takewhile(lambda level: len(set(level)) == 1, zip(*parts, strict=False))
+    return "".join(f"{level[0]}/" for level in shared)
 
 
 def _dotted(suffix: str) -> str:
