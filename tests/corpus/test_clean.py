@@ -277,6 +277,40 @@ def test_html_without_closing_tags_or_inside_a_form_is_read():
     assert cleaned(page, "html") == "One\n\nTwo\n\nthree\n\nFour"
 
 
+HIDES_NOTHING = [
+    '<input list=x><datalist id=x><option value="a"><option value="b">one</datalist>',
+    "<select><option>one<option>two</select>",
+    '<svg class="i" />',
+    '<svg class="i"/>',
+    '<script src="a.js"/>',
+    "<!-->",
+    "<!--->",
+    "<!-- a -- b --!>",
+    "<nav><nav>Menu</nav>",
+    "<aside><option>Menu</aside>",
+    "<button>",
+    "<style>",
+    "<object data=x><object></object>",
+]
+
+
+@pytest.mark.parametrize("part", HIDES_NOTHING)
+def test_what_is_not_closed_as_it_should_hides_nothing_behind_it(part):
+    page = f"<html><body><p>Before</p>{part}<p>The main text of the page.</p></body></html>"
+    assert cleaned(page, "html") == "Before\n\nThe main text of the page."
+
+
+def test_a_head_that_is_never_closed_ends_with_the_first_paragraph():
+    page = "<html><head><title>T</title><script>a</script><p>One<p>Two"
+    assert cleaned(page, "html") == "One\n\nTwo"
+
+
+def test_a_heading_that_is_a_link_stays_above_its_text():
+    page = """<body><h1><a href="/p">The page</a></h1><h2><a href="#s">Syntax</a></h2><p>Main text.
+      </p><h3><a href="/q">Another page</a></h3><ul><li><a href="/r">And one more</a></ul></body>"""
+    assert cleaned(page, "html") == "The page\n\nSyntax\n\nMain text."
+
+
 def test_plain_text_is_no_html():
     text = "if a < b and c > d: <see> &amp; go"
     assert cleaned(text, "html") == text
