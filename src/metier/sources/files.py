@@ -12,7 +12,7 @@ from pathlib import Path
 from metier.errors import SourceError
 from metier.sources.docx import UnreadableDocxError, read_docx
 from metier.sources.opening import COMPRESSIONS, Found, find, open_bytes, reading
-from metier.sources.pdf import UnreadablePdfError, read_pdf
+from metier.sources.pdf import UnreadablePdfError, read_pdf, unread_pages
 from metier.sources.plain_text import NotTextError, decode_text
 from metier.sources.text_feed import MAX_CHARACTERS
 from metier.types import Document, Malformed, Region
@@ -43,7 +43,8 @@ class FileSource:
 
         A document's id and uri is its path below the folder that was given; where several were
         given, below the folder that holds them all, so that ids stay when that is moved. A file
-        that is broken, locked, without text or in no known encoding goes to ``on_malformed``.
+        that is broken, locked, without text or in no known encoding goes to ``on_malformed``, as
+        do those pages of a PDF that have no text layer; the others are its document.
         """
         count = 0
         last = "there are none"
@@ -55,11 +56,13 @@ class FileSource:
                 continue
             seen.add(found.path)
             try:
-                document = _read(found, found.uri[len(above) :])
+                document, lost = _read(found, found.uri[len(above) :])
             except (NotTextError, UnreadablePdfError, UnreadableDocxError) as error:
                 last = f"the last: {found.uri}: {error}"
                 on_malformed(Malformed(found.uri, None, str(error)))
                 continue
+            if lost:
+                on_malformed(Malformed(found.uri, None, lost))
             count += 1
             yield document
         if not count:
@@ -89,15 +92,18 @@ def _dotted(suffix: str) -> str:
     return "." + suffix.lower().lstrip(".")
 
 
-def _read(found: Found, uri: str) -> Document:
+def _read(found: Found, uri: str) -> tuple[Document, str]:
+    """The document, and what of the file is not in it."""
     with reading(found.uri), open_bytes(found) as stream:
         data = stream.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise NotTextError(f"larger than {MAX_BYTES:,} bytes")
     regions: tuple[Region, ...] = ()
+    lost = ""
     if found.suffix == ".pdf":
         pdf = read_pdf(data)
         text, title, regions = pdf.text, pdf.title, pdf.regions
+        lost = unread_pages(pdf.unread) if pdf.unread else ""
     elif found.suffix == ".docx":
         word = read_docx(data)
         text, title = word.text, word.title
@@ -110,7 +116,7 @@ def _read(found: Found, uri: str) -> Document:
         raise NotTextError(
             f"has {len(text):,} characters; more than {MAX_CHARACTERS:,} are not read"
         )
-    return Document(uri, text, title or _stem(found.name), uri, regions=regions)
+    return Document(uri, text, title or _stem(found.name), uri, regions=regions), lost
 
 
 def _stem(name: str) -> str:
