@@ -139,6 +139,31 @@ def test_fast_and_exact_reading_agree_on_anything(content):
         assert parsed(content, monkeypatch, fast=True) == parsed(content, monkeypatch, fast=False)
 
 
+@settings(max_examples=60, deadline=None)
+@given(rows=ROWS, sign=st.sampled_from(";\t|"))
+def test_a_quoted_table_is_read_whatever_its_delimiter(tmp_path_factory, rows, sign):
+    folder = tmp_path_factory.mktemp("t")
+    content = csv_bytes(rows, delimiter=sign, quoting=csv.QUOTE_ALL)
+    documents, malformed = read(write(folder / "a.csv", content))
+    assert not malformed
+    assert [(d.text, d.metadata["label"]) for d in documents] == rows
+
+
+def test_a_delimiter_may_be_named(tmp_path):
+    path = write(tmp_path / "a.csv", "text;date, place\na;1, b\n")
+    documents, _ = read(path, delimiter=";")
+    assert [(d.text, d.metadata) for d in documents] == [("a", {"date, place": "1, b"})]
+    with pytest.raises(SourceError, match="one character"):
+        read(path, delimiter="::")
+
+
+def test_a_header_that_nothing_divides_keeps_its_own_fault(tmp_path):
+    with pytest.raises(SourceError, match="two columns are named 'a'"):
+        read(write(tmp_path / "a.csv", "a,a\n1,2\n"))
+    with pytest.raises(SourceError, match="never closed"):
+        read(write(tmp_path / "b.csv", 'text,"label\n1,2\n'))
+
+
 def test_small_blocks_change_nothing(tmp_path, monkeypatch):
     rows = [(f'say "{n}"\n' * (n % 7 + 1), str(n)) for n in range(500)]
     content = csv_bytes(rows).replace(b"\r\n", b"\n")

@@ -18,7 +18,9 @@ SUFFIXES = (*DELIMITERS, ".jsonl", ".ndjson", ".parquet")
 
 
 @contextmanager
-def open_table(found: Found, *, encoding: str = "utf-8", report: Report) -> Iterator[Table]:
+def open_table(
+    found: Found, *, encoding: str = "utf-8", delimiter: str | None = None, report: Report
+) -> Iterator[Table]:
     """The file's columns and rows; the rows can be read until the block ends."""
     if found.suffix not in SUFFIXES:
         raise SourceError(
@@ -32,8 +34,8 @@ def open_table(found: Found, *, encoding: str = "utf-8", report: Report) -> Iter
             return
         feed = TextFeed(stream, uri=found.uri, encoding=encoding)
         if found.suffix in DELIMITERS:
-            delimiter = DELIMITERS[found.suffix]
-            yield read_csv(feed, uri=found.uri, delimiter=delimiter, report=report)
+            sign = delimiter or DELIMITERS[found.suffix]
+            yield read_csv(feed, uri=found.uri, delimiter=sign, report=report)
         else:
             yield read_jsonl(feed, uri=found.uri, report=report)
 
