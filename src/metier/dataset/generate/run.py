@@ -218,7 +218,7 @@ class _Run:
         return replace(proposal, fact=f"{proposal.passage.chunk.start}:{answer[:80]}")
 
     def _may_go_on(self) -> bool:
-        plan, minutes = self.plan, (time.monotonic() - self.started) / 60
+        plan, minutes = self.plan, self._seconds() / 60
         if plan.questions is not None and self.accepted >= plan.questions:
             self.stopped = "questions"
         elif plan.minutes is not None and minutes >= plan.minutes:
@@ -227,9 +227,18 @@ class _Run:
             self.stopped = "dollars"
         return self.stopped is None
 
+    def _seconds(self) -> float:
+        """Of this process, and of those that were killed as far as their answers are used again."""
+        before = sum(teacher.seconds_before for teacher in self._teachers.values())
+        return time.monotonic() - self.started + before
+
     def _dollars(self) -> float:
         prices = self.plan.prices
-        return sum(prices[n].of(one.usage) for n, one in self._teachers.items() if n in prices)
+        return sum(
+            prices[name].of(one.usage + one.usage_before)
+            for name, one in self._teachers.items()
+            if name in prices
+        )
 
     def _usage(self) -> Usage:
         return sum((teacher.usage for teacher in self._teachers.values()), Usage())
