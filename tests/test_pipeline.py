@@ -63,6 +63,17 @@ def test_rows_that_are_no_examples_are_counted_with_their_reason(tmp_path):
     assert stand + sum(dataset.dropped.values()) == documents
 
 
+def test_an_ingest_that_changes_no_document_tells_its_own_report(tmp_path):
+    joined.write_project(tmp_path)
+    first = pipeline(tmp_path).ingested
+    with (tmp_path / "docs.csv").open("a", encoding="utf-8") as file:
+        file.write("broken row\n" * 5)
+    again = pipeline(tmp_path)
+    assert again.ingested.version == first.version
+    assert again.ingested.malformed_count == first.malformed_count + 5
+    assert pipeline(tmp_path).ingested == again.ingested
+
+
 # --- what may be learnt from ------------------------------------------------------------------
 
 

@@ -24,6 +24,9 @@ from metier.sources.fingerprint import fingerprint
 from metier.store import Project, write_text
 from metier.types import Dataset, Document, Example, Json, LeakProbe, Malformed
 
+INGESTED = "ingested.json"
+"""In the step's directory, not the table's: what is dropped may change where no document does."""
+
 
 def corpus_step(
     recipe: Recipe, folder: Path, project: Project, table: Path, progress: Progress
@@ -47,6 +50,7 @@ def corpus_step(
             chunking=Chunking(recipe.chunks.size, recipe.chunks.overlap),
             progress=progress,
         )
+        write_text(directory / INGESTED, serial.dump(report))
         write_text(directory / "version", report.version)
 
     return project.step("corpus", inputs, build)
