@@ -153,6 +153,13 @@ def _as_given(examples: list[Example], plan: SplitPlan, *, labelled: bool, seed:
             )
         parts[names[value]].append(example)
     _check_given_groups(parts)
+    for part in ("train", "test"):
+        if not parts[part]:
+            there = _listed({name: len(rows) for name, rows in parts.items()})
+            raise DataError(
+                f'the column "{plan.column}" has no {part} rows ({there}); write '
+                f'{" or ".join(_GIVEN[part])} into some of them, or split by = "document"'
+            )
     test = tuple(parts["test"])
     if parts["dev"]:
         return _Parts(tuple(parts["train"]), tuple(parts["dev"]), test)
