@@ -325,6 +325,7 @@ def questions(folder, *, rungs='[[rungs]]\nmethod = "prompt"', **changes):
         if n < 60
     ]
     rows += [{"asked": f"Where is {n}?", "answer": "", "about": "", "kind": "no"} for n in "abcde"]
+    rows += [{"asked": "Where is it?", "answer": "gone", "about": "not there", "kind": "odd"}]
     joined.write_rows(folder / "asked.csv", rows)
     text = joined.recipe_text(rungs=rungs)
     text = text.replace('"classification"', '"short_answer"').replace('label = "module"', "")
@@ -340,6 +341,7 @@ def test_questions_about_the_documents_are_the_examples(folder):
     (card,) = line.scorecards
     assert {row.input.split()[0] for row in line.dataset.test} == {"Where"}
     assert set(card.kinds) <= {"odd", "even", "no"} and "odd" in card.kinds
+    assert line.dataset.dropped["about a document that the corpus does not hold"] >= 1
     assert sum(one.n for one in card.kinds.values()) == card.metrics["exact_match"].n
 
 
