@@ -188,6 +188,16 @@ def test_near_duplicates_are_judged_by_their_true_similarity():
         assert near.add("two words") is not None
 
 
+@pytest.mark.parametrize("threshold", [0.001, 0.7, 0.96, 1.0])
+def test_any_threshold_finds_what_is_as_alike_or_more(threshold):
+    words = " ".join(f"w{n}" for n in range(60))
+    with NearDuplicates(threshold) as near:
+        assert near.add(words) is None
+        assert near.add(words.upper()) is not None
+        assert (near.add(words + " end") is None) == (threshold > 56 / 57)
+        assert near.add("something else that nobody has ever said") is None
+
+
 def test_the_leak_probe_sees_labels_in_what_was_removed(tmp_path):
     documents = [
         Document(f"d{n}", f"text {n} {'red' if n % 2 else 'blue'}@x.org", metadata={"label": n % 2})

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _WORD = re.compile(r"\w+")
 _SHINGLE = 5
 _PERMUTATIONS = 128
+_BANDED = (0.05, 0.95)
 _BASE = 0x9E3779B97F4A7C15  # odd, so that multiplying by it loses nothing modulo 2**64
 
 
@@ -24,7 +25,7 @@ _BASE = 0x9E3779B97F4A7C15  # odd, so that multiplying by it loses nothing modul
 class Deduplication:
     """Which duplicates an ingest leaves out.
 
-    Near duplicates share more than ``threshold`` of their 5-word shingles (Jaccard). Five words
+    Near duplicates share ``threshold`` or more of their 5-word shingles (Jaccard). Five words
     and 0.7 are the customary values for web text (Lee et al. 2022, "Deduplicating Training Data
     Makes Language Models Better", use the same method).
     """
@@ -68,8 +69,10 @@ class NearDuplicates:
         from datasketch import MinHash, MinHashLSH
 
         self.threshold = threshold
-        # Recall weighs more than precision, which the true similarity restores.
-        self._index = MinHashLSH(threshold, num_perm=_PERMUTATIONS, weights=(0.2, 0.8))
+        # Recall weighs more than precision, which the true similarity restores. Near 1 the library
+        # finds no two bands, and near 0 each has one value: then a lower or higher one proposes.
+        proposing = min(max(threshold, _BANDED[0]), _BANDED[1])
+        self._index = MinHashLSH(proposing, num_perm=_PERMUTATIONS, weights=(0.2, 0.8))
         self._minhash = MinHash(num_perm=_PERMUTATIONS, seed=1, hashfunc=int)
         self._spill: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed by __exit__)
         self._ends = array("Q", [0])
@@ -82,7 +85,7 @@ class NearDuplicates:
         self._spill.close()
 
     def add(self, text: str, tenant: str = "") -> Found | None:
-        """Remember the text, unless an earlier one has more than ``threshold`` of its shingles.
+        """Remember the text, unless an earlier one has ``threshold`` or more of its shingles.
 
         Only texts that the tenant sees count: its own and everybody's.
         """
@@ -97,7 +100,7 @@ class NearDuplicates:
             if not is_seen_by(self._owners[candidate], tenant):
                 continue
             similarity = _jaccard(shingles, self._shingles(candidate))
-            if similarity > self.threshold:
+            if similarity >= self.threshold:
                 self._ends.append(self._ends[-1])
                 return Found(candidate, similarity)
         if len(shingles):
