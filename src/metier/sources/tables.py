@@ -11,7 +11,7 @@ from metier.errors import DataError, SourceError
 from metier.sources.identity import ContentIds, GivenIds
 from metier.sources.open_table import SUFFIXES, check_columns, open_table
 from metier.sources.opening import Found, find
-from metier.sources.rows import Report
+from metier.sources.rows import Columns, Report
 from metier.sources.text_feed import MAX_CHARACTERS
 from metier.types import Document, Json, Malformed
 
@@ -80,8 +80,13 @@ class TableSource:
         wanted = [name for name in named if name is not None]
         for found in find(self.path, SUFFIXES):
             report = _reporter(found.uri, on_malformed)
-            sign = self.delimiter
-            with open_table(found, encoding=self.encoding, delimiter=sign, report=report) as table:
+            with open_table(
+                found,
+                encoding=self.encoding,
+                delimiter=self.delimiter,
+                report=report,
+                use=Columns(frozenset(wanted), others=self.keep is None),
+            ) as table:
                 check_columns(table, wanted, found.uri)
                 for line, row in table.rows:
                     draft = self._draft(row)
