@@ -1,16 +1,18 @@
 """Whole files become documents, with title, place and the way back to the page."""
 
 import gzip
+import os
 
 import docx
 import pytest
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 
+from metier.corpus.ingest import ingest
 from metier.errors import SourceError
 from metier.recipe import SourceSettings
 from metier.settings import joined_sources
-from metier.sources import FileSource
+from metier.sources import FileSource, TableSource
 from metier.sources.docx import read_docx
 from metier.sources.pdf import UnreadablePdfError, read_pdf
 from metier.sources.plain_text import NotTextError, decode_text
@@ -199,6 +201,23 @@ def test_a_folder_gives_titles_and_relative_places(tmp_path):
     assert documents[2].text.startswith("<title>") and not malformed
     assert [d.id for d in read(tmp_path, suffixes=["md"])[0]] == ["guide.md"]
     assert [d.id for d in read(f"{tmp_path}/**/*.html")[0]] == ["sub/page.html"]
+
+
+def test_a_name_that_is_no_text_is_spelt(tmp_path):
+    with open(os.fsencode(tmp_path) + b"/caf\xe9.txt", "w") as file:
+        file.write("A menu")
+    (document,), _ = read(tmp_path)
+    assert (document.id, document.title) == ("caf\\xe9.txt", "caf\\xe9")
+    ingest(FileSource(tmp_path), tmp_path / "corpus")
+    with open(os.fsencode(tmp_path) + b"/caf\xe9.csv", "w") as file:
+        file.write("text\nA menu\n")
+    (row,) = TableSource(tmp_path).documents(pytest.fail)
+    assert row.uri.endswith("caf\\xe9.csv")
+
+
+def test_a_title_ends_where_its_line_does(tmp_path):
+    (tmp_path / "a.md").write_bytes(b"# The title\r\n\r\nText\r\n")
+    assert [d.title for d in read(tmp_path)[0]] == ["The title"]
 
 
 def test_ids_stay_when_the_folder_of_all_paths_is_moved(tmp_path):

@@ -130,4 +130,4 @@ def _title(text: str, suffix: str) -> str:
         title = TAG.sub("", match[1] or match[2] or "") if match else ""
         return " ".join(html.unescape(title).split())
     match = MARKDOWN_HEADING.search(text)
-    return match[1] if match else ""
+    return match[1].strip() if match else ""
