@@ -217,6 +217,23 @@ def test_each_role_is_paid_at_its_own_price(models):
     assert metier.docs_to_qa(documents(), free, models=models).report.stopped == "menu"
 
 
+def test_forty_questions_about_sixty_documents_are_about_forty(models):
+    def text(number, pages):
+        said = f"In {{}} the Paris Committee granted motion {number} of the old harbour company. "
+        more = "The building stands near the river and people come to see it in summer. " * 16
+        return "\n\n".join(said.format(1700 + 7 * page + number) + more for page in range(pages))
+
+    long = [Document(f"d{n}", text(n, 12), f"The Long Report {n}") for n in range(6)]
+    short = [Document(f"d{n}", text(n, 2), f"The Town Report {n}") for n in range(6, 60)]
+    plan = GenerationPlan("m", "m", menu={}, patterns=4, questions=40, batch=7)
+    made = metier.docs_to_qa([*long, *short], plan, models=models)
+    asked = Counter(row.provenance.document for row in made.accepted)
+    assert (len(made.accepted), len(asked)) == (40, 40)
+    more = metier.docs_to_qa([*long, *short], replace(plan, questions=90), models=models)
+    counts = Counter(row.provenance.document for row in more.accepted)
+    assert len(counts) == 60 and max(counts.values()) <= 3
+
+
 class Killed(Exception):
     """Stands for a process's end."""
 
