@@ -58,7 +58,7 @@ def examples_from(
 def _no_entry(document: CleanDocument, key: str) -> str:
     near = get_close_matches(key, list(document.metadata), n=1)
     hint = f'did you mean "{near[0]}"?' if near else f"it has {_listed(document.metadata)}"
-    return f'no document has "{key}"; the first, "{document.id}" ({document.uri}): {hint}'
+    return f'document "{document.id}" ({document.uri}), as all others, has no "{key}"; {hint}'
 
 
 def _listed(metadata: Mapping[str, Json]) -> str:
