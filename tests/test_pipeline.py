@@ -68,6 +68,17 @@ def test_rows_that_are_no_examples_are_counted_with_their_reason(tmp_path):
     assert stand + sum(dataset.dropped.values()) == documents
 
 
+def test_an_ingest_that_changes_no_document_tells_its_own_report(tmp_path):
+    joined.write_project(tmp_path)
+    first = pipeline(tmp_path).ingested
+    with (tmp_path / "docs.csv").open("a", encoding="utf-8") as file:
+        file.write("broken row\n" * 5)
+    again = pipeline(tmp_path)
+    assert again.ingested.version == first.version
+    assert again.ingested.malformed_count == first.malformed_count + 5
+    assert pipeline(tmp_path).ingested == again.ingested
+
+
 # --- what may be learnt from ------------------------------------------------------------------
 
 
@@ -421,6 +432,7 @@ def questions(folder, *, rungs='[[rungs]]\nmethod = "prompt"', **changes):
         if n < 60
     ]
     rows += [{"asked": f"Where is {n}?", "answer": "", "about": "", "kind": "no"} for n in "abcde"]
+    rows += [{"asked": "Where is it?", "answer": "gone", "about": "not there", "kind": "odd"}]
     joined.write_rows(folder / "asked.csv", rows)
     text = joined.recipe_text(rungs=rungs)
     text = text.replace('"classification"', '"short_answer"').replace('label = "module"', "")
@@ -436,6 +448,7 @@ def test_questions_about_the_documents_are_the_examples(folder):
     (card,) = line.scorecards
     assert {row.input.split()[0] for row in line.dataset.test} == {"Where"}
     assert set(card.kinds) <= {"odd", "even", "no"} and "odd" in card.kinds
+    assert line.dataset.dropped["about a document that the corpus does not hold"] >= 1
     assert sum(one.n for one in card.kinds.values()) == card.metrics["exact_match"].n
 
 

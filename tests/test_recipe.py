@@ -207,3 +207,8 @@ def test_every_key_of_a_written_file_is_found_on_its_line(tables):
 def test_any_text_is_a_recipe_or_a_recipe_error(text):
     with pytest.raises(RecipeError):
         parse_recipe(text)
+
+
+def test_a_mark_that_an_editor_put_before_it_is_no_fault(tmp_path):
+    (tmp_path / "metier.toml").write_text(MINIMAL, encoding="utf-8-sig")
+    assert read_recipe(tmp_path / "metier.toml") == parse_recipe("\ufeff" + MINIMAL)

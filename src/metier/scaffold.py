@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from metier.recipe.reading import UNKNOWN
-from metier.sources.column_uses import Guess
+from metier.sources.column_uses import Guess, half_a_split
 from metier.sources.inspect import TableShape
+from metier.sources.open_table import SUFFIXES
 from metier.types import TaskKind
 
 _CLEANING_OF_SUFFIX = {
@@ -50,10 +51,12 @@ def scaffold(shape: TableShape, data: str, recipe: Path) -> str:
 
 
 def _source(shape: TableShape, path: str) -> list[str]:
+    tables = {suffix: count for suffix, count in shape.files.items() if suffix in SUFFIXES}
+    others = {suffix: count for suffix, count in shape.files.items() if suffix not in SUFFIXES}
     if not shape.columns:
-        counts = ", ".join(f"{count} {suffix}" for suffix, count in shape.files.items())
-        return ["[[sources]]", 'kind = "files"', f"paths = {_text(path)}   # {counts}"]
-    lines = ["[[sources]]", 'kind = "table"', f"path = {_text(path)}"]
+        lines = ["[[sources]]", 'kind = "files"', f"paths = {_text(path)}   # {_counted(others)}"]
+        return [*lines, *_left_out(tables, "table")]
+    lines = ["[[sources]]", 'kind = "table"', f"path = {_text(path)}", *_left_out(others, "files")]
     rows = f"{shape.rows:,}" + ("" if shape.whole else " or more")
     lines.append(f"# {rows} rows; columns: {_line(', '.join(c.name for c in shape.columns))}")
     for use in ("text", "id", "title"):
@@ -64,6 +67,17 @@ def _source(shape: TableShape, path: str) -> list[str]:
         elif use == "text":
             lines.append(f'text = "{UNKNOWN}"   # the column with the documents\' text')
     return lines
+
+
+def _counted(files: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {suffix}" for suffix, count in files.items())
+
+
+def _left_out(files: Mapping[str, int], kind: str) -> list[str]:
+    """What else lies there, which another source would read."""
+    if not files:
+        return []
+    return [f'# Not read: {_counted(files)}. Another [[sources]] of kind = "{kind}" reads them.']
 
 
 def _columns(guessed: Sequence[Guess]) -> str:
@@ -131,6 +145,11 @@ def _split(shape: TableShape) -> list[str]:
     drawn = "# rows_per_class = 50        # draw so many training rows for each label"
     if given := shape.column_for("split"):
         lines += ['by = "given"', f"column = {_text(given)}"]
+    elif half := half_a_split(shape.columns):
+        lines += [
+            'by = "document"',
+            f'# by = "given" with column = {_text(half)} needs rows of train and of test in it',
+        ]
     elif time := shape.column_for("time"):
         lines += [
             'by = "document"',

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -32,6 +32,8 @@ from metier.recipe import (
 )
 from metier.sources import open_source
 from metier.sources.described import Description, described
+from metier.sources.join import join
+from metier.sources.opening import MAGIC
 from metier.types import Json
 
 
@@ -107,6 +109,25 @@ def opened_source(source: SourceSettings, folder: Path) -> Source:
     """The source that a recipe names, with what the recipe says of its documents."""
     opened = open_source(source.kind, located_options(source, folder))
     return described(opened, description(source))
+
+
+def joined_sources(sources: Sequence[SourceSettings], folder: Path) -> Source:
+    """All sources of a recipe as one."""
+    opened = [opened_source(one, folder) for one in sources]
+    return join(opened, [_name(one) for one in sources])
+
+
+def _name(source: SourceSettings) -> str | None:
+    """The last part of where a source lies, whose ids may be told apart by it.
+
+    None for a stream: what comes later goes by the ids that it gives.
+    """
+    if source.kind == "stream":
+        return None
+    given = source.options.get("path") or source.options.get("paths") or source.kind
+    first = given if isinstance(given, str) else given[0]
+    parts = [part for part in first.split("/") if part and not set(part) & set(MAGIC)]
+    return parts[-1] if parts else source.kind
 
 
 def description(source: SourceSettings) -> Description:

@@ -80,6 +80,29 @@ def test_the_recipe_of_a_folder_asks_about_its_documents(here):
     assert "tuned" in [rung.rung for rung in recipe.rungs]
 
 
+@pytest.mark.parametrize("parts", [["train"], ["train", "train", "validation"]])
+def test_a_split_column_without_test_rows_is_told_and_not_taken(here, fakes, parts):
+    rows = [{**row, "split": parts[n % len(parts)]} for n, row in enumerate(joined.documented())]
+    joined.write_rows(here / "docs.csv", rows)
+    call("new", "docs.csv")
+    with (here / "metier.toml").open("a", encoding="utf-8") as recipe:
+        recipe.write('\n[[rungs]]\nmethod = "majority"\n')
+    written = (here / "metier.toml").read_text(encoding="utf-8")
+    assert 'by = "document"' in written and 'with column = "split" needs rows' in written
+    assert call("run").code == 0
+
+
+def test_the_commoner_kind_of_a_folder_is_read_and_the_other_named(here):
+    (here / "texts").mkdir()
+    for row in joined.documented()[:3]:
+        (here / "texts" / f"{row['id']}.md").write_text(row["text"], encoding="utf-8")
+    (here / "texts" / "index.csv").write_text("name,title\na.md,Some title\n")
+    call("new", "texts")
+    written = (here / "metier.toml").read_text(encoding="utf-8")
+    assert 'kind = "files"' in written and "# 3 .md\n" in written
+    assert '# Not read: 1 .csv. Another [[sources]] of kind = "table" reads them.' in written
+
+
 def test_the_recipe_of_unlabelled_rows_says_what_to_write_and_waits_for_it(here):
     rows = [{"text": row["text"]} for row in joined.documented()[:30]]
     joined.write_rows(here / "docs.csv", rows)

@@ -109,7 +109,22 @@ def test_headers_keep_no_field_when_told_so():
     assert "engines" in document.removed["mail_headers"]
 
 
-@pytest.mark.parametrize("text", ["Note: this is prose.\n\nIt goes on.", " indented\n\ntext", ""])
+PROSE = [
+    "Note: this is prose.\n\nIt goes on.",
+    " indented\n\ntext",
+    "",
+    "From the beginning of the year the court has held that fees are due.",
+    "From time to time we publish notes.\nThe second line stays.",
+    "From Monday on: closed.\n\nFrom: is a word",
+]
+
+
+@pytest.mark.parametrize("first", ["From a@b.c Mon Jan  4 10:00:00 1993", "From joe here"])
+def test_a_mailbox_line_goes_with_its_headers(first):
+    assert cleaned(f"{first}\nSubject: engines\n\nText", "mail_headers") == "engines\n\nText"
+
+
+@pytest.mark.parametrize("text", PROSE)
 def test_prose_has_no_mail_headers(text):
     assert cleaned(text, "mail_headers") == text
 
@@ -169,10 +184,35 @@ def test_personal_data_needs_its_checksum():
         "std::vector",
         "§ 12.3-4",
         "2010 2011 2012",
+        "Work: 09/2003-12/2004 at ACME",
+        "on 01/2003-2004",
+        "03/12 2004-2005",
+        "case 08/1234-5678",
+        "pop. +12 345 678 901",
+        "1700000000004 and 1700000000012 milliseconds",
+        "ISBN 978-0-306-40615-7",
     ],
 )
 def test_numbers_that_only_look_personal_stay(text):
     assert cleaned(text, "personal_data") == text
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("0711 / 123 456", "phone"),
+        ("01/512 34 56", "phone"),
+        ("+34 912 345 678", "phone"),
+        ("+4971112345678", "phone"),
+        ("+1 (212) 555-1234", "phone"),
+        ("3782 822463 10005", "card"),
+        ("5555555555554444", "card"),
+        ("6011 1111 1111 1117", "card"),
+        ("30569309025904", "card"),
+    ],
+)
+def test_numbers_of_each_kind_go(text, kind):
+    assert cleaned(f"see {text}, please", "personal_data") == f"see [{kind}], please"
 
 
 def test_names_of_the_document_go_where_they_stand_alone():
@@ -277,6 +317,40 @@ def test_html_without_closing_tags_or_inside_a_form_is_read():
     assert cleaned(page, "html") == "One\n\nTwo\n\nthree\n\nFour"
 
 
+HIDES_NOTHING = [
+    '<input list=x><datalist id=x><option value="a"><option value="b">one</datalist>',
+    "<select><option>one<option>two</select>",
+    '<svg class="i" />',
+    '<svg class="i"/>',
+    '<script src="a.js"/>',
+    "<!-->",
+    "<!--->",
+    "<!-- a -- b --!>",
+    "<nav><nav>Menu</nav>",
+    "<aside><option>Menu</aside>",
+    "<button>",
+    "<style>",
+    "<object data=x><object></object>",
+]
+
+
+@pytest.mark.parametrize("part", HIDES_NOTHING)
+def test_what_is_not_closed_as_it_should_hides_nothing_behind_it(part):
+    page = f"<html><body><p>Before</p>{part}<p>The main text of the page.</p></body></html>"
+    assert cleaned(page, "html") == "Before\n\nThe main text of the page."
+
+
+def test_a_head_that_is_never_closed_ends_with_the_first_paragraph():
+    page = "<html><head><title>T</title><script>a</script><p>One<p>Two"
+    assert cleaned(page, "html") == "One\n\nTwo"
+
+
+def test_a_heading_that_is_a_link_stays_above_its_text():
+    page = """<body><h1><a href="/p">The page</a></h1><h2><a href="#s">Syntax</a></h2><p>Main text.
+      </p><h3><a href="/q">Another page</a></h3><ul><li><a href="/r">And one more</a></ul></body>"""
+    assert cleaned(page, "html") == "The page\n\nSyntax\n\nMain text."
+
+
 def test_plain_text_is_no_html():
     text = "if a < b and c > d: <see> &amp; go"
     assert cleaned(text, "html") == text
@@ -306,7 +380,7 @@ def test_a_wrong_step_names_its_mend(name, options, message):
 
 
 UNITS = "a| |\n|@|a@|<|<a '\">|<p|&|1|1-|1 |::|> |-\n|\f|A1|a.|a-\n|In article <|x:\n|+1 |<!--|( "
-UNITS += "|\u00ad\n| writes|x  |AA11 |On 1|A b\n|(1|www.|1.|]\n|\t\n| \n|<script>|</p"
+UNITS += "|\u00ad\n| writes|x  |a@b.cd |AA11 |On 1|A b\n|(1|www.|1.|]\n|\t\n| \n|<script>|</p"
 
 
 @pytest.mark.timeout(120)

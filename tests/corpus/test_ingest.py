@@ -9,14 +9,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from metier.corpus.clean import make_step
 from metier.corpus.deduplicate import Deduplication, NearDuplicates
-from metier.corpus.ingest import ingest
+from metier.corpus.ingest import _Intake, ingest
 from metier.corpus.leak_probe import probe
 from metier.corpus.table import LanceCorpus
 from metier.errors import DataError, EmptyStageError, StorageError
-from metier.protocols import Corpus, Source
+from metier.protocols import Corpus, Source, silent
 from metier.types import Document, Malformed, Region
 
 
@@ -82,6 +84,28 @@ def test_duplicates_and_empty_documents_are_counted(tmp_path):
     report = ingest(Listed(documents), tmp_path / "c", deduplication=Deduplication(near=True))
     assert report.dropped == {"exact duplicate": 1, "near duplicate": 1, "empty after cleaning": 1}
     assert [d.id for d in LanceCorpus.open(tmp_path / "c").documents()] == ["a", "f"]
+
+
+def of(tenant: str, name: str, text: str) -> Document:
+    return Document(name, text, metadata={"tenant": tenant} if tenant else {})
+
+
+@given(st.lists(st.tuples(st.sampled_from(["", "acme", "globex"]), st.integers(0, 2)), max_size=9))
+def test_every_tenant_sees_each_text_once_whoever_else_has_it(given_to):
+    texts = [" ".join(f"text{n}word{w}" for w in range(60)) for n in range(3)]
+    near = [texts[n] + f" end{place}" for place, (_, n) in enumerate(given_to)]
+    for settings, written in (
+        (Deduplication(), [texts[n] for _, n in given_to]),
+        (Deduplication(exact=False, near=True), near),
+    ):
+        listed = [of(t, f"d{i}", written[i]) for i, (t, _) in enumerate(given_to)]
+        kept = list(_Intake([], settings, silent).documents(Listed(listed)))
+        for tenant in ("", "acme", "globex"):
+            seen = {written[i][:9] for i, (t, _) in enumerate(given_to) if t in ("", tenant)}
+            left = [d.text[:9] for d in kept if d.metadata.get("tenant", "") == tenant]
+            public = {d.text[:9] for d in kept if not d.metadata.get("tenant")}
+            assert seen == public | set(left)
+            assert len(left) == len(set(left))
 
 
 def test_nothing_left_is_an_error_that_says_why(tmp_path):
@@ -162,6 +186,16 @@ def test_near_duplicates_are_judged_by_their_true_similarity():
         assert near.add("") is None
         assert near.add("two words") is None
         assert near.add("two words") is not None
+
+
+@pytest.mark.parametrize("threshold", [0.001, 0.7, 0.96, 1.0])
+def test_any_threshold_finds_what_is_as_alike_or_more(threshold):
+    words = " ".join(f"w{n}" for n in range(60))
+    with NearDuplicates(threshold) as near:
+        assert near.add(words) is None
+        assert near.add(words.upper()) is not None
+        assert (near.add(words + " end") is None) == (threshold > 56 / 57)
+        assert near.add("something else that nobody has ever said") is None
 
 
 def test_the_leak_probe_sees_labels_in_what_was_removed(tmp_path):

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from metier.dataset.decontaminate import drop_overlapping, overlap, overlap_with_index
+from metier.errors import DataError
 from metier.models.engines.fake import FakeEmbedder
 from metier.types import Example
 from tests.retrieval.stores import passage, store
+
+DATA = Path(os.environ.get("METIER_DATA", Path(__file__).parents[2] / "../shared/data"))
 
 
 def example(name: str, text: str, tenant: str = "") -> Example:
@@ -18,22 +26,89 @@ def example(name: str, text: str, tenant: str = "") -> Example:
 
 
 WORDS = [f"w{n}" for n in range(40)]
+NOTICE = " ".join(f"notice{n}" for n in range(30))
 
 
-def test_a_run_of_thirteen_words_is_found():
+def own(name: str, count: int) -> str:
+    """Words that no other text has."""
+    return " ".join(f"{name}{n}" for n in range(count))
+
+
+def found(test: list[str], others: list[str]) -> list[tuple[str, str]]:
+    [one] = overlap(
+        [example(str(n), text) for n, text in enumerate(test)],
+        [(str(n), text) for n, text in enumerate(others)],
+        against="training rows",
+    )
+    return [(hit.test, hit.other) for hit in one.hits]
+
+
+def test_two_fifths_of_the_shorter_text_are_a_copy():
     test = [example("long", " ".join(WORDS)), example("short", "five words are enough here")]
     others = [
-        ("run", "Before, " + " ".join(WORDS[5:18]).upper() + " after"),
+        ("half", own("x", 10) + " " + " ".join(WORDS[5:30]).upper() + own("y", 10)),
+        ("one-run", own("z", 30) + " " + " ".join(WORDS[5:18])),
         ("too-short-run", " ".join(WORDS[5:17])),
         ("holds-short", "look: FIVE words, are enough - here!"),
     ]
-    [found] = overlap(test, others, against="training rows")
-    assert [(hit.test, hit.other) for hit in found.hits] == [
-        ("long", "run"),
+    [one] = overlap(test, others, against="training rows")
+    assert [(hit.test, hit.other) for hit in one.hits] == [
+        ("long", "half"),
         ("short", "holds-short"),
     ]
-    assert found.hits[0].similarity == pytest.approx(1 / 28)
-    assert (found.by, found.test_items) == ("13-grams", 2)
+    assert one.hits[0].similarity == pytest.approx(12 / 28)
+    assert (one.by, one.threshold, one.test_items) == ("13-grams", 0.4, 2)
+
+
+def test_what_many_rows_have_makes_no_copy_of_them():
+    rows = [f"{NOTICE} {own(f'row{n}', 15)}" for n in range(60)]
+    assert found(rows[:12], rows[12:]) == []
+    copy = rows[3].replace("row3", "ROW3")
+    assert found(rows[:12], [*rows[12:], copy]) == [("3", "48")]
+
+
+def test_a_text_that_is_nothing_but_boilerplate_is_copied_only_as_a_whole():
+    rows = [f"{NOTICE} {own(f'row{n}', 40)}" for n in range(60)]
+    assert found([NOTICE], [*rows, NOTICE.upper()]) == [("0", "60")]
+
+
+def test_a_copy_in_which_a_few_words_were_changed_is_found():
+    words = own("said", 100).split()
+    for place in (20, 40, 60, 80):
+        words[place] = "other"
+    assert found([own("said", 100)], [" ".join(words)]) == [("0", "0")]
+
+
+@given(st.integers(13, 60), st.integers(0, 300), st.integers(0, 300))
+def test_a_passage_quoted_whole_is_found_on_either_side(length, before, after):
+    passage = own("quoted", length)
+    text = " ".join([own("before", before), passage, own("after", after)])
+    assert found([passage], [text]) == [("0", "0")]
+    assert found([text], [passage]) == [("0", "0")]
+
+
+def test_a_label_that_loses_its_last_row_is_named_with_the_mend():
+    train = [Example("1", " ".join(WORDS), "rare"), Example("2", own("other", 20), "common")]
+    test = [Example("t", " ".join(WORDS), "rare")]
+    overlaps = overlap(test, [(row.id, row.input) for row in train], against="training rows")
+    assert [row.id for row in drop_overlapping(train, overlaps)] == ["2"]
+    with pytest.raises(DataError, match=r'all 1 training rows of the label "rare".*1 by 13-grams'):
+        drop_overlapping(train, overlaps, ["common", "rare"])
+
+
+@pytest.mark.data
+def test_court_opinions_that_cite_one_another_stay_to_train_on():
+    opinions = DATA / "legal_scotus" / "opinions_raw.csv.gz"
+    if not opinions.exists():
+        pytest.skip(f"no {opinions}; set METIER_DATA")
+    csv.field_size_limit(10**8)
+    with gzip.open(opinions, "rt", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["text"].strip()]
+    test, train = rows[::5], [row for place, row in enumerate(rows) if place % 5]
+    copied = {other for _, other in found([r["text"] for r in test], [r["text"] for r in train])}
+    assert len(copied) < len(train) / 20
+    paragraph = " ".join(test[0]["text"].split()[300:420])
+    assert found([test[0]["text"]], [paragraph]) == [("0", "0")]
 
 
 def test_very_short_items_must_be_the_whole_text():
@@ -46,8 +121,8 @@ def test_every_overlapping_row_is_dropped():
     text = " ".join(WORDS)
     train = [example("1", text), example("2", text + " end"), example("3", "other")]
     others = [(row.id, row.input) for row in train]
-    found = overlap([example("t", text)], others, against="training rows")
-    assert [row.id for row in drop_overlapping(train, found)] == ["3"]
+    overlaps = overlap([example("t", text)], others, against="training rows")
+    assert [row.id for row in drop_overlapping(train, overlaps)] == ["3"]
 
 
 def test_embeddings_find_what_words_do_not():

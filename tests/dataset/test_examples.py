@@ -84,3 +84,10 @@ def test_a_wrong_column_names_its_mend(options, message):
 def test_no_labels_at_all_is_an_error():
     with pytest.raises(EmptyStageError, match='no value in "label": 1'):
         examples_from(Corpus([document("a", "t", label=" ")]), label="label")
+
+
+def test_rows_that_lack_a_key_which_others_have_are_as_those_without_a_value():
+    documents = [document("a", "t", label="x", who="kim"), document("b", "u", label="y")]
+    documents += [document("c", "v", who="kim")]
+    made = examples_from(Corpus(documents), label="label", group="who")
+    assert [(one.id, one.target, one.group) for one in made] == [("a", "x", "kim"), ("b", "y", "b")]

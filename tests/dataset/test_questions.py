@@ -32,6 +32,11 @@ def test_a_document_that_is_not_there_is_named_with_the_nearest():
         questions_from(rows, ["case-1"], COLUMNS)
 
 
+def test_a_question_about_a_document_that_is_not_there_is_left_out():
+    rows = [row(n, answer="Ames", case=case, kind="") for n, case in enumerate(["c1", "c2", ""])]
+    assert [one.id for one in questions_from(rows, ["c1"], COLUMNS)] == ["q0", "q2"]
+
+
 def test_a_column_that_is_not_there_is_named_with_the_nearest():
     with pytest.raises(DataError, match=r'no column "answer"; did you mean "answers"'):
         questions_from([row(1, answers="Ames", case="c1", kind="")], ["c1"], COLUMNS)

@@ -150,3 +150,18 @@ def test_a_split_by_time_refuses_what_is_no_date():
     rows = examples(6, when=lambda n: "last spring")
     with pytest.raises(DataError, match=r"dates such as 2024-05-31.*'last spring'"):
         split(rows, LABELS, plan=SplitPlan(by="time", column="when"))
+
+
+@pytest.mark.parametrize(("part", "missing"), [("train", "test"), ("test", "train")])
+def test_a_given_split_without_one_side_names_its_column(part, missing):
+    plan = SplitPlan(by="given", column="fold")
+    with pytest.raises(DataError, match=f'the column "fold" has no {missing} rows .*{missing}ing'):
+        split(examples(9, fold=lambda n: part), TEXT, plan=plan)
+
+
+def test_seconds_in_a_table_of_text_are_numbers():
+    plan = SplitPlan(by="time", column="at", test=0.25, dev=0.25)
+    dataset = split(examples(8, at=lambda n: str(10 ** (n + 1) + 0.5)), TEXT, plan=plan)
+    assert [row.id for row in dataset.test] == ["e0006", "e0007"]
+    with pytest.raises(DataError, match="needs numbers, or dates"):
+        split(examples(8, at=lambda n: "nan"), TEXT, plan=plan)

@@ -1,12 +1,18 @@
 """Whole files become documents, with title, place and the way back to the page."""
 
 import gzip
+import os
 
 import docx
 import pytest
+from docx.oxml import OxmlElement
+from docx.oxml.ns import qn
 
+from metier.corpus.ingest import ingest
 from metier.errors import SourceError
-from metier.sources import FileSource
+from metier.recipe import SourceSettings
+from metier.settings import joined_sources
+from metier.sources import FileSource, TableSource
 from metier.sources.docx import read_docx
 from metier.sources.pdf import UnreadablePdfError, read_pdf
 from metier.sources.plain_text import NotTextError, decode_text
@@ -19,15 +25,18 @@ def read(paths, **options):
 
 
 def make_pdf(pages, *, title="", extra=b"", trailer=b""):
-    """A PDF by hand: Helvetica 12, each line of a page 20 points below the one before."""
+    """A PDF by hand: Helvetica 12, each line of a page 20 points below the one before.
+
+    A page that is given as bytes has them as its content.
+    """
     objects = [b"<< /Type /Catalog /Pages 2 0 R >>", b""]
     kids = []
     for lines in pages:
         shown = b"".join(
             b"1 0 0 1 72 %d Tm (%s) Tj\n" % (700 - 20 * n, line.encode())
-            for n, line in enumerate(lines)
+            for n, line in enumerate(() if isinstance(lines, bytes) else lines)
         )
-        stream = b"BT /F1 12 Tf\n" + shown + b"ET"
+        stream = lines if isinstance(lines, bytes) else b"BT /F1 12 Tf\n" + shown + b"ET"
         number = len(objects) + 1
         kids.append(b"%d 0 R" % number)
         objects.append(
@@ -64,6 +73,20 @@ def test_pdf_lines_lead_back_to_page_and_box():
     ]  # fmt: skip
     left, bottom, right, top = found[1][2]
     assert 70 < left < 75 and 675 < bottom < 681 and 120 < right < 160 and 685 < top < 692
+
+
+SCAN = b"q 200 0 0 200 72 500 cm BI /W 1 /H 1 /BPC 8 /CS /G ID \x00 EI Q"
+
+
+def test_scanned_pages_among_others_are_named(tmp_path):
+    (tmp_path / "a.pdf").write_bytes(make_pdf([["Cover"], SCAN, SCAN, [], ["Annex"], SCAN]))
+    (tmp_path / "b.pdf").write_bytes(make_pdf([["Cover"], SCAN]))
+    documents, malformed = read(tmp_path)
+    assert [d.text for d in documents] == ["Cover\n\f\f\f\fAnnex\n\f", "Cover\n\f"]
+    assert [m.reason.partition(":")[0] for m in malformed] == [
+        "pages 2-3, 6 have no text layer",
+        "page 2 has no text layer",
+    ]
 
 
 def test_pdf_of_matplotlib_keeps_end_of_line_hyphens_and_rare_characters(tmp_path):
@@ -114,6 +137,53 @@ def test_word_documents_keep_paragraphs_and_tables_in_order(tmp_path):
     assert "wide\nc\td" in read_docx((tmp_path / "b.docx").read_bytes()).text
 
 
+def put(parent, tag, *, text=None, **attributes):
+    """A new element of Word's below ``parent``."""
+    element = OxmlElement(tag)
+    for name, value in attributes.items():
+        element.set(qn(f"w:{name}"), value)
+    if text is not None:
+        element.text = text
+    parent.append(element)
+    return element
+
+
+def test_word_documents_keep_tracked_and_controlled_text(tmp_path):
+    made = docx.Document()
+    paragraph = made.add_paragraph("The fee is ")
+    put(put(put(paragraph._p, "w:ins", id="1", author="x"), "w:r"), "w:t", text="not ")
+    put(put(put(paragraph._p, "w:del", id="2", author="x"), "w:r"), "w:delText", text="fully ")
+    put(put(put(paragraph._p, "w:moveFrom", id="3"), "w:r"), "w:t", text="here ")
+    paragraph.add_run("refundable by ")
+    control = put(put(paragraph._p, "w:sdt"), "w:sdtContent")
+    put(put(control, "w:r"), "w:t", text="Acme")
+    heading = made.add_heading("Parties", level=1)._p
+    body = made.element.body
+    content = put(put(body, "w:sdt"), "w:sdtContent")
+    content.append(heading)
+    body.append(content.getparent())
+    made.save(tmp_path / "a.docx")
+    (document,), _ = read(tmp_path / "a.docx")
+    assert document.text == "The fee is not refundable by Acme\n\n# Parties"
+    assert document.title == "Parties"
+
+
+def test_word_tables_keep_what_is_within_and_beside_them(tmp_path):
+    made = docx.Document()
+    table = made.add_table(rows=3, cols=2)
+    table.cell(0, 0).text = "outer"
+    inner = table.cell(0, 0).add_table(rows=1, cols=2)
+    inner.cell(0, 0).text, inner.cell(0, 1).text = "inner", "most"
+    table.cell(0, 1).text = "beside"
+    table.cell(1, 0).merge(table.cell(2, 0)).text = "tall"
+    table.cell(1, 1).text, table.cell(2, 1).text = "x", "y"
+    control = put(put(table._tbl, "w:sdt"), "w:sdtContent")
+    control.append(table.rows[2]._tr)
+    made.save(tmp_path / "a.docx")
+    (document,), _ = read(tmp_path / "a.docx")
+    assert document.text == "outer inner most\tbeside\ntall\tx\ntall\ty"
+
+
 def test_a_folder_gives_titles_and_relative_places(tmp_path):
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "page.html").write_text("<title>A &amp; B</title><p>Text</p>")
@@ -131,6 +201,45 @@ def test_a_folder_gives_titles_and_relative_places(tmp_path):
     assert documents[2].text.startswith("<title>") and not malformed
     assert [d.id for d in read(tmp_path, suffixes=["md"])[0]] == ["guide.md"]
     assert [d.id for d in read(f"{tmp_path}/**/*.html")[0]] == ["sub/page.html"]
+
+
+def test_a_name_that_is_no_text_is_spelt(tmp_path):
+    with open(os.fsencode(tmp_path) + b"/caf\xe9.txt", "w") as file:
+        file.write("A menu")
+    (document,), _ = read(tmp_path)
+    assert (document.id, document.title) == ("caf\\xe9.txt", "caf\\xe9")
+    ingest(FileSource(tmp_path), tmp_path / "corpus")
+    with open(os.fsencode(tmp_path) + b"/caf\xe9.csv", "w") as file:
+        file.write("text\nA menu\n")
+    (row,) = TableSource(tmp_path).documents(pytest.fail)
+    assert row.uri.endswith("caf\\xe9.csv")
+
+
+def test_a_title_ends_where_its_line_does(tmp_path):
+    (tmp_path / "a.md").write_bytes(b"# The title\r\n\r\nText\r\n")
+    assert [d.title for d in read(tmp_path)[0]] == ["The title"]
+
+
+def test_ids_stay_when_the_folder_of_all_paths_is_moved(tmp_path):
+    for place in ("here", "there"):
+        for folder in ("a", "b/deep"):
+            (tmp_path / place / folder).mkdir(parents=True)
+            (tmp_path / place / folder / "guide.txt").write_text(folder)
+        paths = [tmp_path / place / "a", f"{tmp_path}/{place}/b/*/*.txt"]
+        assert [d.id for d in read(paths)[0]] == ["a/guide.txt", "b/deep/guide.txt"]
+        assert [d.id for d in read(paths[:1])[0]] == ["guide.txt"]
+
+
+def test_documents_of_several_sources_have_ids_of_their_own(tmp_path):
+    for folder in ("a", "b", "c/b"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "guide.txt").write_text(folder)
+        (tmp_path / folder / "data.csv").write_text("text\nthe same\n")
+    files = [SourceSettings(kind="files", paths=folder) for folder in ("a", "b", "c/b/*")]
+    tables = [SourceSettings(kind="table", path=folder) for folder in ("a", "b")]
+    ids = [d.id for d in joined_sources([*files, *tables], tmp_path).documents(pytest.fail)]
+    assert ids[:3] == ["guide.txt", "b/guide.txt", "b/guide.txt-2"]
+    assert ids[4] == f"b/{ids[3]}"
 
 
 def test_broken_files_are_reported_and_the_others_read(tmp_path):

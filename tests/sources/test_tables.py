@@ -139,6 +139,48 @@ def test_fast_and_exact_reading_agree_on_anything(content):
         assert parsed(content, monkeypatch, fast=True) == parsed(content, monkeypatch, fast=False)
 
 
+@settings(max_examples=60, deadline=None)
+@given(rows=ROWS, sign=st.sampled_from(";\t|"))
+def test_a_quoted_table_is_read_whatever_its_delimiter(tmp_path_factory, rows, sign):
+    folder = tmp_path_factory.mktemp("t")
+    content = csv_bytes(rows, delimiter=sign, quoting=csv.QUOTE_ALL)
+    documents, malformed = read(write(folder / "a.csv", content))
+    assert not malformed
+    assert [(d.text, d.metadata["label"]) for d in documents] == rows
+
+
+def test_a_delimiter_may_be_named(tmp_path):
+    path = write(tmp_path / "a.csv", "text;date, place\na;1, b\n")
+    documents, _ = read(path, delimiter=";")
+    assert [(d.text, d.metadata) for d in documents] == [("a", {"date, place": "1, b"})]
+    with pytest.raises(SourceError, match="one character"):
+        read(path, delimiter="::")
+
+
+def test_a_header_that_nothing_divides_keeps_its_own_fault(tmp_path):
+    with pytest.raises(SourceError, match="two columns are named 'a'"):
+        read(write(tmp_path / "a.csv", "a,a\n1,2\n"))
+    with pytest.raises(SourceError, match="never closed"):
+        read(write(tmp_path / "b.csv", 'text,"label\n1,2\n'))
+
+
+def test_parquet_columns_that_nobody_needs_do_not_matter(tmp_path):
+    far = pa.array([0, 10**7], pa.date32())
+    picture = pa.array([{"bytes": b"\x89PNG\xff"}] * 2)
+    shown = pa.array([b"\xff", b"b"])
+    columns = {"text": ["a", "b"], "label": ["x", "y"], "day": far, "image": picture, "raw": shown}
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    documents, malformed = read(tmp_path / "a.parquet")
+    assert not malformed
+    assert [d.metadata["day"][-11:] for d in documents] == ["1970-01-01", "29349-01-26"]
+    assert [d.metadata["raw"] for d in documents] == [None, "b"]
+    documents, malformed = read(tmp_path / "a.parquet", keep=["label"])
+    assert [d.metadata for d in documents] == [{"label": "x"}, {"label": "y"}] and not malformed
+    documents, malformed = read(tmp_path / "a.parquet", text="raw", keep=[])
+    assert [d.text for d in documents] == ["b"]
+    assert "not UTF-8" in malformed[0].reason
+
+
 def test_small_blocks_change_nothing(tmp_path, monkeypatch):
     rows = [(f'say "{n}"\n' * (n % 7 + 1), str(n)) for n in range(500)]
     content = csv_bytes(rows).replace(b"\r\n", b"\n")

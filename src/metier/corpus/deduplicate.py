@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _WORD = re.compile(r"\w+")
 _SHINGLE = 5
 _PERMUTATIONS = 128
+_BANDED = (0.05, 0.95)
 _BASE = 0x9E3779B97F4A7C15  # odd, so that multiplying by it loses nothing modulo 2**64
 
 
@@ -24,7 +25,7 @@ _BASE = 0x9E3779B97F4A7C15  # odd, so that multiplying by it loses nothing modul
 class Deduplication:
     """Which duplicates an ingest leaves out.
 
-    Near duplicates share more than ``threshold`` of their 5-word shingles (Jaccard). Five words
+    Near duplicates share ``threshold`` or more of their 5-word shingles (Jaccard). Five words
     and 0.7 are the customary values for web text (Lee et al. 2022, "Deduplicating Training Data
     Makes Language Models Better", use the same method).
     """
@@ -34,10 +35,17 @@ class Deduplication:
     threshold: float = 0.7
 
 
-def text_key(text: str) -> bytes:
-    """16 bytes that are equal for texts that differ only in white space and case."""
+def text_key(text: str, tenant: str = "") -> bytes:
+    """16 bytes that are equal for a tenant's texts that differ only in white space and case."""
     normal = " ".join(text.split()).casefold()
-    return hashlib.blake2b(normal.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    hasher = hashlib.blake2b(normal.encode("utf-8", "surrogatepass"), digest_size=16)
+    hasher.update(f"\n{tenant}".encode() if tenant else b"")  # no normal text has a line feed
+    return hasher.digest()
+
+
+def is_seen_by(owner: str, tenant: str) -> bool:
+    """Whether a tenant sees what ``owner`` has; nobody's is everybody's."""
+    return owner in ("", tenant)
 
 
 class Found(NamedTuple):
@@ -61,11 +69,14 @@ class NearDuplicates:
         from datasketch import MinHash, MinHashLSH
 
         self.threshold = threshold
-        # Recall weighs more than precision, which the true similarity restores.
-        self._index = MinHashLSH(threshold, num_perm=_PERMUTATIONS, weights=(0.2, 0.8))
+        # Recall weighs more than precision, which the true similarity restores. Near 1 the library
+        # finds no two bands, and near 0 each has one value: then a lower or higher one proposes.
+        proposing = min(max(threshold, _BANDED[0]), _BANDED[1])
+        self._index = MinHashLSH(proposing, num_perm=_PERMUTATIONS, weights=(0.2, 0.8))
         self._minhash = MinHash(num_perm=_PERMUTATIONS, seed=1, hashfunc=int)
         self._spill: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed by __exit__)
         self._ends = array("Q", [0])
+        self._owners: list[str] = []
 
     def __enter__(self) -> NearDuplicates:
         return self
@@ -73,17 +84,23 @@ class NearDuplicates:
     def __exit__(self, *error: object) -> None:
         self._spill.close()
 
-    def add(self, text: str) -> Found | None:
-        """Remember the text, unless an earlier one has more than ``threshold`` of its shingles."""
+    def add(self, text: str, tenant: str = "") -> Found | None:
+        """Remember the text, unless an earlier one has ``threshold`` or more of its shingles.
+
+        Only texts that the tenant sees count: its own and everybody's.
+        """
         shingles = shingle_hashes(text)
         sketch = self._minhash.copy()
         # MinHash takes 32-bit values; equality of sets is judged on all 64 bits below.
         sketch.update_batch((shingles >> 32).tolist())
         number = len(self._ends) - 1
         candidates = sorted(self._index.query(sketch)) if len(shingles) else []
+        self._owners.append(tenant)
         for candidate in candidates:
+            if not is_seen_by(self._owners[candidate], tenant):
+                continue
             similarity = _jaccard(shingles, self._shingles(candidate))
-            if similarity > self.threshold:
+            if similarity >= self.threshold:
                 self._ends.append(self._ends[-1])
                 return Found(candidate, similarity)
         if len(shingles):

@@ -134,18 +134,20 @@ class _Intake:
         if len(self.ids) < self.read:
             raise DataError(
                 f'two documents have the id "{document.id}" (the second is number {self.read}, '
-                f"{document.uri}); name a column whose values are unique, or leave the id out"
+                f"{document.uri}), and a corpus knows them by nothing else: give each its own "
+                "where they come from; in a stream of several tenants, with the tenant in front"
             )
 
     def _reason_to_drop(self, document: CleanDocument, near: NearDuplicates | None) -> str | None:
         if not document.text or document.text.isspace():
             return "empty after cleaning"
+        # What a tenant has privately must not take away what others may see.
+        tenant = str(document.metadata.get("tenant") or "")
         if self.deduplication.exact:
-            key = text_key(document.text)
-            if key in self.keys:
+            if not self.keys.isdisjoint({text_key(document.text), text_key(document.text, tenant)}):
                 return "exact duplicate"
-            self.keys.add(key)
-        if near is not None and near.add(document.text) is not None:
+            self.keys.add(text_key(document.text, tenant))
+        if near is not None and near.add(document.text, tenant) is not None:
             return "near duplicate"
         return None
 

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from metier.errors import EmptyStageError
+from metier.dataset.word_for_word import NGRAM, SHARE, repetitions
+from metier.errors import DataError, EmptyStageError
 from metier.protocols import Embedder, Retriever
 from metier.types import Example, Overlap, OverlapHit, Scope
 
-NGRAM = 13
-"""Words in a row that count as a repetition; GPT-3's report (Brown et al. 2020, appendix C) chose
-13, and later reports kept to it: shorter runs are often set phrases."""
 COSINE = 0.95
 """Above it two texts say the same. From 0.9 on pairs deserve a look; between the two all-MiniLM
 also puts different texts about the same narrow subject, which are no leak."""
 
-_LEAST_RUN = 5  # words; a shorter item repeats another text only when that is all of it
-_WORD = re.compile(r"\w+")
 _BLOCK = 1024
 _FOUND = 5  # passages of an index that are compared with a test item
 
@@ -41,13 +36,15 @@ def overlap(
 ) -> list[Overlap]:
     """Test items whose input stands in ``others`` (id, text) too, by 13-grams and by embedding.
 
-    An n-gram hit shares at least one run of 13 words, or, when it is shorter, all of its words in
-    a row; its ``similarity`` is the share of the item's n-grams found in that one other text. The
-    embedding is looked at, from the cosine ``threshold`` on, when an embedder is given. Every
-    pair is reported, the nearest first, so that all of them can be dropped.
+    An n-gram hit shares two fifths (``SHARE``) of the runs of 13 words that the shorter of the two
+    texts has, or, when that is shorter than 13 words, all of it; its ``similarity`` is that share.
+    Runs that many texts have are boilerplate and left out. One shared run is no copy: with the
+    court's name, a notice or a quoted statute it would drop every other opinion. The embedding is
+    looked at, above the cosine ``threshold``, when an embedder is given. Every pair is reported,
+    the nearest first, so that all of them can be dropped.
     """
     texts = [Text(*other) for other in others]
-    found = [Overlap(against, f"{NGRAM}-grams", 0.0, len(test), tuple(_by_ngrams(test, texts)))]
+    found = [Overlap(against, f"{NGRAM}-grams", SHARE, len(test), tuple(_by_ngrams(test, texts)))]
     if embedder is not None and test and texts:
         hits = tuple(_by_embedding(test, texts, embedder, threshold))
         found.append(Overlap(against, "embedding", threshold, len(test), hits))
@@ -75,51 +72,46 @@ def overlap_with_index(
     return Overlap("index", "embedding", threshold, len(test), tuple(hits))
 
 
-def drop_overlapping(train: Sequence[Example], overlaps: Sequence[Overlap]) -> list[Example]:
-    """The training rows that no test item was found to resemble; ``EmptyStageError`` if none."""
+def drop_overlapping(
+    train: Sequence[Example], overlaps: Sequence[Overlap], labels: Sequence[str] = ()
+) -> list[Example]:
+    """The training rows that no test item was found to resemble; ``EmptyStageError`` if none.
+
+    ``DataError`` if one of the ``labels`` loses its last row.
+    """
     found = {hit.other for overlap in overlaps for hit in overlap.hits}
     kept = [example for example in train if example.id not in found]
     if not kept:
         raise EmptyStageError("making training rows", {"resembles a test item": len(train)})
+    _check_labels(train, kept, overlaps, labels)
     return kept
 
 
+def _check_labels(
+    train: Sequence[Example],
+    kept: Sequence[Example],
+    overlaps: Sequence[Overlap],
+    labels: Sequence[str],
+) -> None:
+    before, left = Counter(row.target for row in train), {row.target for row in kept}
+    for label in (one for one in labels if before[one] and one not in left):
+        ids = {row.id for row in train if row.target == label}
+        by = ", ".join(
+            f"{len(ids & {hit.other for hit in one.hits})} by {one.by} from {one.threshold:g} on"
+            for one in overlaps
+        )
+        raise DataError(
+            f'all {before[label]:,} training rows of the label "{label}" resemble a test item '
+            f"({by}), and a copy may not train; keep rows that belong together on one side "
+            '([task] group, or [split] by = "entity"), take out what they repeat ([cleaning] '
+            "steps), or raise [split] overlap_threshold if they are no copies"
+        )
+
+
 def _by_ngrams(test: Sequence[Example], others: Sequence[Text]) -> list[OverlapHit]:
-    """All pairs that share a run; memory grows with the test items, not with the others."""
-    index: dict[tuple[str, ...], set[int]] = defaultdict(set)
-    sizes: list[int] = []
-    for number, example in enumerate(test):
-        words = _words(example.input)
-        runs = set(_runs(words, min(NGRAM, len(words))))
-        sizes.append(len(runs))
-        for run in runs:
-            index[run].add(number)
-    lengths = sorted({len(run) for run in index if len(run) >= _LEAST_RUN})
-    hits = []
-    for other in others:
-        for number, count in _shared(_words(other.text), index, lengths).items():
-            hits.append((number, OverlapHit(test[number].id, other.id, count / sizes[number])))
-    return [hit for _, hit in sorted(hits, key=lambda hit: (hit[0], -hit[1].similarity))]
-
-
-def _shared(
-    words: list[str], index: Mapping[tuple[str, ...], set[int]], lengths: Sequence[int]
-) -> Counter[int]:
-    """How many of its runs each test item shares with a text of these words."""
-    runs = {run for length in lengths for run in _runs(words, length)}
-    if len(words) < _LEAST_RUN:
-        runs.add(tuple(words))
-    return Counter(number for run in runs for number in index.get(run, ()))
-
-
-def _words(text: str) -> list[str]:
-    return _WORD.findall(text.casefold())
-
-
-def _runs(words: list[str], length: int) -> Iterator[tuple[str, ...]]:
-    if not length:
-        return iter(())
-    return zip(*(words[offset:] for offset in range(length)), strict=False)
+    found = repetitions([one.input for one in test], [other.text for other in others])
+    ordered = sorted(found, key=lambda one: (one.text, -one.share))
+    return [OverlapHit(test[one.text].id, others[one.other].id, one.share) for one in ordered]
 
 
 def _by_embedding(

@@ -20,13 +20,17 @@ def examples_from(
     ``group`` names the metadata entry (author, patient, case) whose value must not cross splits;
     without it each document is its own group. Where several answers are given (``right_answers``)
     the first is the target and the others are aliases. Documents without a label are left out.
-    Raises ``DataError`` for a column that is not there, and for several labels of one document.
+    Raises ``DataError`` for a column that no document has, and for several labels of one document.
     """
     examples = []
     dropped: Counter[str] = Counter()
+    lacking = {key: None for key in (label, group) if key is not None}
+    first: CleanDocument | None = None
     for document in corpus.documents():
-        _check_entries(document, [label] if group is None else [label, group])
-        answers = right_answers(document.metadata[label])
+        first = first or document
+        for key in lacking.keys() & document.metadata.keys():
+            del lacking[key]
+        answers = right_answers(document.metadata.get(label))
         if not answers:
             dropped[f'no value in "{label}"'] += 1
             continue
@@ -44,17 +48,17 @@ def examples_from(
                 aliases=answers[1:],
             )
         )
+    if first is not None and lacking:
+        raise DataError(_no_entry(first, next(iter(lacking))))
     if not examples:
         raise EmptyStageError("making examples", dropped)
     return examples
 
 
-def _check_entries(document: CleanDocument, keys: list[str]) -> None:
-    for key in keys:
-        if key not in document.metadata:
-            near = get_close_matches(key, list(document.metadata), n=1)
-            hint = f'did you mean "{near[0]}"?' if near else f"it has {_listed(document.metadata)}"
-            raise DataError(f'document "{document.id}" ({document.uri}) has no "{key}"; {hint}')
+def _no_entry(document: CleanDocument, key: str) -> str:
+    near = get_close_matches(key, list(document.metadata), n=1)
+    hint = f'did you mean "{near[0]}"?' if near else f"it has {_listed(document.metadata)}"
+    return f'document "{document.id}" ({document.uri}), as all others, has no "{key}"; {hint}'
 
 
 def _listed(metadata: Mapping[str, Json]) -> str:
@@ -71,7 +75,7 @@ def _several(document: CleanDocument, label: str, labels: Sequence[str]) -> str:
 
 def _group(document: CleanDocument, key: str) -> str:
     """A document without a value is its own group: strangers need not stay together."""
-    value = document.metadata[key]
+    value = document.metadata.get(key)
     return ("" if value is None else str(value).strip()) or document.id
 
 

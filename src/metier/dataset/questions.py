@@ -29,7 +29,8 @@ def questions_from(
     """One example per row, whose text is the question; ``documents`` are the corpus's ids.
 
     A row without an answer is one that the documents do not answer: its target is to abstain. Of
-    several right ones (``right_answers``) the first is the target, the others are aliases.
+    several right ones (``right_answers``) the first is the target, the others are aliases. A row
+    about a document that the corpus does not hold is left out: nothing there answers it.
     Raises ``DataError`` for a column that is not there, and when the corpus holds none of the
     documents asked about.
     """
@@ -51,11 +52,11 @@ def questions_from(
             )
         )
     _check_documents(examples, known, columns.document)
-    return examples
+    return [row for row in examples if not row.origin or row.origin in known]
 
 
 def _check_documents(examples: Sequence[Example], known: frozenset[str], column: str) -> None:
-    """Some may be missing, since of duplicates one stands for all; not every one of them."""
+    """Some may be missing, since of duplicates one is kept; not every one of them."""
     asked = [row for row in examples if row.origin]
     if asked and not any(row.origin in known for row in asked):
         first = asked[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import re
 from collections import Counter, defaultdict
@@ -153,6 +154,13 @@ def _as_given(examples: list[Example], plan: SplitPlan, *, labelled: bool, seed:
             )
         parts[names[value]].append(example)
     _check_given_groups(parts)
+    for part in ("train", "test"):
+        if not parts[part]:
+            there = _listed({name: len(rows) for name, rows in parts.items()})
+            raise DataError(
+                f'the column "{plan.column}" has no {part} rows ({there}); write '
+                f'{" or ".join(_GIVEN[part])} into some of them, or split by = "document"'
+            )
     test = tuple(parts["test"])
     if parts["dev"]:
         return _Parts(tuple(parts["train"]), tuple(parts["dev"]), test)
@@ -174,11 +182,15 @@ def _check_given_groups(parts: Mapping[str, Sequence[Example]]) -> None:
 def _by_time(examples: list[Example], plan: SplitPlan) -> _Parts:
     """Oldest first, by whole groups; a group is as old as its newest example.
 
-    Values are compared as numbers when all are numbers, else as text, which orders ISO dates.
+    Values are compared as numbers when all are or spell numbers, else as text, which orders ISO
+    dates; a table of text has seconds since 1970 as text.
     """
     times = {example.id: _column(example, plan) for example in examples}
-    numeric = all(isinstance(value, (int, float)) for value in times.values())
-    if not numeric:
+    numbers = {example: _number(value) for example, value in times.items()}
+    numeric = None not in numbers.values()
+    if numeric:
+        times = dict(numbers)
+    else:
         _check_dates(times, plan)
     newest: dict[str, Json] = {}
     for example in examples:
@@ -196,11 +208,22 @@ def _by_time(examples: list[Example], plan: SplitPlan) -> _Parts:
     )
 
 
+def _number(value: Json) -> float | None:
+    """The number that a value is, or spells; no ISO date spells one but a year alone."""
+    if isinstance(value, (int, float)):
+        return value
+    try:
+        number = float(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return number if number is not None and math.isfinite(number) else None
+
+
 def _check_dates(times: Mapping[str, Json], plan: SplitPlan) -> None:
     for example, value in times.items():
         if not _ISO_DATE.match(str(value)):
             raise DataError(
-                f'a split by time needs numbers or dates such as 2024-05-31 in "{plan.column}"; '
+                f'a split by time needs numbers, or dates such as 2024-05-31, in "{plan.column}"; '
                 f'example "{example}" has {str(value)[:40]!r}'
             )
 

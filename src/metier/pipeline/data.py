@@ -18,12 +18,14 @@ from metier.dataset.split import split
 from metier.errors import DataError, SourceError
 from metier.protocols import Progress, Source
 from metier.recipe import QuestionSettings, Recipe
-from metier.settings import deduplication, located_options, opened_source, split_plan
+from metier.settings import deduplication, joined_sources, located_options, split_plan
 from metier.sources import open_source
 from metier.sources.fingerprint import fingerprint
-from metier.sources.join import join
 from metier.store import Project, write_text
 from metier.types import Dataset, Document, Example, Json, LeakProbe, Malformed
+
+INGESTED = "ingested.json"
+"""In the step's directory, not the table's: what is dropped may change where no document does."""
 
 
 def corpus_step(
@@ -41,13 +43,14 @@ def corpus_step(
 
     def build(directory: Path) -> None:
         report = ingest(
-            join([opened_source(one, folder) for one in recipe.sources]),
+            joined_sources(recipe.sources, folder),
             table,
             steps=[make_step(step.name, step.options) for step in recipe.cleaning.steps],
             deduplication=deduplication(recipe.cleaning),
             chunking=Chunking(recipe.chunks.size, recipe.chunks.overlap),
             progress=progress,
         )
+        write_text(directory / INGESTED, serial.dump(report))
         write_text(directory / "version", report.version)
 
     return project.step("corpus", inputs, build)
@@ -95,38 +98,38 @@ class Rows:
     def split(self) -> Dataset:
         """The examples, divided as the recipe says."""
         recipe, owners = self.recipe, self._owners()
-        rows = _owned(self._examples(), owners)
+        examples, dropped = self._examples()
+        rows = _owned(examples, owners)
         labels = sorted({row.target for row in rows})
         task = recipe.task.task(labels)
         drawn = split(rows, task, plan=split_plan(recipe.split), seed=recipe.seed)
-        drawn = replace(drawn, dropped=self._dropped(rows, drawn))
+        stand = len(drawn.train) + len(drawn.dev) + len(drawn.test)
+        dropped["not drawn"] = len(rows) - stand
+        drawn = replace(drawn, dropped={why: count for why, count in dropped.items() if count})
         if recipe.questions is None:
             return drawn
         return replace(drawn, train=(*drawn.train, *_owned(self.generated, owners)))
-
-    def _dropped(self, rows: Sequence[Example], drawn: Dataset) -> dict[str, int]:
-        stand = len(drawn.train) + len(drawn.dev) + len(drawn.test)
-        dropped = {"not drawn": len(rows) - stand}
-        if label := self.recipe.task.label:
-            dropped[f'no value in "{label}"'] = self.corpus.report.documents - len(rows)
-        return {reason: count for reason, count in dropped.items() if count}
 
     def _owners(self) -> dict[str, str]:
         """The tenant of each document that has one."""
         told = ((one.id, one.metadata.get("tenant")) for one in self.corpus.documents())
         return {id: str(tenant) for id, tenant in told if tenant}
 
-    def _examples(self) -> list[Example]:
+    def _examples(self) -> tuple[list[Example], dict[str, int]]:
+        """All examples, and how many rows were none by reason."""
         recipe, group = self.recipe, self.recipe.task.group
         if recipe.questions is None and not recipe.task.label:
-            return list(self.generated)
+            return list(self.generated), {}
         if recipe.questions is None:
             task = recipe.task
-            return examples_from(self.corpus, label=task.label, kind=task.kind, group=group or None)
+            made = examples_from(self.corpus, label=task.label, kind=task.kind, group=group or None)
+            return made, {f'no value in "{task.label}"': self.corpus.report.documents - len(made)}
         asked = recipe.questions
         columns = QuestionColumns(asked.answer, asked.document, asked.kind, group)
         ids = (document.id for document in self.corpus.documents())
-        return questions_from(self._questions(asked), ids, columns)
+        rows = self._questions(asked)
+        made = questions_from(rows, ids, columns)
+        return made, {"about a document that the corpus does not hold": len(rows) - len(made)}
 
     def _questions(self, asked: QuestionSettings) -> list[Document]:
         options = {"path": self._path(asked), "text": asked.question, "id": asked.id}

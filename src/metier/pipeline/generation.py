@@ -49,14 +49,14 @@ class Generation:
         """
 
         def build(directory: Path) -> None:
-            parts = Parts(models, ProjectLedger(self.project), progress=progress)
+            parts = Parts(models, ProjectLedger(self.project, self.key), progress=progress)
             write_generated(generate(self._part(), self.plan, parts), directory)
 
         return self.project.step(_STEP, self.inputs, build)
 
     def estimate(self, models: Models) -> GenerationEstimate:
         """What it will take; a few requests are asked, and kept, to tell."""
-        return estimate(self._part(), self.plan, models, ProjectLedger(self.project))
+        return estimate(self._part(), self.plan, models, ProjectLedger(self.project, self.key))
 
     def _part(self) -> Corpus:
         return drawn(self.corpus, self.documents, seed=self.plan.seed)

@@ -28,7 +28,7 @@ from metier.methods.candidate import Built
 from metier.methods.looked_up import INDEX
 from metier.pipeline.asking import Asking
 from metier.pipeline.building import Building
-from metier.pipeline.data import Rows, corpus_step, found_leak
+from metier.pipeline.data import INGESTED, Rows, corpus_step, found_leak
 from metier.pipeline.generation import Generation, generated_examples, generation_report
 from metier.pipeline.overlaps import Overlaps
 from metier.pipeline.weights import weights_of
@@ -124,7 +124,8 @@ class Pipeline:
     @property
     def ingested(self) -> IngestReport:
         """What came in, and what was dropped on the way to the corpus."""
-        return self.corpus.report
+        known, corpus = self._corpus_step / INGESTED, self.corpus
+        return serial.read(IngestReport, known) if known.exists() else corpus.report
 
     @cached_property
     def leak_probe(self) -> LeakProbe | None:
@@ -194,7 +195,7 @@ class Pipeline:
             drawn = rows.split()
             repeating = self._repeating(drawn.test)
             found = repeating.with_rows(drawn.train, against="training rows")
-            kept = drop_overlapping(drawn.train, found)
+            kept = drop_overlapping(drawn.train, found, drawn.task.labels)
             dropped = dict(drawn.dropped)
             if len(kept) < len(drawn.train):
                 dropped["resembles a test item"] = len(drawn.train) - len(kept)

@@ -25,7 +25,7 @@ Shape = TypeVar("Shape", bound=Section)
 def read_recipe(path: Path) -> Recipe:
     """Read and check a recipe; raises RecipeError with all problems at once."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         message = "no such file; `metier new DATA` writes a recipe from your data"
         raise RecipeError([Problem(str(path), None, "", message)]) from None
@@ -44,7 +44,7 @@ def parse_recipe(text: str, *, file: str = "metier.toml") -> Recipe:
 def parse_toml(text: str, shape: type[Shape], *, file: str) -> Shape:
     """Check any TOML text of this shape; raises RecipeError with all problems at once."""
     try:
-        values = tomllib.loads(text)
+        values = tomllib.loads(text.removeprefix("\ufeff"))
     except tomllib.TOMLDecodeError as error:
         raise RecipeError([_syntax_problem(str(error), file)]) from None
     if unknown := unanswered(values):

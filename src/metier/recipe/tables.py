@@ -159,7 +159,8 @@ class SplitSettings(Section):
     test_items: Annotated[int, Field(ge=1)] | None = None
     """Draw this many test items; all when absent."""
     overlap_threshold: Annotated[float, Field(gt=0, le=1)] = 0.95
-    """Cosine from which a training row counts as a copy of a test item and is dropped."""
+    """Cosine above which a training row counts as a copy of a test item and is dropped; at 0.95
+    two texts say the same. What repeats an item word for word is dropped at any value."""
 
 
 class ModelSettings(Section):

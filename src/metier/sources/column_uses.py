@@ -41,7 +41,8 @@ BESIDE = ("choices", "options", "input", *CONTEXTS)
 """Columns that a question is asked with, in the order in which they are written below it: what is
 long comes last, since the end is what is cut."""
 ANSWER = NAMES["answer"] | {"label", "solution"}
-SPLITS = frozenset({"train", "training", "dev", "valid", "validation", "val", "test", "eval"})
+TRAIN, TEST = frozenset({"train", "training"}), frozenset({"test", "testing", "eval"})
+SPLITS = TRAIN | TEST | {"dev", "valid", "validation", "val"}
 LABELS = (2, 50)
 SHORT_ANSWER = 60
 """Mean characters up to which an answer can be compared as a string."""
@@ -144,10 +145,27 @@ def _points(use: Use, column: ColumnShape, rows: int) -> float:
     return weight * (4 if named else 1)
 
 
+def half_a_split(columns: Sequence[ColumnShape]) -> str | None:
+    """A column that names splits, but of the rows looked at none to train on or none to grade."""
+    return next(
+        (
+            column.name
+            for column in columns
+            if _splits(column) and NAMES["split"] & _words(column.name) and not _is_split(column, 0)
+        ),
+        None,
+    )
+
+
+def _splits(column: ColumnShape) -> frozenset[str]:
+    """The splits that the column names; none if it holds anything else."""
+    values = frozenset(value.strip().lower() for value, _ in column.common)
+    return values if values <= SPLITS else frozenset()
+
+
 def _is_split(column: ColumnShape, rows: int) -> bool:
-    values = {value.lower() for value, _ in column.common}
-    named = bool(NAMES["split"] & _words(column.name))
-    return values <= SPLITS and (len(values) > 1 or named)
+    values = _splits(column)
+    return bool(values & TRAIN and values & TEST)
 
 
 def _is_id(column: ColumnShape, rows: int) -> bool:
@@ -173,6 +191,7 @@ def _is_label(column: ColumnShape, rows: int) -> bool:
     named_otherwise = _words(column.name) & (NAMES["group"] | NAMES["title"]) - NAMES["label"]
     return (
         not named_otherwise
+        and not _splits(column)
         and few
         and plain
         and _repeats(column, rows)

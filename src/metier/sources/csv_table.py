@@ -18,18 +18,37 @@ def read_csv(feed: TextFeed, *, uri: str, delimiter: str, report: Report) -> Tab
 
     Blocks without any fault take the fast path (``csv_block``); the others are read row by row
     with the csv module in strict mode, which gives the same rows and knows what is wrong. In a
-    file whose header has one column only, a semicolon, tab or bar is tried as the delimiter.
+    file whose header is one column only, or cannot be read, a semicolon, tab or bar is tried.
     """
     csv.field_size_limit(max(csv.field_size_limit(), MAX_CHARACTERS))
     block = feed.block()
-    lines = _Lines(feed, block)
-    names = _header(lines, uri, delimiter)
-    other = next((sign for sign in OTHER_DELIMITERS if sign in names[0]), None)
-    if len(names) == 1 and other is not None:
-        delimiter, lines = other, _Lines(feed, block)
-        names = _header(lines, uri, delimiter)
+    delimiter, names, lines = _header_of_any(feed, block, uri, delimiter)
     feed.put_back(lines.rest())
     return Table(names, _rows(feed, lines.taken, names, delimiter, report))
+
+
+def _header_of_any(
+    feed: TextFeed, block: bytes, uri: str, delimiter: str
+) -> tuple[str, tuple[str, ...], _Lines]:
+    """The delimiter, or if that gives no two columns another that does."""
+    own: tuple[str, tuple[str, ...], _Lines] | None = None
+    wrong: SourceError | None = None
+    for sign in dict.fromkeys((delimiter, *OTHER_DELIMITERS)):
+        lines = _Lines(feed, block)
+        try:
+            names = _header(lines, uri, sign)
+        except SourceError as error:
+            wrong = wrong or error
+            if lines.went_on:
+                break  # the feed's next blocks are taken, so no other can be tried
+            continue
+        if len(names) > 1:
+            return sign, names, lines
+        own = own or ((sign, names, lines) if sign == delimiter else None)
+    if own is not None:
+        return own
+    assert wrong is not None
+    raise wrong
 
 
 class _Lines:
@@ -39,6 +58,8 @@ class _Lines:
         self._feed = feed
         self._buffer = BytesIO(block)
         self.taken = 0
+        self.went_on = False
+        """Whether a block after the first was asked for."""
         self.fault: str | None = None
         """Why the lines since it was last set to None are no text, or None."""
 
@@ -54,7 +75,9 @@ class _Lines:
                 if "\0" in text:
                     self.fault = self.fault or fault(raw)
                 yield text
-            self._buffer = BytesIO(self._feed.block())
+            following = self._feed.block()
+            self.went_on = self.went_on or bool(following)
+            self._buffer = BytesIO(following)
 
     def rest(self) -> bytes:
         """What is left of the block of which the last line was taken."""

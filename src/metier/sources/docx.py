@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
 Part = Any  # python-docx has no types
+
+_WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+_PARAGRAPH, _TABLE, _ROW, _CELL = (f"{_WORD}{name}" for name in ("p", "tbl", "tr", "tc"))
+_BLOCKS = (_PARAGRAPH, _TABLE)
+_TEXT_BOX = f"{_WORD}txbxContent"
+_TEXTS = {_TEXT_BOX, *(f"{_WORD}{n}" for n in ("t", "tab", "ptab", "br", "cr", "noBreakHyphen"))}
+_PASSED_OVER = {
+    "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback",
+    *(f"{_WORD}{name}" for name in ("pPr", "rPr", "del", "moveFrom")),
+}
 
 
 class UnreadableDocxError(ValueError):
@@ -21,7 +31,7 @@ class DocxText:
 
     text: str
     """A blank line between blocks; a heading of level 2 begins with ``## ``; a row's cells are
-    separated by tabs."""
+    separated by tabs. Tracked changes are told as accepted."""
     title: str
     """Of the first heading, else of the document's properties; may be empty."""
 
@@ -44,27 +54,76 @@ def read_docx(data: bytes) -> DocxText:
 
 
 def _blocks(document: Part, headings: list[str]) -> Iterator[str]:
-    from docx.table import Table
-
-    for block in document.iter_inner_content():
-        if isinstance(block, Table):
-            yield "\n".join(_row(row) for row in block.rows)
+    for element in _inner(document.element.body, _BLOCKS):
+        if element.tag == _TABLE:
+            yield _table(element)
             continue
-        level = _heading_level(block)
-        if level and block.text.strip():
-            headings.append(block.text.strip())
-        yield "#" * level + " " + block.text if level else block.text
+        text, level = _text(element), _heading_level(document, element)
+        if level and text.strip():
+            headings.append(text.strip())
+        yield "#" * level + " " + text if level else text
 
 
-def _heading_level(paragraph: Part) -> int:
-    name = paragraph.style.name if paragraph.style is not None else ""
+def _inner(parent: Part, wanted: Collection[str]) -> Iterator[Part]:
+    """The wanted elements below, also those in content controls and tracked insertions.
+
+    What is within one of them is its own affair; what was deleted, and the second form of what
+    stands there in two, is passed over.
+    """
+    for element in parent.iterchildren("*"):
+        if element.tag in wanted:
+            yield element
+        elif element.tag not in _PASSED_OVER:
+            yield from _inner(element, wanted)
+
+
+def _text(paragraph: Part) -> str:
+    """What a paragraph says with its changes accepted; text boxes stand behind it."""
+    inline: list[str] = []
+    boxes: list[str] = []
+    for element in _inner(paragraph, _TEXTS):
+        if element.tag == _TEXT_BOX:
+            boxes += filter(str.strip, map(_block, _inner(element, _BLOCKS)))
+        else:
+            inline.append(str(element))
+    return "\n\n".join(["".join(inline), *boxes] if inline else boxes)
+
+
+def _block(element: Part) -> str:
+    return _table(element) if element.tag == _TABLE else _text(element)
+
+
+def _table(table: Part) -> str:
+    """Rows below each other; a cell that spans several rows is told in each."""
+    above: dict[int, str] = {}
+    lines = []
+    for row in _inner(table, (_ROW,)):
+        cells = []
+        column = 0
+        for cell in _inner(row, (_CELL,)):
+            text = above.get(column, "") if cell.vMerge == "continue" else _cell(cell)
+            above[column] = text
+            cells.append(text)
+            column += cell.grid_span
+        lines.append("\t".join(cells))
+    return "\n".join(lines)
+
+
+def _cell(cell: Part) -> str:
+    """A cell on one line; those of a table within it are separated by blanks."""
+    blocks = []
+    for element in _inner(cell, _BLOCKS):
+        text = _block(element).replace("\n", " ")
+        blocks.append(text.replace("\t", " ") if element.tag == _TABLE else text)
+    return " ".join(filter(str.strip, blocks))
+
+
+def _heading_level(document: Part, paragraph: Part) -> int:
+    from docx.text.paragraph import Paragraph
+
+    style = Paragraph(paragraph, document).style
+    name = (style.name if style is not None else "") or ""
     if name == "Title":
         return 1
-    kind, _, number = (name or "").partition(" ")
+    kind, _, number = name.partition(" ")
     return int(number) if kind == "Heading" and number.isdigit() else 0
-
-
-def _row(row: Part) -> str:
-    # A merged cell comes once for each column that it spans.
-    cells = {id(cell._tc): cell.text.replace("\n", " ") for cell in row.cells}
-    return "\t".join(cells.values())

@@ -6,12 +6,13 @@ import html
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from metier.errors import SourceError
 from metier.sources.docx import UnreadableDocxError, read_docx
 from metier.sources.opening import COMPRESSIONS, Found, find, open_bytes, reading
-from metier.sources.pdf import UnreadablePdfError, read_pdf
+from metier.sources.pdf import UnreadablePdfError, read_pdf, unread_pages
 from metier.sources.plain_text import NotTextError, decode_text
 from metier.sources.text_feed import MAX_CHARACTERS
 from metier.types import Document, Malformed, Region
@@ -40,24 +41,28 @@ class FileSource:
     def documents(self, on_malformed: Callable[[Malformed], None]) -> Iterator[Document]:
         """Yield the files in the order of ``paths``, below each by name; one met twice once.
 
-        A document's id and uri is its path below the folder that was given, with the folder in
-        front where several were given. A file that is
-        broken, locked, without text or in no known encoding goes to ``on_malformed``.
+        A document's id and uri is its path below the folder that was given; where several were
+        given, below the folder that holds them all, so that ids stay when that is moved. A file
+        that is broken, locked, without text or in no known encoding goes to ``on_malformed``, as
+        do those pages of a PDF that have no text layer; the others are its document.
         """
         count = 0
         last = "there are none"
         seen: set[str] = set()
-        alone = isinstance(self.paths, str | Path) or len(self.paths) == 1
-        for found in self._files():
+        files = list(self._files())
+        above = _folder_of_all([found.uri.removesuffix(found.relative) for found in files])
+        for found in files:
             if found.path in seen:
                 continue
             seen.add(found.path)
             try:
-                document = _read(found, found.relative if alone else found.uri)
+                document, lost = _read(found, found.uri[len(above) :])
             except (NotTextError, UnreadablePdfError, UnreadableDocxError) as error:
                 last = f"the last: {found.uri}: {error}"
                 on_malformed(Malformed(found.uri, None, str(error)))
                 continue
+            if lost:
+                on_malformed(Malformed(found.uri, None, lost))
             count += 1
             yield document
         if not count:
@@ -73,19 +78,32 @@ class FileSource:
             yield from find(path, suffixes)
 
 
+def _folder_of_all(folders: Sequence[str]) -> str:
+    """The folder that holds all of these, up to its slash; empty where none does."""
+    distinct = sorted(set(folders))
+    if len(distinct) == 1:
+        return distinct[0]
+    parts = [folder.split("/")[:-1] for folder in distinct]
+    shared = takewhile(lambda level: len(set(level)) == 1, zip(*parts, strict=False))
+    return "".join(f"{level[0]}/" for level in shared)
+
+
 def _dotted(suffix: str) -> str:
     return "." + suffix.lower().lstrip(".")
 
 
-def _read(found: Found, uri: str) -> Document:
+def _read(found: Found, uri: str) -> tuple[Document, str]:
+    """The document, and what of the file is not in it."""
     with reading(found.uri), open_bytes(found) as stream:
         data = stream.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise NotTextError(f"larger than {MAX_BYTES:,} bytes")
     regions: tuple[Region, ...] = ()
+    lost = ""
     if found.suffix == ".pdf":
         pdf = read_pdf(data)
         text, title, regions = pdf.text, pdf.title, pdf.regions
+        lost = unread_pages(pdf.unread) if pdf.unread else ""
     elif found.suffix == ".docx":
         word = read_docx(data)
         text, title = word.text, word.title
@@ -98,7 +116,7 @@ def _read(found: Found, uri: str) -> Document:
         raise NotTextError(
             f"has {len(text):,} characters; more than {MAX_CHARACTERS:,} are not read"
         )
-    return Document(uri, text, title or _stem(found.name), uri, regions=regions)
+    return Document(uri, text, title or _stem(found.name), uri, regions=regions), lost
 
 
 def _stem(name: str) -> str:
@@ -112,4 +130,4 @@ def _title(text: str, suffix: str) -> str:
         title = TAG.sub("", match[1] or match[2] or "") if match else ""
         return " ".join(html.unescape(title).split())
     match = MARKDOWN_HEADING.search(text)
-    return match[1] if match else ""
+    return match[1].strip() if match else ""

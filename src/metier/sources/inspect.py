@@ -50,12 +50,14 @@ class TableShape:
 def look(path: str | Path, *, encoding: str = "utf-8") -> TableShape:
     """Look at a table's first rows, or count the files of a folder by suffix.
 
-    A folder or glob that holds a table is looked at through its first table. Raises SourceError
-    as the sources do, and for a table without rows.
+    A folder or glob that holds as many tables as other files is looked at through its first
+    table. Raises SourceError as the sources do, and for a table without rows.
     """
     found = find(path, (*SUFFIXES, *files.SUFFIXES))
     counts = dict(sorted(Counter(item.suffix for item in found).items()))
-    table_file = next((item for item in found if item.suffix in SUFFIXES), None)
+    tables = [item for item in found if item.suffix in SUFFIXES]
+    texts = [item for item in found if item.suffix in files.SUFFIXES]
+    table_file = tables[0] if tables and len(tables) >= len(texts) else None
     if table_file is None:
         if len(found) == 1 and found[0].suffix not in files.SUFFIXES:
             known = ", ".join((*SUFFIXES, *files.SUFFIXES))

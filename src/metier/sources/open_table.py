@@ -10,15 +10,23 @@ from metier.sources.csv_table import read_csv
 from metier.sources.jsonl_table import read_jsonl
 from metier.sources.opening import Found, open_bytes, reading
 from metier.sources.parquet_table import read_parquet
-from metier.sources.rows import Report, Table
+from metier.sources.rows import Columns, Report, Table
 from metier.sources.text_feed import TextFeed
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
+ALL = Columns()
 SUFFIXES = (*DELIMITERS, ".jsonl", ".ndjson", ".parquet")
 
 
 @contextmanager
-def open_table(found: Found, *, encoding: str = "utf-8", report: Report) -> Iterator[Table]:
+def open_table(
+    found: Found,
+    *,
+    encoding: str = "utf-8",
+    delimiter: str | None = None,
+    report: Report,
+    use: Columns = ALL,
+) -> Iterator[Table]:
     """The file's columns and rows; the rows can be read until the block ends."""
     if found.suffix not in SUFFIXES:
         raise SourceError(
@@ -27,13 +35,13 @@ def open_table(found: Found, *, encoding: str = "utf-8", report: Report) -> Iter
         )
     with reading(found.uri), open_bytes(found) as stream:
         if found.suffix == ".parquet":
-            compressed = found.compression is not None
-            yield read_parquet(stream, uri=found.uri, compressed=compressed, report=report)
+            packed = found.compression is not None
+            yield read_parquet(stream, uri=found.uri, compressed=packed, report=report, use=use)
             return
         feed = TextFeed(stream, uri=found.uri, encoding=encoding)
         if found.suffix in DELIMITERS:
-            delimiter = DELIMITERS[found.suffix]
-            yield read_csv(feed, uri=found.uri, delimiter=delimiter, report=report)
+            sign = delimiter or DELIMITERS[found.suffix]
+            yield read_csv(feed, uri=found.uri, delimiter=sign, report=report)
         else:
             yield read_jsonl(feed, uri=found.uri, report=report)
 

@@ -69,7 +69,8 @@ def find(path: str | Path, suffixes: Sequence[str]) -> list[Found]:
     with reading(given):
         if filesystem.isfile(root):
             name = posixpath.basename(root)
-            return [Found(given, name, root, filesystem, name)]
+            shown = _as_text(name)
+            return [Found(_as_text(given), shown, root, filesystem, shown)]
         if filesystem.isdir(root):
             return _matching(given, root, filesystem.find(root), filesystem, suffixes)
         if any(sign in given for sign in MAGIC):
@@ -148,7 +149,8 @@ def _matching(
         hidden = any(part.startswith(".") for part in relative.split("/"))
         if not hidden and split_suffix(path)[0] in suffixes:
             uri, name = posixpath.join(given, relative), posixpath.basename(path)
-            found.append(Found(uri, relative, path, filesystem, name))
+            shown = (_as_text(uri), _as_text(relative), _as_text(name))
+            found.append(Found(*shown[:2], path, filesystem, shown[2]))
     if found:
         return found
     others = Counter(posixpath.splitext(path)[1] for path in files)
@@ -160,6 +162,11 @@ def _matching(
         + (f" ({kinds})" if kinds else " (it is empty)")
         + f"; name a folder with {', '.join(suffixes)} (plain, .gz or .zst)"
     )
+
+
+def _as_text(name: str) -> str:
+    """A file's name as it can be written down; bytes that are no UTF-8 as ``\\xe9``."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _literal_part(pattern: str) -> str:

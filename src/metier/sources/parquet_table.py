@@ -9,15 +9,18 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from metier.errors import SourceError
-from metier.sources.rows import Report, Row, Table
+from metier.sources.rows import Columns, Report, Row, Table
 from metier.types import Json
 
 ParquetFile = Any  # pyarrow has no types
+Column = Any
 
 BATCH_ROWS = 1024
 
 
-def read_parquet(stream: BinaryIO, *, uri: str, compressed: bool, report: Report) -> Table:
+def read_parquet(
+    stream: BinaryIO, *, uri: str, compressed: bool, report: Report, use: Columns
+) -> Table:
     """A table whose rows are counted from 1; a compressed file is unpacked to disk first."""
     import pyarrow as pa
     from pyarrow import parquet
@@ -34,22 +37,50 @@ def read_parquet(stream: BinaryIO, *, uri: str, compressed: bool, report: Report
         file = parquet.ParquetFile(stream, pre_buffer=False)
     except pa.ArrowInvalid as error:
         raise SourceError(f"{uri}: not a whole Parquet file ({error}); fetch it anew") from error
-    return Table(tuple(file.schema_arrow.names), _rows(file, report))
+    return Table(tuple(file.schema_arrow.names), _rows(file, report, use))
 
 
-def _rows(file: ParquetFile, report: Report) -> Iterator[Row]:
+def _rows(file: ParquetFile, report: Report, use: Columns) -> Iterator[Row]:
+    """Rows with the columns that are used; of those that only come along, None for no text."""
     number = 0
-    names = file.schema_arrow.names
-    for batch in file.iter_batches(batch_size=BATCH_ROWS):
-        columns = [column.to_pylist() for column in batch.columns]
+    names = [name for name in file.schema_arrow.names if use.others or name in use.needed]
+    for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=names):
+        columns = [_values(batch.column(name)) for name in names]
         for values in zip(*columns, strict=True):
             number += 1
-            try:
-                row = dict(zip(names, map(_plain, values), strict=True))
-            except UnicodeDecodeError as error:
-                report(number, f"bytes that are not UTF-8 ({error.reason})")
-                continue
-            yield number, row
+            row, wrong = {}, ""
+            for name, value in zip(names, values, strict=True):
+                try:
+                    row[name] = _plain(value)
+                except UnicodeDecodeError as error:
+                    row[name] = None
+                    if name in use.needed:
+                        wrong = f"bytes that are not UTF-8 ({error.reason})"
+            if wrong:
+                report(number, wrong)
+            else:
+                yield number, row
+
+
+def _values(column: Column) -> list[object]:
+    """The column's values; a time that Python cannot hold is Arrow's spelling of it."""
+    try:
+        values: list[object] = column.to_pylist()
+    except (OverflowError, ValueError):
+        return [_value(cell) for cell in column]
+    return values
+
+
+def _value(cell: Column) -> object:
+    import pyarrow as pa
+
+    try:
+        return cell.as_py()
+    except (OverflowError, ValueError):
+        try:
+            return cell.cast(pa.string()).as_py()
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            return None
 
 
 def _plain(value: object) -> Json:

@@ -32,6 +32,8 @@ class PdfText:
     title: str
     regions: tuple[Region, ...]
     """One for each line; ``text[start:end]`` is the line without its end."""
+    unread: tuple[int, ...] = ()
+    """Pages, from 1, that show something and have no text layer."""
 
 
 def read_pdf(data: bytes) -> PdfText:
@@ -47,12 +49,41 @@ def read_pdf(data: bytes) -> PdfText:
         ) from error
     try:
         title = document.get_metadata_dict().get("Title", "").strip()
-        text, regions = _join([list(_page_lines(document, page)) for page in range(len(document))])
+        pages = [list(_page_lines(document, page)) for page in range(len(document))]
+        bare = [page for page, lines in enumerate(pages) if not lines]
+        unread = tuple(page + 1 for page in bare if _shows_something(document, page))
     finally:
         document.close()
+    text, regions = _join(pages)
     if not regions:
         raise UnreadablePdfError("no text layer: run OCR first")
-    return PdfText(text, title, regions)
+    return PdfText(text, title, regions, unread)
+
+
+def unread_pages(pages: Sequence[int]) -> str:
+    """What is to be said of the pages that have no text layer."""
+    runs: list[list[int]] = []
+    for page in pages:
+        if runs and page == runs[-1][-1] + 1:
+            runs[-1].append(page)
+        else:
+            runs.append([page])
+    listed = ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
+    many = len(pages) > 1
+    return (
+        f"{'pages' if many else 'page'} {listed} {'have' if many else 'has'} no text layer: run "
+        "OCR first; the other pages are read"
+    )
+
+
+def _shows_something(document: PdfDocument, index: int) -> bool:
+    import pypdfium2
+
+    page = document[index]
+    try:
+        return bool(pypdfium2.raw.FPDFPage_CountObjects(page) > 0)
+    finally:
+        page.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,16 @@ Report = Callable[[int | None, str], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Columns:
+    """Which columns of a table are used."""
+
+    needed: frozenset[str] = frozenset()
+    """Without a value in one of these that can be read, a row cannot be used."""
+    others: bool = True
+    """Whether all others come along."""
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """One opened table."""
 

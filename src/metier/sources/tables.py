@@ -11,7 +11,7 @@ from metier.errors import DataError, SourceError
 from metier.sources.identity import ContentIds, GivenIds
 from metier.sources.open_table import SUFFIXES, check_columns, open_table
 from metier.sources.opening import Found, find
-from metier.sources.rows import Report
+from metier.sources.rows import Columns, Report
 from metier.sources.text_feed import MAX_CHARACTERS
 from metier.types import Document, Json, Malformed
 
@@ -37,6 +37,9 @@ class TableSource:
     """Columns for ``Document.metadata``; None takes all that have no other use."""
     encoding: str = "utf-8"
     """Of text files, by Python's name for it; Parquet needs none."""
+    delimiter: str | None = None
+    """The one character between the columns of .csv and .tsv files; None takes the suffix's, or
+    where that gives no two columns a semicolon, tab or bar."""
 
     def documents(self, on_malformed: Callable[[Malformed], None]) -> Iterator[Document]:
         """Yield the rows in the order of the files' names and of their lines.
@@ -47,6 +50,8 @@ class TableSource:
         """
         if not self._texts:
             raise SourceError(f"{self.path}: `text` names no column")
+        if self.delimiter is not None and len(self.delimiter.encode()) != 1:
+            raise SourceError(f"{self.path}: `delimiter` is one character, not {self.delimiter!r}")
         content, given = ContentIds(), GivenIds()
         count = 0
         last: Malformed | None = None
@@ -75,7 +80,13 @@ class TableSource:
         wanted = [name for name in named if name is not None]
         for found in find(self.path, SUFFIXES):
             report = _reporter(found.uri, on_malformed)
-            with open_table(found, encoding=self.encoding, report=report) as table:
+            with open_table(
+                found,
+                encoding=self.encoding,
+                delimiter=self.delimiter,
+                report=report,
+                use=Columns(frozenset(wanted), others=self.keep is None),
+            ) as table:
                 check_columns(table, wanted, found.uri)
                 for line, row in table.rows:
                     draft = self._draft(row)

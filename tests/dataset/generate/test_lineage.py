@@ -66,6 +66,23 @@ def test_an_adapter_that_was_taken_over_counts_too(project, dataset):
     assert set(holders(project, "quarry", []).adapters) == {f"tuned ({tuned})", f"reader ({taken})"}
 
 
+def test_what_prompts_show_is_held(project, dataset):
+    from metier.methods.few_shot import SHOTS
+    from metier.methods.long_context import DOCUMENTS
+
+    def shows(name, file, content):
+        files = {"candidate.json": rung(name, files=[file]), file: content}
+        return f"{name} ({step(project, 'fit', {'dataset': dataset, 'rung': name}, files)})"
+
+    shots = [{"id": "1", "text": "What was cut?", "answer": "granite", "tenant": ""}]
+    few = shows("few-shot", SHOTS, {"shots": shots})
+    blend = shows("blend", f"members/few-shot/{SHOTS}", {"shots": shots})
+    whole = [{"chunk": {"id": "quarry", "source": {"document": "quarry", "start": 0}}}]
+    long = shows("long-context", DOCUMENTS, whole)
+    assert set(holders(project, "quarry", []).indexes) == {few, blend, long}
+    assert holders(project, "harbour", []).indexes == ()
+
+
 def test_an_index_holds_the_documents_that_are_in_it(project, dataset):
     import pyarrow as pa
 

@@ -18,9 +18,11 @@ from metier.dataset.generate.kept.rows import (
     write_rows,
 )
 from metier.errors import DataError, EmptyStageError
-from metier.types import AuditVerdict, GeneratedRow, Provenance, Review
+from metier.types import ABSTENTION, AuditVerdict, GeneratedRow, Provenance, Review
 
 from .texts import documents
+
+PROVENANCE = Provenance("d", "d#0", "h", "m")
 
 
 @pytest.fixture
@@ -47,6 +49,18 @@ def test_a_damaged_line_is_named(tmp_path):
     (tmp_path / "rows.jsonl").write_text('{"id": 1}\n')
     with pytest.raises(DataError, match=r"rows\.jsonl:1"):
         read_rows(tmp_path / "rows.jsonl")
+
+
+def test_an_answer_that_a_person_writes_is_the_answer(tmp_path):
+    asked = GeneratedRow("1", "unanswerable", "Who won?", ABSTENTION, (), (), PROVENANCE)
+    answered = [Review("1", "edit", answer="Alice Smith")]
+    [row] = reviewed([asked], {one.row: one for one in answered})
+    assert examples([asked], {one.row: one for one in answered})[0].target == "Alice Smith"
+    export([row], tmp_path / "q.jsonl", "questions")
+    told = json.loads((tmp_path / "q.jsonl").read_text())
+    assert (told["answer"], told["kind"]) == ("Alice Smith", "factual")
+    [other] = reviewed([asked], {"1": Review("1", "edit", question="Who lost?")})
+    assert (other.kind, other.question) == ("unanswerable", "Who lost?")
 
 
 def test_a_rejected_row_never_trains(made, tmp_path):

@@ -1,5 +1,6 @@
 """From documents to verified rows: every row proves itself, every reject says why."""
 
+import json
 from collections import Counter
 from dataclasses import replace
 
@@ -17,10 +18,11 @@ from metier.dataset.generate.proposal import Proposal
 from metier.dataset.generate.rules import PatternRule
 from metier.dataset.generate.run import Parts, generate
 from metier.dataset.generate.text.passage import passages
-from metier.dataset.generate.writers.ledger import MemoryLedger
+from metier.dataset.generate.writers.ledger import MemoryLedger, ProjectLedger
 from metier.errors import DataError, EmptyStageError
 from metier.retrieval.grounding.support import TextChecker
-from metier.types import ABSTENTION, Document
+from metier.store import Project
+from metier.types import ABSTENTION, Completion, Document, Usage
 
 from .texts import HARBOUR, QUARRY, documents
 
@@ -213,6 +215,74 @@ def test_each_role_is_paid_at_its_own_price(models):
     assert metier.docs_to_qa(documents(), spent, models=models).report.stopped == "dollars"
     free = replace(spent, prices={"cheap": Prices(0, 0)})
     assert metier.docs_to_qa(documents(), free, models=models).report.stopped == "menu"
+
+
+def test_forty_questions_about_sixty_documents_are_about_forty(models):
+    def text(number, pages):
+        said = f"In {{}} the Paris Committee granted motion {number} of the old harbour company. "
+        more = "The building stands near the river and people come to see it in summer. " * 16
+        return "\n\n".join(said.format(1700 + 7 * page + number) + more for page in range(pages))
+
+    long = [Document(f"d{n}", text(n, 12), f"The Long Report {n}") for n in range(6)]
+    short = [Document(f"d{n}", text(n, 2), f"The Town Report {n}") for n in range(6, 60)]
+    plan = GenerationPlan("m", "m", menu={}, patterns=4, questions=40, batch=7)
+    made = metier.docs_to_qa([*long, *short], plan, models=models)
+    asked = Counter(row.provenance.document for row in made.accepted)
+    assert (len(made.accepted), len(asked)) == (40, 40)
+    more = metier.docs_to_qa([*long, *short], replace(plan, questions=90), models=models)
+    counts = Counter(row.provenance.document for row in more.accepted)
+    assert len(counts) == 60 and max(counts.values()) <= 3
+
+
+class Killed(Exception):
+    """Stands for a process's end."""
+
+
+class Mortal:
+    """A model that is paid by the request, and dies after so many of them."""
+
+    name = "m"
+
+    def __init__(self, lives):
+        self.asked, self.lives = 0, lives
+
+    def count_tokens(self, text):
+        return len(text) // 4
+
+    def generate(self, batch, config):
+        for _ in batch:
+            if self.asked == self.lives:
+                raise Killed
+            self.asked += 1
+        answer = json.dumps({"quotes": ["The Town Committee met in 1900."], "answer": "1900"})
+        said = answer if config.json_schema else "In which year did the Town Committee meet?"
+        return [Completion(said, usage=Usage(1000, 0)) for _ in batch]
+
+
+@pytest.mark.parametrize("in_project", [True, False])
+def test_a_budget_of_dollars_outlives_kills(models, tmp_path, in_project):
+    met = "The Town Committee met in 1900. House {} stands near the river, as people like it to."
+    corpus = MemoryCorpus([Document(f"d{n}", met.format(n), f"Town {n}") for n in range(99)])
+    plan = GenerationPlan("m", "m", menu={"factual": 2}, patterns=0, batch=4, give_up=0.0)
+    plan = replace(plan, dollars=60.0, prices={"m": Prices(1000.0, 0)})  # a dollar a request
+    memory, project = MemoryLedger(), Project(tmp_path / "project")
+    total = 0
+    for _ in range(4):
+        model = Mortal(25)
+        served = type("Served", (type(models),), {"language_model": lambda *_, m=model: m})()
+        ledger = ProjectLedger(project, "one") if in_project else memory
+        try:
+            made = generate(corpus, plan, Parts(served, ledger))
+        except Killed:
+            made = None
+        total += model.asked
+    assert made.report.stopped == "dollars"
+    assert 60 <= total < 70
+    if in_project:  # another dataset is not charged for what it finds
+        again = Mortal(25)
+        served = type("Served", (type(models),), {"language_model": lambda *_: again})()
+        with pytest.raises(Killed):
+            generate(corpus, plan, Parts(served, ProjectLedger(project, "two")))
 
 
 def test_what_the_estimate_tried_is_not_asked_again(models):

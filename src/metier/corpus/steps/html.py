@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from html import unescape
+from operator import itemgetter
 from typing import ClassVar, NamedTuple
 
 from metier.corpus.edits import Draft, Edit
@@ -15,13 +18,17 @@ _TAG = re.compile(r"""</?([A-Za-z][A-Za-z0-9:-]*+)(?:[^"'>]++|"[^"]*+"|'[^']*+')
 _ENTITY = re.compile(r"&(?:#\d{1,8}|#[xX][0-9A-Fa-f]{1,8}|[A-Za-z][A-Za-z0-9]{1,31});?")
 _BLANKS = re.compile(r"[^\S ]\s*| \s+")
 _NAME = re.compile(r"</?([A-Za-z0-9:-]*)")
+_EMPTY_COMMENT = re.compile(r"<!---?>")
+_COMMENT_END = re.compile(r"--!?>")
 _LONGEST_TAG = 16_384
 _MOST_BROKEN_TAGS = 200
 
 _HIDDEN = frozenset(
     {"script", "style", "noscript", "template", "head", "svg", "math", "iframe", "object"}
-    | {"select", "option", "button", "nav", "aside", "footer"}
+    | {"select", "option", "datalist", "button", "nav", "aside", "footer"}
 )
+_HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
+_SELF_CLOSED = re.compile(r"(?:[\s\"']|<[A-Za-z0-9:-]+)/>$")  # not the slash that ends a bare URL
 _RAW = frozenset({"script", "style"})
 _BLOCKS = frozenset(
     {"address", "article", "blockquote", "body", "br", "center", "dd", "div", "dl", "dt", "td"}
@@ -38,7 +45,8 @@ class Html:
 
     Where the page marks its ``<main>`` or ``<article>`` and that holds at least a quarter of the
     text, only that stays. Entities become the characters that they stand for. A text without HTML
-    tags is left as it is. Pages that build their text by script have none here.
+    tags is left as it is. Pages that build their text by script have none here. What is opened
+    and never closed hides nothing. A heading that is a link stays where the text below it does.
     """
 
     name: ClassVar[str] = "html"
@@ -75,6 +83,7 @@ class _Block:
 
     runs: list[_Run]
     in_main: bool
+    heading: bool = False
     characters: int = 0
     link_characters: int = 0
 
@@ -85,6 +94,7 @@ class _Token(NamedTuple):
     tag: str
     """Empty for text."""
     closing: bool
+    self_closed: bool = False
 
 
 def _tokens(text: str) -> Iterator[_Token]:
@@ -104,7 +114,7 @@ def _tokens(text: str) -> Iterator[_Token]:
         if start == len(text):
             return
         if text.startswith("<!--", start):
-            position = _after(text, "-->", start + 4)
+            position = _after_comment(text, start)
         elif text.startswith(("<!", "<?"), start):
             position = _after(text, ">", start)
         else:
@@ -118,8 +128,10 @@ def _tokens(text: str) -> Iterator[_Token]:
                 continue
             broken += match is None
             tag, closing = _tag_name(text, start)
-            yield _Token(start, end, tag, closing)
-            position = _after_raw(text, tag, end) if tag in _RAW and not closing else end
+            self_closed = tag in _HIDDEN and bool(_SELF_CLOSED.search(text[start:end]))
+            yield _Token(start, end, tag, closing, self_closed)
+            raw = tag in _RAW and not closing and not self_closed
+            position = _after_raw(text, tag, end) if raw else end
 
 
 def _begins_tag(text: str, start: int) -> bool:
@@ -137,9 +149,16 @@ def _after(text: str, end: str, start: int) -> int:
     return len(text) if found < 0 else found + len(end)
 
 
+def _after_comment(text: str, start: int) -> int:
+    """Behind the comment; one that is never closed ends with its first ``>``, as a tag would."""
+    empty = _EMPTY_COMMENT.match(text, start)
+    closing = empty or _COMMENT_END.search(text, start + 4)
+    return closing.end() if closing else _after(text, ">", start)
+
+
 def _after_raw(text: str, tag: str, start: int) -> int:
     closing = re.compile(f"</{tag}", re.IGNORECASE).search(text, start)
-    return closing.start() if closing else len(text)
+    return closing.start() if closing else start
 
 
 def _blocks(text: str) -> list[_Block]:
@@ -147,19 +166,19 @@ def _blocks(text: str) -> list[_Block]:
     blocks: list[_Block] = []
     open_block: _Block | None = None
     depths = dict.fromkeys(("a", "pre", "main", "article"), 0)
-    hidden: list[str] = []
+    heading = False
+    hidden = _hidden(text)
     for token in _tokens(text):
         if token.tag:
-            if token.tag in _HIDDEN or token.tag == "body":
-                _track_hidden(hidden, token)
             if token.tag in _BLOCKS:
                 open_block = None
+                heading = token.tag in _HEADINGS and not token.closing
             if token.tag in depths:
                 depths[token.tag] = max(0, depths[token.tag] + (-1 if token.closing else 1))
-        elif not hidden:
+        elif not _covered(token.start, hidden):
             in_main = depths["main"] + depths["article"] > 0
             if open_block is None or open_block.in_main != in_main:
-                open_block = _Block([], in_main)
+                open_block = _Block([], in_main, heading)
                 blocks.append(open_block)
             _append(
                 open_block, text, _Run(token.start, token.end, depths["a"] > 0, depths["pre"] > 0)
@@ -167,15 +186,40 @@ def _blocks(text: str) -> list[_Block]:
     return [trimmed for block in blocks if (trimmed := _trimmed(block, text)).characters]
 
 
-def _track_hidden(hidden: list[str], token: _Token) -> None:
-    """Follow nesting; a closing tag also closes what was left open inside of it."""
-    if token.tag == "body":  # </head> may be left out
-        hidden.clear()
-    elif not token.closing:
-        hidden.append(token.tag)
-    elif token.tag in hidden:
-        while hidden.pop() != token.tag:
-            pass
+def _hidden(text: str) -> list[tuple[int, int]]:
+    """Where the page shows nothing, by the nesting of tags, the outermost stretches in order.
+
+    A closing tag also closes what was left open inside of it; what is closed nowhere hides nothing.
+    """
+    left_open: list[_Token] = []
+    names: Counter[str] = Counter()
+    found: list[tuple[int, int]] = []
+
+    def close(end: int) -> _Token:
+        opened = left_open.pop()
+        names[opened.tag] -= 1
+        while found and found[-1][0] >= opened.start:
+            found.pop()
+        found.append((opened.start, end))
+        return opened
+
+    for token in _tokens(text):
+        ends_head = names["head"] and (token.tag in _BLOCKS or token.tag == "head")
+        if ends_head and left_open[-1].tag == "head":  # </head> may be left out
+            close(token.start)
+        elif token.tag in _HIDDEN and token.closing and names[token.tag]:
+            while close(token.start).tag != token.tag:
+                pass
+        elif token.tag in _HIDDEN and not token.closing and not token.self_closed:
+            left_open.append(token)
+            names[token.tag] += 1
+    return found
+
+
+def _covered(place: int, stretches: Sequence[tuple[int, int]]) -> bool:
+    """Whether one of the stretches, which are in order, has this place."""
+    at = bisect_right(stretches, place, key=itemgetter(0))
+    return at > 0 and place < stretches[at - 1][1]
 
 
 def _append(block: _Block, text: str, run: _Run) -> None:
@@ -198,7 +242,7 @@ def _trimmed(block: _Block, text: str) -> _Block:
     runs = [runs[0]._replace(start=runs[0].end - len(first.lstrip())), *runs[1:]]
     last = text[runs[-1].start : runs[-1].end]
     runs = [*runs[:-1], runs[-1]._replace(end=runs[-1].start + len(last.rstrip()))]
-    return _Block(runs, block.in_main, block.characters, block.link_characters)
+    return replace(block, runs=runs)
 
 
 def _main_blocks(blocks: list[_Block]) -> list[_Block]:
@@ -206,8 +250,14 @@ def _main_blocks(blocks: list[_Block]) -> list[_Block]:
     main = [block for block in blocks if block.in_main]
     if 4 * sum(block.characters for block in main) >= total:
         blocks = main
-    prose = [block for block in blocks if block.link_characters <= _MOST_LINKS * block.characters]
-    return prose or blocks
+    prose: list[_Block] = []
+    below = False
+    for block in reversed(blocks):
+        is_menu = block.link_characters > _MOST_LINKS * block.characters
+        below = not is_menu or (block.heading and below)
+        if below:
+            prose.append(block)
+    return prose[::-1] or blocks
 
 
 def _inner_edits(text: str, run: _Run) -> list[Edit]:

@@ -9,8 +9,12 @@ from typing import ClassVar, NamedTuple
 
 from metier.corpus.edits import Draft, Edit
 
-# "From " without a colon heads a message in a mailbox file.
-_FIELD = re.compile(r"([A-Za-z][A-Za-z0-9_.-]{0,60}):[ \t]*|From (?=\S+ )")
+_FIELD = re.compile(r"([A-Za-z][A-Za-z0-9_.-]{0,60}):[ \t]*")
+# "From " without a colon heads a message in a mailbox file; other lines of prose begin so, too.
+_FROM = re.compile(r"From (?=\S+ )")
+_FROM_OF_MAILBOX = re.compile(
+    r"From \S+ +(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? (?:[A-Z][a-z]{2} +\d|\d{1,2} [A-Z])"
+)
 # One of these must stand in a block before it counts as headers: "Note: ..." begins prose.
 _KNOWN_FIELDS = frozenset(
     {"from", "to", "cc", "subject", "date", "sender", "reply-to", "message-id", "newsgroups"}
@@ -86,9 +90,9 @@ class MailHeaders:
         while position < len(text):
             newline = text.find("\n", position)
             end = len(text) if newline < 0 else newline + 1
-            field = _FIELD.match(text, position, end)
+            field = _field(text, position, end)
             if field:
-                name = (field[1] or "from").lower()
+                name = _name(field)
                 kept = name in keep
                 seen.add(name)
             elif text[position] not in " \t" or text[position:end].isspace():
@@ -101,6 +105,23 @@ class MailHeaders:
                 edits.append(Edit(position, field.end()))
             position = end
         return edits if seen & _KNOWN_FIELDS else []
+
+
+def _field(text: str, start: int, end: int) -> re.Match[str] | None:
+    """The beginning of a header in this line; "From " counts in a mailbox's form, or above one."""
+    field = _FIELD.match(text, start, end)
+    if field or not _FROM.match(text, start, end):
+        return field
+    following = _FIELD.match(text, end)
+    if _FROM_OF_MAILBOX.match(text, start, end) or (
+        following and _name(following) in _KNOWN_FIELDS
+    ):
+        return _FROM.match(text, start, end)
+    return None
+
+
+def _name(field: re.Match[str]) -> str:
+    return "from" if field.re is _FROM else field[1].lower()
 
 
 @dataclass(frozen=True, slots=True)

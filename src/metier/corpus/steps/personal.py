@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
+from operator import attrgetter
 from typing import ClassVar
 
 from metier.corpus.edits import Draft, Edit
@@ -25,8 +27,21 @@ _PHONE = re.compile(
     r"(?<![\w.+/-])(?:"
     r"\+\d{1,3}(?:[ ./-]?\(?\d{1,5}\)?){2,6}"  # +49 711 123-4567
     r"|(?:1[ .-])?(?:\(\d{3}\) ?|\d{3}[.-])\d{3}[.-]\d{4}"  # (212) 555-1234, 212-555-1234
-    r"|(?:\(0\d{1,4}\)|0\d{1,4} ?/) ?\d{2,4}(?:[ -]?\d{2,4}){1,3}"  # 0711 / 123 456
+    # 0711 / 123 456; Vienna's 01 alone is as short as a month, and no year follows it
+    r"|(?:\(0\d{1,4}\)|0\d{2,4} ?/|01 ?/(?! ?(?:19|20)\d\d\b)) ?\d{2,4}(?:[ -]?\d{2,4}){1,3}"
     r")(?![\w-])"
+)
+_COUNTRY = re.compile(  # ITU-T E.164; what else follows a plus is an amount
+    r"1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]"
+    r"|2[1-689]\d|3[578]\d|42\d|5[09]\d|6[789]\d|8[0578]\d|9[679]\d"
+)
+_ISSUERS = (  # first digits and lengths, after ISO/IEC 7812 and the issuers' own pages
+    (re.compile("4"), {13, 16, 19}),
+    (re.compile("5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720"), {16}),
+    (re.compile("3[47]"), {15}),
+    (re.compile("30[0-5]|3[689]"), {14, 16}),
+    (re.compile("35[2-8]"), {16, 17, 18, 19}),
+    (re.compile("6|50|5[6-8]"), {16, 17, 18, 19}),
 )
 
 
@@ -34,10 +49,12 @@ _PHONE = re.compile(
 class PersonalData:
     """Replace each find by its kind in brackets: ``[email]``, ``[phone]``, ...
 
-    IBANs and cards must pass their checksum (ISO 7064 mod 97, Luhn), US social security numbers
-    the published ranges, so that part numbers stay. Not found: names, postal addresses, dates of
-    birth, telephone numbers without separators, addresses spelt out ("joe at example dot org"),
-    anything broken over two lines. A version number with four parts passes for an IP address.
+    IBANs and cards must pass their checksum (ISO 7064 mod 97, Luhn), cards also an issuer's first
+    digits and length, a telephone number with a plus must begin with a country's code, US social
+    security numbers must be in the published ranges, so that part numbers, times and amounts stay.
+    Not found: names, postal addresses, dates of birth, telephone numbers without separators,
+    addresses spelt out ("joe at example dot org"), anything broken over two lines. A version
+    number with four parts passes for an IP address.
     """
 
     kinds: tuple[str, ...] = ("email", "iban", "card", "ssn", "ip", "phone")
@@ -58,13 +75,20 @@ class PersonalData:
         # In the order of _FINDERS, the surest kind first: a later kind gets what is left over.
         for kind, finder in _FINDERS.items():
             if kind in self.kinds and (has_digits or kind == "email"):
-                finds = [Edit(start, end, f"[{kind}]") for start, end in finder(draft.text)]
-                taken += [find for find in finds if not _overlaps(find, taken)]
+                finds = (Edit(start, end, f"[{kind}]") for start, end in finder(draft.text))
+                taken = sorted([*taken, *_beside(finds, taken)], key=_start)
         return taken
 
 
-def _overlaps(edit: Edit, others: list[Edit]) -> bool:
-    return any(edit.start < other.end and other.start < edit.end for other in others)
+_start = attrgetter("start")
+
+
+def _beside(finds: Iterable[Edit], taken: Sequence[Edit]) -> Iterator[Edit]:
+    """The finds that touch nothing of what was taken, which is in order."""
+    for find in finds:
+        before = bisect_left(taken, find.end, key=_start)
+        if not before or taken[before - 1].end <= find.start:
+            yield find
 
 
 def _matches(
@@ -96,6 +120,12 @@ def _luhn_checks(found: str) -> bool:
     return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
 
 
+def _is_card(found: str) -> bool:
+    digits = "".join(filter(str.isdigit, found))
+    is_issued = any(first.match(digits) and len(digits) in many for first, many in _ISSUERS)
+    return is_issued and _luhn_checks(digits)
+
+
 def _is_ip(found: str) -> bool:
     try:
         ip_address(found)
@@ -105,17 +135,23 @@ def _is_ip(found: str) -> bool:
     return "." in found or len(found) >= 6
 
 
-def _phone_has_digits(found: str) -> bool:
-    return 8 <= sum(character.isdigit() for character in found) <= 15
+def _is_phone(found: str) -> bool:
+    if not 8 <= sum(character.isdigit() for character in found) <= 15:
+        return False
+    first = re.match(r"\+(\d+)", found)
+    if first is None:
+        return True
+    code = _COUNTRY.fullmatch(first[1]) if len(first[1]) <= 3 else _COUNTRY.match(first[1])
+    return code is not None
 
 
 _FINDERS: dict[str, Callable[[str], Iterator[tuple[int, int]]]] = {
     "email": lambda text: iter(spans_around(_EMAIL, "@", text)),
     "iban": _matches(_IBAN, _iban_checks),
-    "card": _matches(_CARD, _luhn_checks),
+    "card": _matches(_CARD, _is_card),
     "ssn": _matches(_SSN, _always),
     "ip": lambda text: (
         span for pattern in (_IP4, _IP6) for span in _matches(pattern, _is_ip)(text)
     ),
-    "phone": _matches(_PHONE, _phone_has_digits),
+    "phone": _matches(_PHONE, _is_phone),
 }

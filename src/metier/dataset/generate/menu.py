@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from metier.dataset.generate.plan import GenerationPlan
+from metier.dataset.generate.proposal import Proposal
 from metier.dataset.generate.text.given import can_be_given
 from metier.dataset.generate.text.passage import Passage
 from metier.dataset.generate.text.sentences import Sentence
@@ -74,6 +76,49 @@ class Queue:
 
     def _place(self, number: int, accepted: int, turn: int) -> tuple[int, int, str, int]:
         return accepted, turn, self._chance[number], number
+
+
+class ByDocument:
+    """Proposals about each document in its own order, the least covered document's first."""
+
+    def __init__(
+        self, proposals: Iterable[Proposal], covered: Mapping[str, int], seed: int
+    ) -> None:
+        """``covered`` are the accepted questions by document, and may grow meanwhile."""
+        self._covered = covered
+        self._waiting: dict[str, deque[Proposal]] = defaultdict(deque)
+        for proposal in proposals:
+            self._waiting[proposal.passage.document.id].append(proposal)
+        self._tried = dict.fromkeys(self._waiting, 0)
+        self._chance = {document: content_hash([seed, document]) for document in self._waiting}
+        self._heap = [self._place(document, 0) for document in self._waiting]
+        heapq.heapify(self._heap)
+        self._open: Counter[str] = Counter()
+
+    def take(self, count: int) -> list[Proposal]:
+        """The next so many; each counts as accepted until they are judged."""
+        taken: list[Proposal] = []
+        pending: Counter[str] = Counter()
+        while self._heap and len(taken) < count:
+            place = heapq.heappop(self._heap)
+            document = place[-1]
+            if not self._waiting[document] or place != self._place(document, pending[document]):
+                continue  # a newer one stands further behind, or nothing is left
+            taken.append(self._waiting[document].popleft())
+            self._tried[document] += 1
+            pending[document] += 1
+            heapq.heappush(self._heap, self._place(document, pending[document]))
+        self._open = pending
+        return taken
+
+    def judged(self) -> None:
+        """Let what was taken count as it was judged."""
+        for document in self._open:
+            heapq.heappush(self._heap, self._place(document, 0))
+
+    def _place(self, document: str, pending: int) -> tuple[int, int, str, str]:
+        accepted = self._covered.get(document, 0) + pending
+        return accepted, self._tried[document], self._chance[document], document
 
 
 def chance(passage: Passage, seed: int) -> str:

@@ -26,7 +26,7 @@ class Proposal:
     prompt: str = ""
     evidence: tuple[Span, ...] = ()
     places: tuple[tuple[int, int], ...] = ()
-    """Offsets of the located quotes in the chunk."""
+    """Offsets of the quotes in the chunk, where the writer knows them or once they are located."""
     verdicts: tuple[Verdict, ...] = field(default=())
 
     @property

@@ -16,7 +16,7 @@ from metier.dataset.generate.checks.reader import ModelReader, Reader, SpanReade
 from metier.dataset.generate.checks.verify import Checks, verify
 from metier.dataset.generate.coverage import coverage
 from metier.dataset.generate.hints import weak_teachers
-from metier.dataset.generate.menu import FULL, Order, Queue, chance, orders
+from metier.dataset.generate.menu import FULL, ByDocument, Order, Queue, chance, orders
 from metier.dataset.generate.plan import (
     FIRST_BATCH,
     GIVE_UP_AFTER,
@@ -92,6 +92,8 @@ class _Run:
         self.tally: dict[QuestionKind, Counter[bool]] = defaultdict(Counter)
         self.counts: Counter[str] = Counter()
         """Accepted questions that cover something, by chunk."""
+        self.documents: Counter[str] = Counter()
+        """The same by document."""
         self.covered: dict[str, set[int]] = defaultdict(set)
         """Where the sentences begin that they are about."""
         self.accepted = 0
@@ -169,18 +171,23 @@ class _Run:
         return list(islice(filter(None, made), 1))
 
     def _take_turn(self, turn: Sequence[Sequence[Proposal]], done: int, total: int) -> int:
-        """One question about each passage, the least covered first; how many are done then."""
+        """One question about each passage; how many are done then.
+
+        The least covered document comes first, and of it the least covered passage.
+        """
 
         def least_covered(proposal: Proposal) -> tuple[int, str]:
             passage = proposal.passage
             return self.counts[passage.chunk.id], chance(passage, self.plan.seed)
 
-        proposals = sorted((p for found in turn for p in found), key=least_covered)
-        for start in range(0, len(proposals), self.plan.batch):
-            if not self._may_go_on():
-                break
-            block = proposals[start : start + self.plan.batch]
+        waiting = ByDocument(
+            sorted((p for found in turn for p in found), key=least_covered),
+            self.documents,
+            self.plan.seed,
+        )
+        while self._may_go_on() and (block := waiting.take(self.plan.batch)):
             self._take(block)
+            waiting.judged()
             done += len(block)
             self.progress(done, total, "facts asked")
         return done
@@ -199,6 +206,7 @@ class _Run:
             if proposal.dropped is None and proposal.kind != "unanswerable":
                 chunk = proposal.passage.chunk.id
                 self.counts[chunk] += 1
+                self.documents[proposal.passage.document.id] += 1
                 self.covered[chunk].update(start for start, _ in proposal.places)
             if proposal.answerer:
                 self.tally[proposal.kind][proposal.dropped is None] += 1
@@ -218,7 +226,7 @@ class _Run:
         return replace(proposal, fact=f"{proposal.passage.chunk.start}:{answer[:80]}")
 
     def _may_go_on(self) -> bool:
-        plan, minutes = self.plan, (time.monotonic() - self.started) / 60
+        plan, minutes = self.plan, self._seconds() / 60
         if plan.questions is not None and self.accepted >= plan.questions:
             self.stopped = "questions"
         elif plan.minutes is not None and minutes >= plan.minutes:
@@ -227,9 +235,18 @@ class _Run:
             self.stopped = "dollars"
         return self.stopped is None
 
+    def _seconds(self) -> float:
+        """Of this process, and of those that were killed as far as their answers are used again."""
+        before = sum(teacher.seconds_before for teacher in self._teachers.values())
+        return time.monotonic() - self.started + before
+
     def _dollars(self) -> float:
         prices = self.plan.prices
-        return sum(prices[n].of(one.usage) for n, one in self._teachers.items() if n in prices)
+        return sum(
+            prices[name].of(one.usage + one.usage_before)
+            for name, one in self._teachers.items()
+            if name in prices
+        )
 
     def _usage(self) -> Usage:
         return sum((teacher.usage for teacher in self._teachers.values()), Usage())

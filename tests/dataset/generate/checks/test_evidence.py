@@ -33,6 +33,14 @@ def test_white_space_quotes_and_dashes_may_differ(quote):
     assert len(words(TEXT[place.start : place.end])) >= len(words(quote)) - 1
 
 
+def test_a_quote_is_found_as_whole_words_first_and_never_in_a_number():
+    text = "The lease of 130 days, or 30 dayslong, was void. It ran for 30 days."
+    assert locate("30 days", text) == (60, 67)
+    assert locate("30 days", "130 days") is None
+    assert locate("30 day", "all 30 days") == (4, 10)
+    assert locate("三十天", "租约为三十天。") == (3, 6)
+
+
 @pytest.mark.parametrize(
     "quote", ["the owner's lawyers", "", "…", "pier 1912", "The Commission refused every payment."]
 )

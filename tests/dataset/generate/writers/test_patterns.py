@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import metier
 from metier.corpus.in_memory import MemoryCorpus
+from metier.dataset.generate.plan import GenerationPlan
 from metier.dataset.generate.rules import PatternRule, written_out
 from metier.dataset.generate.text.facts import facts, stands_alone
 from metier.dataset.generate.text.passage import passages
@@ -259,3 +261,13 @@ def test_an_alternative_in_a_form_stays_in_it():
 def test_a_form_that_is_not_there_is_named(pattern, forms, told):
     with pytest.raises(DataError, match=re.escape(told)):
         written_out(pattern, forms)
+
+
+def test_a_rules_evidence_is_the_sentence_that_it_matched(models):
+    text = "The lease of 130 days was void. Rent was due. The tenant later had 30 days to leave."
+    rule = PatternRule(r"\b(?P<answer>30 days)", "how long had the tenant in $subject")
+    plan = GenerationPlan("m", "m", menu={}, patterns=4, rules=(rule,))
+    made = metier.docs_to_qa([Document("d", text, "Jones Case")], plan, models=models)
+    [row] = [row for row in made.accepted if row.provenance.generator == "rule"]
+    assert row.quotes == ("The tenant later had 30 days to leave.",)
+    assert [text[one.start : one.end] for one in row.evidence] == list(row.quotes)

@@ -14,6 +14,8 @@ LEAST_SIMILARITY = 92.0
 number or name in a sentence of ordinary length costs more, and the support check looks again."""
 _DASHES = "-‐‑–—"
 _QUOTES = "'‘’“”\""
+_IN_WORD = r"[^\W\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
+"""A letter or digit, but of no script that puts no blanks between words or writes endings on."""
 
 
 class Place(NamedTuple):
@@ -24,14 +26,18 @@ class Place(NamedTuple):
 
 
 def locate(quote: str, text: str) -> Place | None:
-    """Where the passage says the quote; the first place when there are several."""
+    """Where the passage says the quote; the first place when there are several.
+
+    First as whole words. A word may be cut off, a number never: "30 days" is not in "130 days".
+    """
     words = quote.strip().strip(_QUOTES + ". …").split()
     if not words:
         return None
     pattern = r"\s+".join(_loose(word) for word in words)
-    match = re.search(pattern, text, re.IGNORECASE)
-    if match is not None:
-        return Place(*match.span())
+    for edge in (_IN_WORD, r"\d"):
+        match = re.search(_within(edge, pattern, words), text, re.IGNORECASE)
+        if match is not None:
+            return Place(*match.span())
     if not 20 <= len(quote) <= len(text):
         return None  # short texts resemble each other by chance
     close = fuzz.partial_ratio_alignment(quote, text, score_cutoff=LEAST_SIMILARITY)
@@ -46,6 +52,13 @@ def sentence_around(place: Place, sentences: list[Sentence]) -> Place:
     if not touched:
         return place
     return Place(min(place.start, touched[0].start), max(place.end, touched[-1].end))
+
+
+def _within(edge: str, pattern: str, words: list[str]) -> str:
+    """The pattern where neither of its ends parts two characters of this kind."""
+    before = f"(?<!{edge})" if re.match(edge, words[0][0]) else ""
+    after = f"(?!{edge})" if re.match(edge, words[-1][-1]) else ""
+    return before + pattern + after
 
 
 def _loose(word: str) -> str:

@@ -14,6 +14,8 @@ from metier.types import Holders, Json
 
 INDEX, ADAPTER = "index", "adapter"
 """What a rung's folder holds; both may stand in one."""
+SHOWN = ("shots.json", "documents.json")
+"""Files with what a rung shows its model word for word: examples, or the documents whole."""
 
 
 def holders(project: Project, document: str, corpora: Collection[str]) -> Holders:
@@ -21,7 +23,8 @@ def holders(project: Project, document: str, corpora: Collection[str]) -> Holder
 
     A dataset holds it when a row is from it; a rung's adapter when it learnt from such a row or
     from the documents themselves, or was taken over from a rung that did; an index when the
-    document is in it. Rungs are listed by name, with their step.
+    document is in it, as is what a rung shows in its prompts. Rungs are listed by name, with their
+    step.
     """
     folders = _finished(project)
     rows = {name: _rows_of(path, document) for name, path in folders.items()}
@@ -42,7 +45,8 @@ def holders(project: Project, document: str, corpora: Collection[str]) -> Holder
         tuple(
             f"{rung['rung']} ({name})"
             for name, rung in fitted.items()
-            if _has(rung, INDEX) and _indexed(folders[name] / INDEX, document)
+            if (_has(rung, INDEX) and _indexed(folders[name] / INDEX, document))
+            or _shows(folders[name], {document, *held})
         ),
     )
 
@@ -97,6 +101,12 @@ def _indexed(path: Path, document: str) -> bool:
     """Whether the store has a passage of the document."""
     tables = sorted(path.glob("*.lance"))
     return any(open_table(table).count_rows(among("document", [document])) for table in tables)
+
+
+def _shows(path: Path, held: Collection[str]) -> bool:
+    """Whether prompts of this rung, or of one that it blends, show what has one of these ids."""
+    files = (file for name in SHOWN for file in path.rglob(name))
+    return any(not set(held).isdisjoint(_texts(_read(file))) for file in files)
 
 
 def _read(path: Path) -> Json:

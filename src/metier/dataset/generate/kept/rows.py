@@ -62,11 +62,17 @@ def reviewed(rows: Sequence[GeneratedRow], reviews: Mapping[str, Review]) -> lis
         if row.dropped is not None or (review and review.verdict == "reject"):
             continue
         if review and review.verdict == "edit":
-            row = replace(
-                row, question=review.question or row.question, answer=review.answer or row.answer
-            )
+            row = _edited(row, review)
         kept.append(row)
     return kept
+
+
+def _edited(row: GeneratedRow, review: Review) -> GeneratedRow:
+    """The row in a person's words; one that could not be answered can be, where they answer it."""
+    question, answer = review.question or row.question, review.answer or row.answer
+    is_answered = row.kind == "unanswerable" and answer not in (row.answer, ABSTENTION)
+    kind = "factual" if is_answered else row.kind
+    return replace(row, question=question, answer=answer, kind=kind)
 
 
 def examples(

@@ -124,6 +124,7 @@ def _proposal(passage: Passage, fact: Fact) -> Proposal:
         answer=fact.answer,
         generator=GENERATOR,
         quotes=(sentence.text,),
+        places=((sentence.start, sentence.end),),
         fact=f"{passage.chunk.start + sentence.start}:{fact.answer}",
     )
 
@@ -149,5 +150,6 @@ def _by_rule(passage: Passage, rule: PatternRule, match: re.Match[str]) -> Propo
         answer=said["answer"],
         generator=BY_RULE,
         quotes=(match.group(),),
+        places=(match.span(),),
         fact=f"{passage.chunk.start + match.start('answer')}:{said['answer']}",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -47,6 +48,11 @@ class Teacher:
         self.name = model.name
         self.asked = self.remembered = self.failed = 0
         self.usage = Usage()
+        self.usage_before = Usage()
+        """Of the answers that this dataset was given before a kill; they count against its budget,
+        and so does the time that they took."""
+        self.seconds_before = 0.0
+        self._charged: set[str] = set()
         self._model = model
         self._ledger = ledger
         self._down = 0
@@ -56,13 +62,27 @@ class Teacher:
         keys = [request_key(self.name, conversation, config) for conversation in batch]
         open_places: dict[str, int] = {}
         for place, key in enumerate(keys):
-            if self._ledger.recall(key) is None:
+            known = self._ledger.recall(key)
+            if known is None:
                 open_places.setdefault(key, place)
+            else:
+                self._charge(key, known)
         self.remembered += len(set(keys)) - len(open_places)
         places = list(open_places.values())
+        since = time.monotonic()
         for place, completion in self._answers([batch[place] for place in places], config):
-            self._note(keys[places[place]], completion)
+            now = time.monotonic()
+            self._note(keys[places[place]], completion, now - since)
+            since = now
         return [self._reply(key) for key in keys]
+
+    def _charge(self, key: str, known: Completion) -> None:
+        """Count a remembered answer against the budget, once, if this dataset had asked for it."""
+        waited = self._ledger.waited(key)
+        if waited is not None and key not in self._charged:
+            self._charged.add(key)
+            self.usage_before += known.usage
+            self.seconds_before += waited
 
     def _reply(self, key: str) -> Reply:
         kept = self._ledger.recall(key)
@@ -82,7 +102,7 @@ class Teacher:
             block = batch[start : start + AT_ONCE]
             yield from enumerate(self._model.generate(block, config), start)
 
-    def _note(self, key: str, completion: Completion | EndpointError) -> None:
+    def _note(self, key: str, completion: Completion | EndpointError, seconds: float) -> None:
         if isinstance(completion, EndpointError):
             self.failed += 1
             self._down += 1
@@ -95,4 +115,5 @@ class Teacher:
         self._down = 0
         self.asked += 1
         self.usage += completion.usage
-        self._ledger.keep(key, completion)
+        self._charged.add(key)
+        self._ledger.keep(key, completion, seconds)
