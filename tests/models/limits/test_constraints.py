@@ -91,6 +91,44 @@ def test_what_no_grammar_can_keep_is_refused_by_its_keyword(odd):
 
 
 @pytest.mark.parametrize(
+    "pattern",
+    [
+        '^[a-zA-Z ]+(, "[a-z]+"){0,3}$',
+        r"^(|[a-zA-Z ]{1,9}\n)$",
+        r"^(none|- [a-z ]+(\n- [a-z ]+)*)$",
+        r"^[A-Z]:(\\[a-z]+)*$",
+        r"^\x22$",
+        r"^a\u{22}?$",
+        r"^\cJ$",
+        r"^[\n\\]$",
+        "^a\t",
+    ],
+)
+def test_a_pattern_with_what_json_escapes_is_refused(pattern):
+    with pytest.raises(DataError, match="which JSON escapes"):
+        check_schema({"type": "string", "pattern": pattern})
+    with pytest.raises(DataError, match="which JSON escapes"):
+        check_schema({"type": "object", "patternProperties": {pattern: {}}})
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(
+    "pattern", [r'^[^"]{3}$', r"^[\x20-\x7e]{3}$", r"^\S{3}$", r'^[a"\n]{3}$', r"^a\/\.$", "^...$"]
+)
+def test_a_pattern_with_a_class_is_kept_without_what_json_escapes(grammars, chat, pattern):
+    schema = {"type": "string", "pattern": pattern}
+    for seed in range(3):
+        jsonschema.validate(json.loads(babble(grammars, chat, schema, 20, seed)), schema)
+
+
+@pytest.mark.models
+def test_a_token_that_the_schema_does_not_go_on_with_is_told(grammars):
+    grammar = grammars.schema({"const": "ab"}, room=20)
+    with pytest.raises(DataError, match="does not go on"):
+        grammar.accept(49_000, 19)
+
+
+@pytest.mark.parametrize(
     "schema",
     [
         5,

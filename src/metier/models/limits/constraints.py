@@ -78,13 +78,15 @@ class Grammar:
 
         self._matcher.fill_next_token_bitmask(self._bitmask)
         self._bitmask &= self._closing.printable
+        if not self._bitmask.any():
+            raise DataError("the JSON schema led to a place where nothing may be written")
         xgrammar.apply_token_bitmask_inplace(logits.unsqueeze(0), self._bitmask.to(logits.device))
 
     def accept(self, token: int, room: int) -> int:
         """Move the automaton on, within what leaves time to close."""
         if not self._hurried:
             known, self._way = self._way, None
-            self._matcher.accept_token(token)
+            self._take(token)
             if known and token == known[0]:
                 self._way = known[1:]
             elif room < self._near:
@@ -94,8 +96,12 @@ class Grammar:
             self._matcher.rollback(1)
             self._way, self._hurried = known, True
         token, self._way = self._closing.step(self._way or [])
-        self._matcher.accept_token(token)
+        self._take(token)
         return token
+
+    def _take(self, token: int) -> None:
+        if not self._matcher.accept_token(token):
+            raise DataError("the JSON schema does not go on with what was written")
 
 
 class GrammarCompiler:

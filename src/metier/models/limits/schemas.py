@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from metier.errors import DataError
+from metier.models.limits.patterns import escaped_part
 from metier.types import Json
 
 Schema = Mapping[str, Json]
@@ -101,6 +102,8 @@ def _check_string(schema: Schema, place: str) -> None:
     for one in [pattern, *schema.get("patternProperties", {})]:
         if one is not None and re.search(r"\(\?(?!:)", str(one)):
             raise _unsupported("pattern", place, f"with look-around, as in {one!r}")
+        if one is not None and (part := escaped_part(str(one))) is not None:
+            raise _unsupported("pattern", place, f"with {part!r}, which JSON escapes,")
 
 
 def _check_number(schema: Schema, place: str) -> None:
