@@ -8,7 +8,7 @@ from benchmarks.constrained import UNSUPPORTED, forms
 
 from metier.errors import DataError
 from metier.models.chat import ChatTokenizer
-from metier.models.limits.constraints import Choices, GrammarCompiler
+from metier.models.limits.constraints import CACHE, Choices, GrammarCompiler
 from metier.models.limits.schemas import check_schema
 from metier.models.weights import read_json
 
@@ -122,6 +122,18 @@ def test_a_pattern_with_a_class_is_kept_without_what_json_escapes(grammars, chat
 
 
 @pytest.mark.models
+def test_more_text_than_a_way_may_have_is_refused(grammars):
+    long = {"type": "array", "items": {"type": "string", "minLength": 1000}, "minItems": 50}
+    with pytest.raises(DataError, match="fits into 4000 tokens"):
+        grammars.schema(long, room=4000)
+
+
+@pytest.mark.models
+def test_compiled_schemas_have_a_bound(grammars):
+    assert grammars._compiler.cache_limit_bytes == CACHE
+
+
+@pytest.mark.models
 def test_a_token_that_the_schema_does_not_go_on_with_is_told(grammars):
     grammar = grammars.schema({"const": "ab"}, room=20)
     with pytest.raises(DataError, match="does not go on"):
@@ -137,6 +149,10 @@ def test_a_token_that_the_schema_does_not_go_on_with_is_told(grammars):
         {"anyOf": 1},
         {"type": "string", "pattern": "(?=("},
         {"minLength": 2},
+        {"type": "string", "minLength": 20_000},
+        {"type": "string", "pattern": "^a{20000}$"},
+        {"type": "string", "pattern": "^a{1,2000}$"},
+        {"properties": {"a" * 40 + "!": {}}, "patternProperties": {"^(a+)+$": {}}},
         {"$ref": "#/$defs/missing"},
         {"$ref": "#"},
         {"$ref": "https://example.org/schema"},
@@ -169,6 +185,8 @@ def test_what_is_malformed_or_means_more_than_it_seems_is_refused(schema):
         {"enum": ["a", None]},
         {"const": 1, "type": "integer"},
         {"properties": {"a\\b": {}}, "additionalProperties": False},
+        {"type": "string", "minLength": 500, "maxLength": 100_000},
+        {"type": "object", "patternProperties": {"^[a-z]{1,30}$": {}}},
         {"allOf": [{"$ref": "#/$defs/a"}], "$defs": {"a": {"type": "null"}}},
     ],
     ids=str,

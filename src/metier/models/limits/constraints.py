@@ -22,6 +22,10 @@ NEAR = 64
 """Tokens left, besides twice a short answer's, from which on a way to close is kept known."""
 
 
+CACHE = 256 << 20
+"""Bytes of compiled grammars that are kept; schemas come from strangers, and never end."""
+
+
 class Choices:
     """Exactly one of several texts, followed along the tokens that each text is made of."""
 
@@ -115,7 +119,7 @@ class GrammarCompiler:
         info = xgrammar.TokenizerInfo.from_huggingface(
             chat.tokenizer, vocab_size=vocabulary, stop_token_ids=sorted(chat.ends)
         )
-        self._compiler = xgrammar.GrammarCompiler(info)
+        self._compiler = xgrammar.GrammarCompiler(info, cache_limit_bytes=CACHE)
         self._closing = Closing(info, sorted(chat.ends))
 
     def schema(self, schema: Mapping[str, Json], *, room: int) -> Grammar:

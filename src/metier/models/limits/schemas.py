@@ -28,6 +28,10 @@ _OF_TYPE = {
     ),
 }
 _ASSERTIONS = frozenset().union(*_OF_TYPE.values(), {"multipleOf"})
+MOST = 1000
+"""Characters that may be asked for at least, and repetitions in a pattern: the time that a grammar
+takes grows with their square, and its tokens' room seldom holds so many."""
+_REPEATED = re.compile(r"\{(\d+)(?:,(\d*))?\}")
 _WHOLE = ("$ref", "anyOf", "oneOf", "allOf", "enum", "const")
 """Where one of these stands, xgrammar looks at nothing beside it."""
 
@@ -99,11 +103,19 @@ def _check_string(schema: Schema, place: str) -> None:
         raise _unsupported(sorted(lengths | {"format"} & schema.keys())[0], place, "beside pattern")
     if "format" in schema and lengths:
         raise _unsupported(sorted(lengths)[0], place, "beside format")
+    if int(schema.get("minLength", 0)) > MOST:
+        raise _unsupported("minLength", place, f"of more than {MOST:,}")
     for one in [pattern, *schema.get("patternProperties", {})]:
         if one is not None and re.search(r"\(\?(?!:)", str(one)):
             raise _unsupported("pattern", place, f"with look-around, as in {one!r}")
         if one is not None and (part := escaped_part(str(one))) is not None:
             raise _unsupported("pattern", place, f"with {part!r}, which JSON escapes,")
+        if any(len(n) > 4 or int(n or 0) > MOST for n in _counts(one)):
+            raise _unsupported("pattern", place, f"that repeats more than {MOST:,} times")
+
+
+def _counts(pattern: Json) -> list[str]:
+    return [number for pair in _REPEATED.findall(str(pattern)) for number in pair]
 
 
 def _check_number(schema: Schema, place: str) -> None:
@@ -121,8 +133,10 @@ def _check_object(schema: Schema, place: str) -> None:
         if name not in known:
             raise _unsupported("required", place, f"of {name!r}, which is not among properties")
     patterns = schema.get("patternProperties", {})
-    if len(patterns) > 1 or any(re.search(one, name) for one in patterns for name in known):
+    if len(patterns) > 1:
         raise _unsupported("patternProperties", place, "that overlap")
+    if patterns and known:  # whether a name fits a stranger's pattern can take for ever to find out
+        raise _unsupported("patternProperties", place, "beside properties")
     if "propertyNames" in schema and known:
         raise _unsupported("propertyNames", place, "beside properties")
     if schema.get("additionalProperties", False) is not False and any("\\" in n for n in known):
