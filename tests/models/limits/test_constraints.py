@@ -90,6 +90,14 @@ def test_what_no_grammar_can_keep_is_refused_by_its_keyword(odd):
         check_schema({"properties": {"a": {"items": odd}}})
 
 
+@pytest.mark.parametrize("odd", UNSUPPORTED, ids=str)
+def test_what_a_reference_stands_for_is_looked_at_wherever_it_is(odd):
+    first = {"$ref": "#/components/a/second"}
+    elsewhere = {"a": {"first": first, "second": {"properties": {"a": odd}}}}
+    with pytest.raises(DataError, match=r"'\$?\w+'.* at .*/a is not supported"):
+        check_schema({"$ref": "#/components/a/first", "components": elsewhere})
+
+
 @pytest.mark.parametrize(
     "pattern",
     [
@@ -188,6 +196,7 @@ def test_what_is_malformed_or_means_more_than_it_seems_is_refused(schema):
         {"type": "string", "minLength": 500, "maxLength": 100_000},
         {"type": "object", "patternProperties": {"^[a-z]{1,30}$": {}}},
         {"allOf": [{"$ref": "#/$defs/a"}], "$defs": {"a": {"type": "null"}}},
+        {"type": "array", "items": {"$ref": "#/own/a"}, "own": {"a": {"items": {"$ref": "#"}}}},
     ],
     ids=str,
 )

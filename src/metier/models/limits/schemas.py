@@ -44,12 +44,12 @@ def check_schema(schema: Json) -> None:
     there either.
     """
     try:
-        _check(schema, "#", schema)
+        _check(schema, "#", schema, set())
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError, re.error) as error:
         raise DataError(f"the JSON schema cannot be used: it is malformed: {error}") from error
 
 
-def _check(schema: Json, place: str, root: Json) -> None:
+def _check(schema: Json, place: str, root: Json, seen: set[str]) -> None:
     if isinstance(schema, bool):
         return
     if not isinstance(schema, dict):
@@ -65,7 +65,16 @@ def _check(schema: Json, place: str, root: Json) -> None:
     _check_number(schema, place)
     _check_object(schema, place)
     for where, below in _below(schema):
-        _check(below, f"{place}/{where}", root)
+        _check(below, f"{place}/{where}", root, seen)
+    _check_target(schema, root, seen)
+
+
+def _check_target(schema: Schema, root: Json, seen: set[str]) -> None:
+    """What a reference stands for, which may be where no schema is looked for."""
+    target = schema.get("$ref")
+    if target is not None and target not in seen:
+        seen.add(target)
+        _check(_resolved(schema, root), target, root, seen)
 
 
 def _check_alone(schema: Schema, whole: str, place: str) -> None:
