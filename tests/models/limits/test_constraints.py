@@ -23,14 +23,15 @@ def grammars(chat, directory):
     return GrammarCompiler(chat, read_json(directory / "config.json")["vocab_size"])
 
 
-def babble(grammars, chat, schema, room, seed=0):
-    """The answer of a model that knows nothing: its logits are noise."""
+def babble(grammars, chat, schema, room, seed=0, liked=()):
+    """The answer of a model that knows nothing: its logits are noise, but for tokens it likes."""
     import torch
 
     grammar, tokens = grammars.schema(schema, room=room), []
     noise = torch.Generator().manual_seed(seed)
     while len(tokens) < room and not (tokens and tokens[-1] in chat.ends):
         logits = torch.randn(49152, generator=noise)
+        logits[list(liked)] += 30
         grammar.mask(logits)
         tokens.append(grammar.accept(int(logits.argmax()), room - len(tokens) - 1))
     return chat.text(tokens)
@@ -64,6 +65,41 @@ def test_an_address_is_left_where_closing_marks_are_content(grammars, chat):
     said = json.loads(chat.text(tokens))
     jsonschema.Draft202012Validator(schema).validate(said)
     assert said["a"].startswith("long.and.longer.") and "@" in said["a"]
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("room", [100, 300, 400])
+@pytest.mark.parametrize(
+    ("node", "liked"),
+    [
+        ({"type": "array", "items": {"$ref": "#"}}, ("[",)),
+        (
+            {
+                "type": "object",
+                "properties": {"c": {"type": "array", "items": {"$ref": "#"}}},
+                "required": ["c"],
+                "additionalProperties": False,
+            },
+            ('{"', "c", '":', " [", "[", "{", " [{", '": [{"'),
+        ),
+        (
+            {
+                "type": "object",
+                "properties": {
+                    "c": {"$ref": "#"},
+                    **{f"a long name {n}": {"type": "integer"} for n in range(3)},
+                },
+                "required": [f"a long name {n}" for n in range(3)],
+                "additionalProperties": False,
+            },
+            ('{"', "c", '":', " {"),
+        ),
+    ],
+    ids=["lists", "objects", "objects with more to come"],
+)
+def test_what_opens_for_ever_is_closed_in_time(grammars, chat, node, liked, room):
+    tokens = [n for piece in liked for n in chat.tokens(piece)]
+    jsonschema.validate(json.loads(babble(grammars, chat, node, room, liked=tokens)), node)
 
 
 @pytest.mark.models

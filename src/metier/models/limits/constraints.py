@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 CompiledGrammar = Any
 """Of xgrammar, which is imported late."""
-NEAR = 64
-"""Tokens left, besides twice a short answer's, from which on a way to close is kept known."""
+GROWTH = 32
+"""Tokens by which one more token is taken to lengthen the way to close at most, as one that opens
+another object of many required fields does."""
 
 
 CACHE = 256 << 20
@@ -53,8 +54,8 @@ class Choices:
 class Grammar:
     """JSON of one schema, by xgrammar's pushdown automaton, closed before the tokens run out.
 
-    Near the end a way to close the answer is always known, and a token after which there would be
-    none in time is not taken.
+    A way to close the answer is looked for the more often, the less room it would leave. Near the
+    end it is always known, and a token after which there would be none in time is not taken.
     """
 
     def __init__(self, compiled: CompiledGrammar, closing: Closing) -> None:
@@ -63,18 +64,22 @@ class Grammar:
         self._matcher = xgrammar.GrammarMatcher(compiled)
         self._bitmask = xgrammar.allocate_token_bitmask(1, compiled.tokenizer_info.vocab_size)
         self._closing = closing
-        self._near = NEAR
+        self._look = 0
+        """The room at which a way is looked for next."""
         self._hurried = False
         """Whether the way is followed to its end, since another token would have left none."""
         self._way: list[int] | None = None
-        """Tokens that close the answer from here; None while there is room enough."""
+        """Tokens that close the answer from here; None where none was looked for, or found."""
 
     def fits(self, room: int) -> bool:
         """Whether an answer of at most ``room`` tokens was found."""
-        way = self._closing.way(self._matcher, room)
-        self._near = NEAR + 2 * len(way or ())
-        self._way = way if room <= self._near else None
-        return way is not None
+        self._find(room)
+        return self._way is not None
+
+    def _find(self, room: int) -> None:
+        """Look for a way; until the next time it cannot have become too long for what is left."""
+        self._way = self._closing.way(self._matcher, room)
+        self._look = room - max(1, (room - len(self._way or ())) // GROWTH)
 
     def mask(self, logits: torch.Tensor) -> None:
         """Leave the tokens that the grammar can go on with."""
@@ -93,8 +98,10 @@ class Grammar:
             self._take(token)
             if known and token == known[0]:
                 self._way = known[1:]
-            elif room < self._near:
-                self._way = self._closing.way(self._matcher, room)
+            elif room <= self._look:
+                self._find(room)
+            else:
+                return token
             if self._way is not None or known is None:
                 return token
             self._matcher.rollback(1)
