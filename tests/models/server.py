@@ -4,7 +4,7 @@ import json
 import threading
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from metier.models.engines.scoring import Item
 from metier.models.limits.labels import label_tree
@@ -88,7 +88,10 @@ def events(pieces):
 
 
 def scripted(answers):
-    """An upstream at fault on purpose: gives (status, body, headers) in turn, the last for ever."""
+    """An upstream at fault on purpose: gives (status, body, headers) in turn, the last for ever.
+
+    A body that is a text is sent as it is.
+    """
     app = FastAPI()
     app.state.seen = []
 
@@ -97,6 +100,8 @@ def scripted(answers):
         app.state.seen.append(await request.json())
         place = min(len(app.state.seen), len(answers)) - 1
         status, body, headers = answers[place]
+        if isinstance(body, str):
+            return Response(body, status_code=status, headers=headers)
         return JSONResponse(body, status_code=status, headers=headers)
 
     return app

@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from metier.errors import ModelFileError
-from metier.models.weights import check_adapter, check_weights, fingerprint
+from metier.models.weights import check_adapter, check_weights
 
 
 @pytest.fixture
@@ -73,11 +73,3 @@ def test_an_adapter_of_another_shape_is_refused_naming_both(base, tmp_path, shap
 def test_an_adapter_of_an_equal_shape_but_another_name_is_refused(base, tmp_path):
     with pytest.raises(ModelFileError, match=r"org/other-base.*small-base"):
         check_adapter(adapter(tmp_path, "org/other-base"), base, base_name="small-base")
-
-
-def test_the_fingerprint_follows_the_content(base):
-    before = fingerprint(base)
-    assert fingerprint(base) == before
-    file = base / "model.safetensors"
-    file.write_bytes(file.read_bytes()[:-1] + b"\x01")
-    assert fingerprint(base) != before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,10 @@ from metier.types import Conversation
 
 FastTokenizer = Any
 """A tokenizer of transformers; its classes changed names between versions, its methods did not."""
+
+
+UNSEEN = "\u200b"
+"""A blank of no width: what it stands in is no control token any more, and looks the same."""
 
 
 class ChatTokenizer:
@@ -27,6 +32,9 @@ class ChatTokenizer:
         """Tokens that end a turn."""
         self.end: int = self._end_of_turn()
         """The one that the chat template writes after an answer."""
+        added = self.tokenizer.added_tokens_decoder.values()
+        controls = sorted({str(token) for token in added if token.special}, key=len, reverse=True)
+        self._controls = re.compile("|".join(map(re.escape, controls)) or r"(?!)")
         pad = self.tokenizer.pad_token_id
         self.pad: int = self.end if pad is None else pad
 
@@ -34,18 +42,26 @@ class ChatTokenizer:
         """The tokens of a conversation up to where the answer begins.
 
         A conversation that ends with an assistant's message is continued inside that message.
+        Words of a message that look like a control token, as of its end, stay words.
         """
         if self.tokenizer.chat_template is None:
-            plain = "\n\n".join(message.content for message in conversation) + "\n\n"
-            return list(self.tokenizer.encode(plain))
+            plain = "\n\n".join(self._words(message.content) for message in conversation)
+            return list(self.tokenizer.encode(plain + "\n\n"))
         open_answer = conversation[-1].role == "assistant"
         text: str = self.tokenizer.apply_chat_template(
-            [{"role": message.role, "content": message.content} for message in conversation],
+            [
+                {"role": message.role, "content": self._words(message.content)}
+                for message in conversation
+            ],
             tokenize=False,
             add_generation_prompt=not open_answer,
             continue_final_message=open_answer,
         )
         return list(self.tokenizer.encode(text, add_special_tokens=False))
+
+    def _words(self, content: str) -> str:
+        """A message's text, in which no control token is read."""
+        return self._controls.sub(lambda found: found[0][:1] + UNSEEN + found[0][1:], content)
 
     def answer(self, text: str) -> list[int]:
         """The tokens of a whole answer, with the end of the turn."""

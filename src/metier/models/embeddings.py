@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metier.hardware import fastest_float
+from metier.models.fingerprints import file_fingerprint
 from metier.models.quiet import quiet
-from metier.models.weights import check_adapter, check_weights, file_fingerprint, read_json
+from metier.models.weights import check_adapter, check_weights, read_json
 from metier.types import TokenVectors
 
 TOKENS_PER_PASS = 1024

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 
+from metier.models.fingerprints import fingerprint
 from metier.models.names.resolve import resolve
-from metier.models.weights import fingerprint
 
 ENGINES = ("openvino", "torch", "transformers", "peft", "openai")
 

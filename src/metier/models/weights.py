@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import struct
 from collections.abc import Mapping
@@ -102,28 +101,6 @@ def is_cross_encoder(directory: Path) -> bool:
     kinds = config.get("architectures") or [""]
     outputs = config.get("num_labels") or len(config.get("id2label") or {"0": "", "1": ""})
     return str(kinds[0]).endswith("ForSequenceClassification") and outputs == 1
-
-
-def fingerprint(directory: Path) -> str:
-    """16 hex digits for the weights of a model directory: of each file the size and both ends.
-
-    Enough to tell two models apart, without reading gigabytes.
-    """
-    return file_fingerprint(directory / "config.json", *weight_files(directory))
-
-
-def file_fingerprint(*files: Path) -> str:
-    """``fingerprint`` of single files."""
-    edge = 4 << 20
-    digest = hashlib.sha256()
-    for file in files:
-        size = file.stat().st_size
-        digest.update(str(size).encode())
-        with file.open("rb") as stream:
-            digest.update(stream.read(edge))
-            stream.seek(max(0, size - edge))
-            digest.update(stream.read(edge))
-    return digest.hexdigest()[:16]
 
 
 def read_json(file: Path) -> Json:

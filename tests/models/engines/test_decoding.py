@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metier.models.chat import ChatTokenizer
-from metier.models.engines.decoding import Row, grown_text, ready_text
+from metier.models.engines.decoding import Row, choose, grown_text, ready_text
 from metier.models.names.resolve import resolve
 from metier.types import GenerateConfig
 
@@ -64,3 +64,12 @@ def test_what_is_ready_does_not_change_any_more(chat):
 
     assert all(later.startswith(said) for said, later in pairwise(ready))
     assert "\ufffd" not in ready[-1]
+
+
+@pytest.mark.parametrize("temperature", [1e-40, 1e-38, 1e-9])
+def test_a_temperature_at_which_nothing_is_left_to_chance_takes_the_likeliest(temperature):
+    import torch
+
+    logits = torch.tensor([1.0, 20.0, 19.0, -torch.inf])
+    config = GenerateConfig(1, temperature=temperature, top_k=3, top_p=0.9)
+    assert choose(logits, config, torch.Generator().manual_seed(0)) == 1

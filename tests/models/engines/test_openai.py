@@ -1,12 +1,13 @@
 """An endpoint's faults are ridden out or told, never hidden."""
 
 import json
+import sys
 
 import pytest
 
-from metier.errors import EndpointError, UserError
+from metier.errors import DataError, EndpointError, UserError
 from metier.models.engines.openai import OpenAIModel
-from metier.types import GenerateConfig
+from metier.types import GenerateConfig, Usage
 from tests.models.conftest import ask
 from tests.models.server import reply, scripted
 
@@ -52,6 +53,57 @@ def test_nobody_listening_is_told():
     model = OpenAIModel("m", base_url="http://127.0.0.1:9/v1", retries=0)
     with pytest.raises(EndpointError, match="is it running"):
         model.generate([ask("hello")], GenerateConfig())
+
+
+JSON, HTML = {"content-type": "application/json"}, {"content-type": "text/html"}
+NO_ANSWERS = {
+    "a page": ("<html>hello</html>", HTML),
+    "cut": ('{"choices": [', JSON),
+    "empty": ("", JSON),
+    "null": ("null", JSON),
+    "a list": ("[]", JSON),
+    "no choices": ('{"choices": []}', JSON),
+    "no message": ('{"choices": [{"index": 0, "finish_reason": "stop"}]}', JSON),
+}
+
+
+@pytest.mark.parametrize(("body", "headers"), NO_ANSWERS.values(), ids=NO_ANSWERS)
+def test_what_is_no_answer_is_told_and_costs_no_other_answer(upstream, body, headers):
+    _, model = upstream([(200, body, headers), GOOD], concurrency=1)
+    asked = [ask("one"), ask("two")]
+    done = dict(model.generate_each(asked, GenerateConfig()))
+    assert isinstance(done[0], EndpointError) and "openai:m@http" in str(done[0])
+    assert done[1].text == "Paris"
+    _, model = upstream([(200, body, headers)])
+    with pytest.raises(EndpointError, match="sent"):
+        model.generate([ask("one")], GenerateConfig())
+    with pytest.raises(EndpointError, match="sent no piece"):
+        list(model.stream(ask("one"), GenerateConfig()))
+
+
+def test_tokens_that_are_not_told_are_what_is_left_of_the_total(upstream):
+    for usage, written in (
+        ({"prompt_tokens": 3, "total_tokens": 5}, 2),
+        ({"prompt_tokens": 3, "total_tokens": None}, 0),
+        ({}, 0),
+    ):
+        _, model = upstream([(200, reply("ok", usage=usage), {})])
+        done = model.generate([ask("one")], GenerateConfig())[0]
+        assert done.usage == Usage(usage.get("prompt_tokens", 0), written)
+
+
+def test_the_client_is_enough(upstream, monkeypatch):
+    monkeypatch.setitem(sys.modules, "httpx", None)
+    _, model = upstream([GOOD])
+    assert model.generate([ask("one")], GenerateConfig())[0].text == "Paris"
+
+
+def test_what_is_no_schema_is_refused_before_anything_is_paid(upstream):
+    seen, model = upstream([GOOD])
+    schema = {"type": "object", "properties": {"a": {"type": "strng"}}}
+    with pytest.raises(DataError, match="'strng' is not valid"):
+        model.generate([ask("one")], GenerateConfig(json_schema=schema))
+    assert not seen
 
 
 def test_prose_instead_of_a_choice_is_repaired_once(upstream):

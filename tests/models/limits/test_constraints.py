@@ -8,7 +8,7 @@ from benchmarks.constrained import UNSUPPORTED, forms
 
 from metier.errors import DataError
 from metier.models.chat import ChatTokenizer
-from metier.models.limits.constraints import Choices, GrammarCompiler
+from metier.models.limits.constraints import CACHE, Choices, GrammarCompiler
 from metier.models.limits.schemas import check_schema
 from metier.models.weights import read_json
 
@@ -23,14 +23,15 @@ def grammars(chat, directory):
     return GrammarCompiler(chat, read_json(directory / "config.json")["vocab_size"])
 
 
-def babble(grammars, chat, schema, room, seed=0):
-    """The answer of a model that knows nothing: its logits are noise."""
+def babble(grammars, chat, schema, room, seed=0, liked=()):
+    """The answer of a model that knows nothing: its logits are noise, but for tokens it likes."""
     import torch
 
     grammar, tokens = grammars.schema(schema, room=room), []
     noise = torch.Generator().manual_seed(seed)
     while len(tokens) < room and not (tokens and tokens[-1] in chat.ends):
         logits = torch.randn(49152, generator=noise)
+        logits[list(liked)] += 30
         grammar.mask(logits)
         tokens.append(grammar.accept(int(logits.argmax()), room - len(tokens) - 1))
     return chat.text(tokens)
@@ -67,6 +68,41 @@ def test_an_address_is_left_where_closing_marks_are_content(grammars, chat):
 
 
 @pytest.mark.models
+@pytest.mark.parametrize("room", [100, 300, 400])
+@pytest.mark.parametrize(
+    ("node", "liked"),
+    [
+        ({"type": "array", "items": {"$ref": "#"}}, ("[",)),
+        (
+            {
+                "type": "object",
+                "properties": {"c": {"type": "array", "items": {"$ref": "#"}}},
+                "required": ["c"],
+                "additionalProperties": False,
+            },
+            ('{"', "c", '":', " [", "[", "{", " [{", '": [{"'),
+        ),
+        (
+            {
+                "type": "object",
+                "properties": {
+                    "c": {"$ref": "#"},
+                    **{f"a long name {n}": {"type": "integer"} for n in range(3)},
+                },
+                "required": [f"a long name {n}" for n in range(3)],
+                "additionalProperties": False,
+            },
+            ('{"', "c", '":', " {"),
+        ),
+    ],
+    ids=["lists", "objects", "objects with more to come"],
+)
+def test_what_opens_for_ever_is_closed_in_time(grammars, chat, node, liked, room):
+    tokens = [n for piece in liked for n in chat.tokens(piece)]
+    jsonschema.validate(json.loads(babble(grammars, chat, node, room, liked=tokens)), node)
+
+
+@pytest.mark.models
 def test_an_endless_list_is_closed_before_the_tokens_run_out(grammars, chat):
     schema = {
         "type": "object",
@@ -90,6 +126,64 @@ def test_what_no_grammar_can_keep_is_refused_by_its_keyword(odd):
         check_schema({"properties": {"a": {"items": odd}}})
 
 
+@pytest.mark.parametrize("odd", UNSUPPORTED, ids=str)
+def test_what_a_reference_stands_for_is_looked_at_wherever_it_is(odd):
+    first = {"$ref": "#/components/a/second"}
+    elsewhere = {"a": {"first": first, "second": {"properties": {"a": odd}}}}
+    with pytest.raises(DataError, match=r"'\$?\w+'.* at .*/a is not supported"):
+        check_schema({"$ref": "#/components/a/first", "components": elsewhere})
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        '^[a-zA-Z ]+(, "[a-z]+"){0,3}$',
+        r"^(|[a-zA-Z ]{1,9}\n)$",
+        r"^(none|- [a-z ]+(\n- [a-z ]+)*)$",
+        r"^[A-Z]:(\\[a-z]+)*$",
+        r"^\x22$",
+        r"^a\u{22}?$",
+        r"^\cJ$",
+        r"^[\n\\]$",
+        "^a\t",
+    ],
+)
+def test_a_pattern_with_what_json_escapes_is_refused(pattern):
+    with pytest.raises(DataError, match="which JSON escapes"):
+        check_schema({"type": "string", "pattern": pattern})
+    with pytest.raises(DataError, match="which JSON escapes"):
+        check_schema({"type": "object", "patternProperties": {pattern: {}}})
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(
+    "pattern", [r'^[^"]{3}$', r"^[\x20-\x7e]{3}$", r"^\S{3}$", r'^[a"\n]{3}$', r"^a\/\.$", "^...$"]
+)
+def test_a_pattern_with_a_class_is_kept_without_what_json_escapes(grammars, chat, pattern):
+    schema = {"type": "string", "pattern": pattern}
+    for seed in range(3):
+        jsonschema.validate(json.loads(babble(grammars, chat, schema, 20, seed)), schema)
+
+
+@pytest.mark.models
+def test_more_text_than_a_way_may_have_is_refused(grammars):
+    long = {"type": "array", "items": {"type": "string", "minLength": 1000}, "minItems": 50}
+    with pytest.raises(DataError, match="fits into 4000 tokens"):
+        grammars.schema(long, room=4000)
+
+
+@pytest.mark.models
+def test_compiled_schemas_have_a_bound(grammars):
+    assert grammars._compiler.cache_limit_bytes == CACHE
+
+
+@pytest.mark.models
+def test_a_token_that_the_schema_does_not_go_on_with_is_told(grammars):
+    grammar = grammars.schema({"const": "ab"}, room=20)
+    with pytest.raises(DataError, match="does not go on"):
+        grammar.accept(49_000, 19)
+
+
 @pytest.mark.parametrize(
     "schema",
     [
@@ -99,6 +193,10 @@ def test_what_no_grammar_can_keep_is_refused_by_its_keyword(odd):
         {"anyOf": 1},
         {"type": "string", "pattern": "(?=("},
         {"minLength": 2},
+        {"type": "string", "minLength": 20_000},
+        {"type": "string", "pattern": "^a{20000}$"},
+        {"type": "string", "pattern": "^a{1,2000}$"},
+        {"properties": {"a" * 40 + "!": {}}, "patternProperties": {"^(a+)+$": {}}},
         {"$ref": "#/$defs/missing"},
         {"$ref": "#"},
         {"$ref": "https://example.org/schema"},
@@ -131,7 +229,10 @@ def test_what_is_malformed_or_means_more_than_it_seems_is_refused(schema):
         {"enum": ["a", None]},
         {"const": 1, "type": "integer"},
         {"properties": {"a\\b": {}}, "additionalProperties": False},
+        {"type": "string", "minLength": 500, "maxLength": 100_000},
+        {"type": "object", "patternProperties": {"^[a-z]{1,30}$": {}}},
         {"allOf": [{"$ref": "#/$defs/a"}], "$defs": {"a": {"type": "null"}}},
+        {"type": "array", "items": {"$ref": "#/own/a"}, "own": {"a": {"items": {"$ref": "#"}}}},
     ],
     ids=str,
 )

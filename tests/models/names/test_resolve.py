@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from metier.errors import ModelFileError, ModelNotFoundError, StorageError
-from metier.models.names.cache import cache_directory, made_once
+from metier.models.cache import cache_directory, made_once
 from metier.models.names.listing import known_models
 from metier.models.names.resolve import pull, resolve
 

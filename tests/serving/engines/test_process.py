@@ -12,6 +12,8 @@ import httpx
 import openai
 import pytest
 
+from metier.errors import DataError
+from metier.models.engines import decoding
 from metier.models.engines.paged import PagedEngine
 from metier.models.names.resolve import resolve
 from metier.serving.engines import process, worker
@@ -163,5 +165,34 @@ def test_an_error_in_a_pass_fails_its_orders_alone(monkeypatch):
     ours.send(worker.Order(8, "a", GenerateConfig(1)))
     [news] = ours.recv().news
     assert (news.number, news.usage, news.finish) == (8, Usage(1, 1), "length")
+    ours.close()
+    thread.join()
+
+
+@pytest.mark.models
+def test_what_one_order_cannot_be_answered_for_fails_it_alone(monkeypatch):
+    chosen = decoding.choose
+
+    def fails_for_one(logits, config, generator):
+        if config.seed == 13:
+            raise DataError("nothing may be written")
+        return chosen(logits, config, generator)
+
+    monkeypatch.setattr(decoding, "choose", fails_for_one)
+    ours, theirs = Pipe()
+    opening = worker.Opening(resolve("smollm2-135m-instruct"), "x", 1024)
+    thread = threading.Thread(target=worker.serve, args=(theirs, opening))
+    thread.start()
+    assert ours.recv() == worker.Opened(1024)
+    for number, seed in ((7, 0), (8, 13), (9, 0)):
+        ours.send(worker.Order(number, "one two", GenerateConfig(20, seed=seed)))
+    failed, ended = {}, set()
+    while len(failed) + len(ended) < 3:
+        told = ours.recv()
+        if isinstance(told, worker.Outcome):
+            failed[told.number] = str(told.error)
+        else:
+            ended |= {news.number for news in told.news if news.finish}
+    assert failed == {8: "nothing may be written"} and ended == {7, 9}
     ours.close()
     thread.join()

@@ -13,9 +13,9 @@ from functools import partial
 from pathlib import Path
 
 from metier.methods.tuning.requests import general_requests
-from metier.models.names.cache import cache_directory, made_once
+from metier.models.cache import cache_directory, made_once
+from metier.models.fingerprints import fingerprint
 from metier.models.names.resolve import resolve
-from metier.models.weights import fingerprint
 from metier.protocols import Models, Progress
 from metier.types import Conversation, GenerateConfig, Message, content_hash
 

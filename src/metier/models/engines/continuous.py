@@ -35,6 +35,10 @@ class TokenScores:
     top: tuple[tuple[str, float], ...]
 
 
+def _raise(error: Exception) -> None:
+    raise error
+
+
 @dataclass
 class Job:
     """One answer on its way through the engine."""
@@ -42,6 +46,8 @@ class Job:
     row: Row
     told: Callable[[Job], None] = lambda job: None
     """Called after every token and at the end, in the engine's thread."""
+    failed: Callable[[Exception], None] = _raise
+    """Called, in place of that, with what is wrong with it alone; the others go on."""
     space: str = ""
     """Prefixes are shared within a space only."""
     adapter: Path | None = None
@@ -106,8 +112,7 @@ class Continuous:
         for job, part in planned:
             job.read += len(part.tokens)
             self._read += len(part.tokens) if not job.row.tokens else 0
-            if part.wanted:
-                self._write(job, next(logits))
+            if part.wanted and self._wrote_one(job, next(logits)):
                 written.append(job)
         for job in written:
             job.told(job)
@@ -140,9 +145,12 @@ class Continuous:
             fresh = self._engine.blocks.take(-(-longest // BLOCK) - len(known))
             if fresh is None:
                 self._engine.blocks.release(known)
-                if not self._running:
-                    raise DataError(f"no room for the keys and values of {longest:,} tokens")
-                break
+                if self._running:
+                    break
+                self._waiting.popleft().failed(
+                    DataError(f"no room for the keys and values of {longest:,} tokens")
+                )
+                continue
             job.blocks = [*known, *fresh]
             job.read = job.row.cached = len(known) * BLOCK
             self._running.append(self._waiting.popleft())
@@ -183,6 +191,16 @@ class Continuous:
             room -= size
             planned.append((job, _slice(job, job.row.prompt[job.read : job.read + size])))
         return planned
+
+    def _wrote_one(self, job: Job, logits: torch.Tensor) -> bool:
+        """Whether a next token was found; a job of which its own limits leave none goes."""
+        try:
+            self._write(job, logits)
+        except Exception as error:
+            self._leave([job])
+            job.failed(error)
+            return False
+        return True
 
     def _write(self, job: Job, logits: torch.Tensor) -> None:
         self._written += 1

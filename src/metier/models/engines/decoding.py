@@ -17,6 +17,8 @@ ROWS_PER_BATCH = 64
 """Where tokens per second stop growing on two cores."""
 _READ_AGAIN = 16
 """Tokens at the end of a growing text; a character has at most four."""
+_COLDEST = 1e-6
+"""Temperatures below tell nothing apart that a float32 does, and logits over them are infinite."""
 
 
 class Stepper(Protocol):
@@ -149,7 +151,7 @@ def choose(logits: torch.Tensor, config: GenerateConfig, generator: torch.Genera
     """The next token: the likeliest, or one drawn after temperature, top-k and top-p."""
     import torch
 
-    if generator is None:
+    if generator is None or config.temperature < _COLDEST:
         return int(logits.argmax())
     scaled = logits.float().cpu() / config.temperature
     if config.top_k is not None:

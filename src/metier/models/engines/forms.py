@@ -8,11 +8,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from metier.errors import DataError
 from metier.types import GenerateConfig, Json
 
 WRAPPING_TOKENS = 32
 """What the object around an answer may take of the limit."""
 
+_SHARED = ("$defs", "definitions")
+"""Where schemas stand that others refer to, from the root on."""
+_VALUES = ("enum", "const", "default", "examples")
 _BEGINNING = re.compile(r'\s*\{\s*"answer"\s*:\s*')
 
 
@@ -57,13 +61,38 @@ def complaint(text: str, config: GenerateConfig) -> str | None:
     if config.json_schema is None:
         return None
     jsonschema: Any = importlib.import_module("jsonschema")
+    referencing: Any = importlib.import_module("referencing.exceptions")
     try:
-        jsonschema.validate(json.loads(text), dict(config.json_schema))
+        jsonschema.validate(json.loads(text, parse_constant=_no_number), dict(config.json_schema))
     except ValueError as error:
         return f"it must be JSON alone ({error})"
+    except RecursionError:
+        return "the JSON is nested too deeply"
     except jsonschema.ValidationError as error:
         return f"the JSON does not fit the schema ({error.message})"
+    except (
+        referencing.Unresolvable
+    ):  # the endpoint took the schema, and nobody here can judge by it
+        return None
     return None
+
+
+def check_form(config: GenerateConfig) -> None:
+    """``DataError`` for what is no JSON schema, before an answer is paid for."""
+    if config.json_schema is None or config.choices:
+        return
+    jsonschema: Any = importlib.import_module("jsonschema")
+    schema = dict(config.json_schema)
+    try:
+        jsonschema.validators.validator_for(schema).check_schema(schema)
+    except jsonschema.SchemaError as error:
+        raise DataError(f"the JSON schema cannot be used: {error.message}") from error
+    except RecursionError as error:
+        raise DataError("the JSON schema cannot be used: it is nested too deeply") from error
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _schema(config: GenerateConfig) -> Mapping[str, Json] | None:
@@ -72,15 +101,27 @@ def _schema(config: GenerateConfig) -> Mapping[str, Json] | None:
         schema = {"type": "string", "enum": list(config.choices)}
     if schema is None or not is_wrapped(config):
         return schema
+    moved = _moved(schema)
     whole: dict[str, Json] = {
         "type": "object",
-        "properties": {"answer": {key: schema[key] for key in schema if key != "$defs"}},
+        "properties": {"answer": {key: moved[key] for key in moved if key not in _SHARED}},
         "required": ["answer"],
         "additionalProperties": False,
     }
-    if "$defs" in schema:  # references start at the root
-        whole["$defs"] = schema["$defs"]
-    return whole
+    return whole | {key: moved[key] for key in _SHARED if key in moved}
+
+
+def _moved(schema: Json) -> Json:
+    """A schema whose references, which start at the root, still find what stood there."""
+    if isinstance(schema, list):
+        return [_moved(one) for one in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    moved = {key: one if key in _VALUES else _moved(one) for key, one in schema.items()}
+    target = schema.get("$ref")
+    if isinstance(target, str) and re.match(r"#(?!/(\$defs|definitions)/)(/|$)", target):
+        moved["$ref"] = f"#/properties/answer{target[1:]}"
+    return moved
 
 
 def _is_strict(schema: Json) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 from metier.errors import EndpointError, MissingExtraError, NoLabelScoresError, UserError
 from metier.models.engines.forms import (
     WRAPPING_TOKENS,
+    check_form,
     complaint,
     is_wrapped,
     response_format,
@@ -61,7 +63,6 @@ class OpenAIModel:
         whoever shares the endpoint's cache with strangers, that tells what they asked.
         """
         try:
-            import httpx
             import openai
         except ImportError as error:
             raise MissingExtraError(f"the remote model {model}", "openai") from error
@@ -74,7 +75,11 @@ class OpenAIModel:
         self._vllm: bool | None = None
         self._key = key
         self._openai: Any = openai
-        self._lost = openai.APIError, httpx.HTTPError  # the latter in the middle of a stream
+        # What breaks in the middle of a stream comes from the client's own transport, which was
+        # httpx up to its version 2 and is httpx2 from 3 on.
+        client = openai.DefaultHttpxClient.__bases__[0]
+        transport = importlib.import_module(client.__module__.partition(".")[0])
+        self._lost = openai.APIError, transport.HTTPError
         self._client: Any = openai.OpenAI(
             api_key=key or "none", base_url=base_url, max_retries=retries, timeout=timeout
         )
@@ -136,7 +141,7 @@ class OpenAIModel:
             yield self.answer(conversation, config).text
             return
         for chunk in self.replies(conversation, config, stream=True):
-            if chunk.choices and chunk.choices[0].delta.content:
+            if chunk.choices and chunk.choices[0].delta and chunk.choices[0].delta.content:
                 yield chunk.choices[0].delta.content
 
     def replies(
@@ -155,13 +160,20 @@ class OpenAIModel:
             yield self._ask(conversation, config, more)
             return
         streamed = {"stream": True, "stream_options": {"include_usage": True}, **(more or {})}
+        some = False
         with self._ask(conversation, config, streamed) as chunks, self._faults():
-            yield from chunks
+            for chunk in chunks:
+                if hasattr(chunk, "choices"):
+                    some = True
+                    yield chunk
+        if not some:
+            raise EndpointError(f"{self.name} sent no piece of an answer; check the URL")
 
     def answer(
         self, conversation: Conversation, config: GenerateConfig, more: Settings | None = None
     ) -> Completion:
         """One answer; a bound one is asked for once more when it does not fit."""
+        check_form(config)
         native = bool(config.choices) and self.is_vllm()
         asked = _as_choice(config, more or {}) if native else (config, more)
         first = _completion(self._ask(conversation, *asked), config)
@@ -248,9 +260,14 @@ class OpenAIModel:
     def _create(self, conversation: Conversation, **asked: Json) -> Reply:
         messages = [{"role": part.role, "content": part.content} for part in conversation]
         with self._faults():
-            return self._client.chat.completions.create(
+            reply = self._client.chat.completions.create(
                 model=self._model, messages=messages, **asked
             )
+        if not asked.get("stream") and not _is_completion(reply):
+            raise EndpointError(
+                f"{self.name} sent no chat completion but {str(reply)[:100]!r}; check the URL"
+            )
+        return reply
 
     @contextmanager
     def _faults(self) -> Iterator[None]:
@@ -262,6 +279,8 @@ class OpenAIModel:
             raise EndpointError(
                 f"{self.name} did not answer after the retries: {error}; is it running?"
             ) from error
+        except ValueError as error:  # JSON that was cut off, or none
+            raise EndpointError(f"{self.name} sent what cannot be read: {error}") from error
 
     def _start(self, conversation: Conversation) -> int:
         """Tokens of the conversation up to where the answer begins."""
@@ -307,9 +326,14 @@ def _as_choice(config: GenerateConfig, more: Settings) -> tuple[GenerateConfig, 
     return replace(config, choices=()), {**more, "extra_body": extra}
 
 
+def _is_completion(reply: Reply) -> bool:
+    """Whether it has an answer; the client lets through whatever came with a 200."""
+    choices = getattr(reply, "choices", None)
+    message = getattr(choices[0], "message", None) if choices else None
+    return message is not None and isinstance(message.content, str | None)
+
+
 def _completion(reply: Reply, config: GenerateConfig) -> Completion:
-    if not reply.choices:
-        raise EndpointError("the endpoint sent an answer without choices")
     choice = reply.choices[0]
     text = choice.message.content or ""
     return Completion(
@@ -321,8 +345,12 @@ def _completion(reply: Reply, config: GenerateConfig) -> Completion:
 
 def usage_of(reply: Reply) -> Usage | None:
     """What a reply or a chunk says of tokens; None where it says nothing."""
-    if reply.usage is None:
+    told = reply.usage
+    if told is None or told.prompt_tokens is None:
         return None
-    details = reply.usage.prompt_tokens_details
+    details = told.prompt_tokens_details
     cached = (details.cached_tokens or 0) if details is not None else 0
-    return Usage(reply.usage.prompt_tokens, reply.usage.completion_tokens, cached)
+    written = told.completion_tokens
+    if written is None:
+        written = max(0, (told.total_tokens or 0) - told.prompt_tokens)
+    return Usage(told.prompt_tokens, written, cached)

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metier.errors import MissingExtraError, ModelFileError
-from metier.models.names.cache import cache_directory, made_once
+from metier.models.cache import cache_directory, made_once
+from metier.models.fingerprints import fingerprint
 from metier.models.quiet import quiet
-from metier.models.weights import fingerprint
 
 if TYPE_CHECKING:
     import torch

@@ -16,6 +16,8 @@ TRIES = 8
 """Walks to the end. The first one takes the longest token, which is shortest where nothing can be
 chosen; the others take chances, so as not to go round in circles where an optional part has
 optional parts, and to come upon the @ that an address needs."""
+LETTERS = 8000
+"""Bytes walked for a way: a text of counted length takes time with the square of its own."""
 CLOSES = 1000.0
 """Rank of a closing mark."""
 SINGLES = b"@.-:/_+#,;!?=&%*~^$|'() 01a"
@@ -54,36 +56,39 @@ class Closing:
     def way(self, matcher: Matcher, room: int) -> list[int] | None:
         """At most ``room`` tokens after which the answer is whole; the matcher stays as it is."""
         chance = np.random.default_rng(0)
+        letters = 0.0
         for number in range(TRIES):
-            found = self._walk(matcher, room, chance if number else None)
-            if found is not None:
+            found, walked = self._walk(matcher, room, chance if number else None)
+            letters += walked
+            if found is not None or letters > LETTERS:
                 return found
         return None
 
     def _walk(
         self, matcher: Matcher, room: int, chance: np.random.Generator | None
-    ) -> list[int] | None:
+    ) -> tuple[list[int] | None, float]:
+        """The way, if this one ends, and the bytes that were walked."""
         import xgrammar
 
         mask = xgrammar.allocate_token_bitmask(1, self._size)
         words = mask.numpy()[0]
         taken: list[int] = []
         used: Counter[int] = Counter()
+        letters = 0.0
         whole = matcher.is_terminated()
         while not whole:
             matcher.fill_next_token_bitmask(mask)
             mask &= self.printable
             whole = bool(_set(words, self._ends).any())
-            if whole or len(taken) == room:
-                break
-            if not words.any():
+            if whole or len(taken) == room or letters > LETTERS or not words.any():
                 break
             token = self._choose(words, used, chance)
             used[token] += 1
+            letters += float(self._lengths[token])
             matcher.accept_token(token)
             taken.append(token)
         matcher.rollback(len(taken))
-        return taken if whole else None
+        return (taken if whole else None), letters
 
     def _choose(
         self, words: NDArray[np.int32], used: Counter[int], chance: np.random.Generator | None

@@ -18,8 +18,13 @@ if TYPE_CHECKING:
 
 CompiledGrammar = Any
 """Of xgrammar, which is imported late."""
-NEAR = 64
-"""Tokens left, besides twice a short answer's, from which on a way to close is kept known."""
+GROWTH = 32
+"""Tokens by which one more token is taken to lengthen the way to close at most, as one that opens
+another object of many required fields does."""
+
+
+CACHE = 256 << 20
+"""Bytes of compiled grammars that are kept; schemas come from strangers, and never end."""
 
 
 class Choices:
@@ -49,8 +54,8 @@ class Choices:
 class Grammar:
     """JSON of one schema, by xgrammar's pushdown automaton, closed before the tokens run out.
 
-    Near the end a way to close the answer is always known, and a token after which there would be
-    none in time is not taken.
+    A way to close the answer is looked for the more often, the less room it would leave. Near the
+    end it is always known, and a token after which there would be none in time is not taken.
     """
 
     def __init__(self, compiled: CompiledGrammar, closing: Closing) -> None:
@@ -59,18 +64,22 @@ class Grammar:
         self._matcher = xgrammar.GrammarMatcher(compiled)
         self._bitmask = xgrammar.allocate_token_bitmask(1, compiled.tokenizer_info.vocab_size)
         self._closing = closing
-        self._near = NEAR
+        self._look = 0
+        """The room at which a way is looked for next."""
         self._hurried = False
         """Whether the way is followed to its end, since another token would have left none."""
         self._way: list[int] | None = None
-        """Tokens that close the answer from here; None while there is room enough."""
+        """Tokens that close the answer from here; None where none was looked for, or found."""
 
     def fits(self, room: int) -> bool:
         """Whether an answer of at most ``room`` tokens was found."""
-        way = self._closing.way(self._matcher, room)
-        self._near = NEAR + 2 * len(way or ())
-        self._way = way if room <= self._near else None
-        return way is not None
+        self._find(room)
+        return self._way is not None
+
+    def _find(self, room: int) -> None:
+        """Look for a way; until the next time it cannot have become too long for what is left."""
+        self._way = self._closing.way(self._matcher, room)
+        self._look = room - max(1, (room - len(self._way or ())) // GROWTH)
 
     def mask(self, logits: torch.Tensor) -> None:
         """Leave the tokens that the grammar can go on with."""
@@ -78,24 +87,32 @@ class Grammar:
 
         self._matcher.fill_next_token_bitmask(self._bitmask)
         self._bitmask &= self._closing.printable
+        if not self._bitmask.any():
+            raise DataError("the JSON schema led to a place where nothing may be written")
         xgrammar.apply_token_bitmask_inplace(logits.unsqueeze(0), self._bitmask.to(logits.device))
 
     def accept(self, token: int, room: int) -> int:
         """Move the automaton on, within what leaves time to close."""
         if not self._hurried:
             known, self._way = self._way, None
-            self._matcher.accept_token(token)
+            self._take(token)
             if known and token == known[0]:
                 self._way = known[1:]
-            elif room < self._near:
-                self._way = self._closing.way(self._matcher, room)
+            elif room <= self._look:
+                self._find(room)
+            else:
+                return token
             if self._way is not None or known is None:
                 return token
             self._matcher.rollback(1)
             self._way, self._hurried = known, True
         token, self._way = self._closing.step(self._way or [])
-        self._matcher.accept_token(token)
+        self._take(token)
         return token
+
+    def _take(self, token: int) -> None:
+        if not self._matcher.accept_token(token):
+            raise DataError("the JSON schema does not go on with what was written")
 
 
 class GrammarCompiler:
@@ -109,7 +126,7 @@ class GrammarCompiler:
         info = xgrammar.TokenizerInfo.from_huggingface(
             chat.tokenizer, vocab_size=vocabulary, stop_token_ids=sorted(chat.ends)
         )
-        self._compiler = xgrammar.GrammarCompiler(info)
+        self._compiler = xgrammar.GrammarCompiler(info, cache_limit_bytes=CACHE)
         self._closing = Closing(info, sorted(chat.ends))
 
     def schema(self, schema: Mapping[str, Json], *, room: int) -> Grammar:

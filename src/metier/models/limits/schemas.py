@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from metier.errors import DataError
+from metier.models.limits.patterns import escaped_part
 from metier.types import Json
 
 Schema = Mapping[str, Json]
@@ -27,6 +28,10 @@ _OF_TYPE = {
     ),
 }
 _ASSERTIONS = frozenset().union(*_OF_TYPE.values(), {"multipleOf"})
+MOST = 1000
+"""Characters that may be asked for at least, and repetitions in a pattern: the time that a grammar
+takes grows with their square, and its tokens' room seldom holds so many."""
+_REPEATED = re.compile(r"\{(\d+)(?:,(\d*))?\}")
 _WHOLE = ("$ref", "anyOf", "oneOf", "allOf", "enum", "const")
 """Where one of these stands, xgrammar looks at nothing beside it."""
 
@@ -39,12 +44,12 @@ def check_schema(schema: Json) -> None:
     there either.
     """
     try:
-        _check(schema, "#", schema)
+        _check(schema, "#", schema, set())
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError, re.error) as error:
         raise DataError(f"the JSON schema cannot be used: it is malformed: {error}") from error
 
 
-def _check(schema: Json, place: str, root: Json) -> None:
+def _check(schema: Json, place: str, root: Json, seen: set[str]) -> None:
     if isinstance(schema, bool):
         return
     if not isinstance(schema, dict):
@@ -60,7 +65,16 @@ def _check(schema: Json, place: str, root: Json) -> None:
     _check_number(schema, place)
     _check_object(schema, place)
     for where, below in _below(schema):
-        _check(below, f"{place}/{where}", root)
+        _check(below, f"{place}/{where}", root, seen)
+    _check_target(schema, root, seen)
+
+
+def _check_target(schema: Schema, root: Json, seen: set[str]) -> None:
+    """What a reference stands for, which may be where no schema is looked for."""
+    target = schema.get("$ref")
+    if target is not None and target not in seen:
+        seen.add(target)
+        _check(_resolved(schema, root), target, root, seen)
 
 
 def _check_alone(schema: Schema, whole: str, place: str) -> None:
@@ -98,9 +112,19 @@ def _check_string(schema: Schema, place: str) -> None:
         raise _unsupported(sorted(lengths | {"format"} & schema.keys())[0], place, "beside pattern")
     if "format" in schema and lengths:
         raise _unsupported(sorted(lengths)[0], place, "beside format")
+    if int(schema.get("minLength", 0)) > MOST:
+        raise _unsupported("minLength", place, f"of more than {MOST:,}")
     for one in [pattern, *schema.get("patternProperties", {})]:
         if one is not None and re.search(r"\(\?(?!:)", str(one)):
             raise _unsupported("pattern", place, f"with look-around, as in {one!r}")
+        if one is not None and (part := escaped_part(str(one))) is not None:
+            raise _unsupported("pattern", place, f"with {part!r}, which JSON escapes,")
+        if any(len(n) > 4 or int(n or 0) > MOST for n in _counts(one)):
+            raise _unsupported("pattern", place, f"that repeats more than {MOST:,} times")
+
+
+def _counts(pattern: Json) -> list[str]:
+    return [number for pair in _REPEATED.findall(str(pattern)) for number in pair]
 
 
 def _check_number(schema: Schema, place: str) -> None:
@@ -118,8 +142,10 @@ def _check_object(schema: Schema, place: str) -> None:
         if name not in known:
             raise _unsupported("required", place, f"of {name!r}, which is not among properties")
     patterns = schema.get("patternProperties", {})
-    if len(patterns) > 1 or any(re.search(one, name) for one in patterns for name in known):
+    if len(patterns) > 1:
         raise _unsupported("patternProperties", place, "that overlap")
+    if patterns and known:  # whether a name fits a stranger's pattern can take for ever to find out
+        raise _unsupported("patternProperties", place, "beside properties")
     if "propertyNames" in schema and known:
         raise _unsupported("propertyNames", place, "beside properties")
     if schema.get("additionalProperties", False) is not False and any("\\" in n for n in known):

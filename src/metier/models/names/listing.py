@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from metier.errors import ModelFileError, ModelNotFoundError
-from metier.models.names.cache import cache_directory
+from metier.models.cache import cache_directory
 from metier.models.names.catalog import PACKAGED, ModelInfo, ModelKind, PackagedModel
 from metier.models.names.resolve import inside_package, resolve
 from metier.models.weights import is_cross_encoder, read_json, weight_files

@@ -11,9 +11,10 @@ import zipfile
 from pathlib import Path
 
 from metier.errors import MissingExtraError, ModelFileError, ModelNotFoundError
-from metier.models.names.cache import cache_directory, made_once
+from metier.models.cache import cache_directory, made_once
+from metier.models.fingerprints import file_fingerprint
 from metier.models.names.catalog import PACKAGED, PackagedModel
-from metier.models.weights import check_gguf, check_weights, file_fingerprint
+from metier.models.weights import check_gguf, check_weights
 from metier.protocols import Progress, silent
 
 HUB_FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "1_Pooling/*")

@@ -174,6 +174,7 @@ class _Worker:
         job = Job(
             self._opener.row(order.prompt, order.config),
             told=_Teller(self._engine, order, self._due, self._tell),
+            failed=lambda error: self._fail(order.number, error),
             space=order.space,
             adapter=order.adapter,
             top_scores=order.top_scores,
@@ -181,6 +182,10 @@ class _Worker:
         )
         self._engine.add(job)
         self._wanted[order.number] = job
+
+    def _fail(self, number: int, error: Exception) -> None:
+        self._wanted.pop(number, None)
+        self._pipe.send(Outcome(number, _sendable(error)))
 
     def _cancel(self, number: int) -> None:
         job = self._wanted.pop(number, None)
