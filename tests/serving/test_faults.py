@@ -109,7 +109,7 @@ def test_calls_of_one_kind_share_a_batch():
 
 
 def test_sigterm_lets_the_requests_under_way_finish(tmp_path):
-    server, url = started(tmp_path)
+    server, url = started(tmp_path, pause=0.1)
 
     async def asks():
         async with httpx.AsyncClient() as client:

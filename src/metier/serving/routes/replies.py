@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from fastapi import Request
 from fastapi.responses import Response
-from sse_starlette.sse import EventSourceResponse
+from sse_starlette.sse import AppStatus, EventSourceResponse
 
 from metier.serving.engines.reading import Events, Written, collect, merged
 from metier.serving.engines.writing import Ask, End, Piece, Writer
@@ -22,6 +22,7 @@ from metier.types import Json, Usage
 
 STALLED = 60
 """Seconds in which a reader takes nothing, after which its answer is given up."""
+AppStatus.enable_automatic_graceful_drain = False  # it cuts streams that uvicorn lets finish
 
 
 class Chunks(Protocol):
