@@ -128,6 +128,16 @@ def test_unknown_tools_and_contradictions_are_refused(start):
         ask(client, extra_body={"enum": ["a"]})
 
 
+def test_steps_lead_to_one_answer_so_several_are_refused(start):
+    client, model, _ = start()
+    nodes = [{"id": "f", "kind": "retrieve", "settings": {"query": "mill"}}]
+    with pytest.raises(openai.BadRequestError, match="leave n out") as refused:
+        ask(client, n=2)
+    assert refused.value.param == "n" and model.asked == []
+    with pytest.raises(openai.BadRequestError, match="leave n out"):
+        ask(client, n=2, tools=openai.NOT_GIVEN, extra_body={"plan": {"nodes": nodes}})
+
+
 def test_an_artifact_is_its_tenants_alone(start):
     client, _, gateway = start()
     mine, theirs = (create_key(gateway.book, name, tenant=name) for name in ("acme", "other"))

@@ -74,8 +74,10 @@ def steps_of(body: ChatRequest, visit: Visit, *, param: str) -> Steps:
     """What there is to work with; ``Refusal`` 400 naming ``param`` where it is not enough.
 
     A specialist answers in the form it was measured in and can be bound to no other, so its base
-    model works in its place.
+    model works in its place. Several answers would each have a budget, and prompts of their own.
     """
+    if (body.n or 1) > 1:
+        raise Refusal(400, "steps lead to one answer; leave n out", param="n")
     toolbox = visit.gateway.toolbox
     if toolbox is None:
         raise Refusal(400, "this server offers no tools; see `metier serve --tool`", param=param)
