@@ -15,11 +15,14 @@ from metier.errors import DataError
 from metier.serving.records.book import Book
 from metier.serving.refusal import Refusal, busy
 
-SCOPES = ("ask", "embed", "feedback", "history", "metrics", "prompts")
+SCOPES = ("ask", "embed", "feedback", "history", "prompts")
 """What a key may do unless told."""
 OPERATOR = "operator"
 """Adding and removing models, which names places on the server's disk: only for keys that were made
 for it, and never without a key."""
+METRICS = "metrics"
+"""Numbers of the whole server, every tenant's models by their names among them: only for keys of no
+tenant that were made for it."""
 PREFIX = "mt"
 
 
@@ -30,9 +33,13 @@ class Caller:
     key: str = ""
     """The key's public part; empty where no keys are used."""
     tenant: str = ""
-    scopes: tuple[str, ...] = SCOPES
+    scopes: tuple[str, ...] = (*SCOPES, METRICS)
     per_minute: int | None = None
     tokens_per_day: int | None = None
+
+    def may(self, scope: str) -> bool:
+        """Whether its key lets it; a tenant's shows no metrics, whatever it was made for."""
+        return scope in self.scopes and not (scope == METRICS and self.tenant)
 
 
 def create_key(
@@ -49,12 +56,15 @@ def create_key(
     The secret has 256 random bits, so one round of SHA-256 is enough: there is nothing to guess,
     which slow hashes are for.
     """
-    unknown = sorted(set(scopes) - {*SCOPES, OPERATOR})
+    known = (*SCOPES, METRICS, OPERATOR)
+    unknown = sorted(set(scopes) - set(known))
     if unknown:
-        choice = ", ".join((*SCOPES, OPERATOR))
+        choice = ", ".join(known)
         raise DataError(f"there is no scope {unknown[0]!r}; choose from {choice}")
     if OPERATOR in scopes and tenant:
         raise DataError("an operator's key is no tenant's, since models may be everybody's")
+    if METRICS in scopes and tenant:
+        raise DataError("a key that reads metrics is no tenant's, since they tell of all tenants")
     key, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     book.add_key(
         {
@@ -113,7 +123,7 @@ class Access:
 
     def admit(self, caller: Caller, scope: str) -> Mapping[str, str]:
         """Count a request against the limits; headers that tell what is left."""
-        if scope not in caller.scopes:
+        if not caller.may(scope):
             raise Refusal(
                 403,
                 f"this needs a key with the scope {scope!r}, such as `metier keys create NAME "
