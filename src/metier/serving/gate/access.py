@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 import json
 import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from metier.errors import DataError
 from metier.serving.records.book import Book
@@ -98,11 +100,16 @@ class Access:
         self._buckets: dict[str, tuple[float, float]] = {}
         self._lock = threading.Lock()
 
-    def caller(self, authorization: str | None) -> Caller:
-        """Who this is; ``Refusal`` 401 with the same words for every kind of wrong key."""
+    def caller(self, headers: Mapping[str, str]) -> Caller:
+        """Who this is; ``Refusal`` 401 with the same words for every kind of wrong key.
+
+        Without keys, 403 for who calls this machine by another name: a page in its browser, whose
+        name was pointed here, would else read along as if it came from here.
+        """
         if not self._book.has_keys():
+            _expect_here(headers.get("host", ""))
             return Caller()
-        scheme, _, given = (authorization or "").partition(" ")
+        scheme, _, given = headers.get("authorization", "").partition(" ")
         parts = given.strip().split("_", 2)
         row = None
         if scheme.lower() == "bearer" and len(parts) == 3 and parts[0] == PREFIX:
@@ -177,6 +184,29 @@ class Access:
                 headers={**headers, "Retry-After": str(int(reset) + 1)},
             )
         return headers
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine is called so."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _expect_here(host: str) -> None:
+    """With the port or without; no browser leaves the header out."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        name = host
+    if host and not is_loopback(name):
+        raise Refusal(
+            403,
+            f"without keys this server answers to localhost and 127.0.0.1, not to {host!r}; make a "
+            "key with `metier keys create NAME`",
+            code="unknown_host",
+        )
 
 
 def _hash(secret: str) -> bytes:

@@ -68,7 +68,7 @@ class Gateway:
         visit = Visit(self, route, logged=logged)
         try:
             with span("admit", {"metier.scope": scope or ""}):
-                visit.caller = self.access.caller(headers.get("authorization"))
+                visit.caller = self.access.caller(headers)
                 visit.known = True
                 if scope is not None:
                     visit.headers |= self.access.admit(visit.caller, scope)
