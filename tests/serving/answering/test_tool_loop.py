@@ -196,3 +196,15 @@ def test_a_response_calls_the_servers_tools_too(start):
     made = client.responses.create(model="scripted", input="6 by 7?", tools=SERVED)
     assert made.output_text == "42"
     assert [step["tool"] for step in made.output[0].steps] == ["python"]
+
+
+def test_the_log_of_steps_keeps_no_personal_data(start):
+    phone, mail = "+41 44 668 18 00", "joe@example.org"
+    client, _, _ = start(
+        json.dumps({"name": "python", "arguments": {"code": f"'''\n{phone}\n{mail}'''"}}),
+        json.dumps({"content": "done"}),
+    )
+    answer = ask(client)
+    step = client.get(f"/steps/{answer.id}", cast_to=object)["data"][0]
+    assert "[phone]" in step["arguments"] and "[email]" in step["result"]
+    assert not [one for one in (phone, mail) if one in step["arguments"] + step["result"]]

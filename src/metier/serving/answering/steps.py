@@ -12,7 +12,7 @@ from metier.serving.engines.writers import SpecialistWriter
 from metier.serving.engines.writing import Ask, End, Piece, Writer, Writing
 from metier.serving.gate.gateway import Visit
 from metier.serving.gate.wire import ChatRequest
-from metier.serving.records.redaction import redacted
+from metier.serving.records.redaction import redacted, redacted_texts
 from metier.serving.records.shelf import Step
 from metier.serving.refusal import Refusal
 from metier.types import Artifact, Budget, Json
@@ -64,7 +64,7 @@ class Steps:
                 tool,
                 failed,
                 seconds,
-                redacted(json.dumps(arguments, ensure_ascii=False)) if keep else None,
+                json.dumps(redacted_texts(arguments), ensure_ascii=False) if keep else None,
                 redacted(result) if keep else None,
             )
         )

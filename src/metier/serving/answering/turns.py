@@ -84,6 +84,14 @@ def text_of(content: str | list[ContentPart] | None) -> str:
     return "".join(part.text or "" for part in content)
 
 
+def last_text(messages: Sequence[ChatMessage]) -> str:
+    """What the last message says, for the log; nothing of what cannot be read."""
+    content = messages[-1].content if messages else None
+    if content is None or isinstance(content, str):
+        return content or ""
+    return "".join(part.text or "" for part in content)
+
+
 def _message(message: ChatMessage) -> Message:
     text = text_of(message.content)
     if message.role == "tool":

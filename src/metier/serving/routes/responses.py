@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from metier.serving.answering.choice import posed
-from metier.serving.answering.turns import Turn
+from metier.serving.answering.turns import Turn, last_text
 from metier.serving.engines.reading import Written
 from metier.serving.engines.writing import Ask, End, Piece
 from metier.serving.gate.gateway import Visit
@@ -38,7 +38,7 @@ async def responses(body: ResponsesRequest, request: Request) -> Response:
             param="previous_response_id",
         )
     chat = as_chat(body, opened)
-    visit.asked = chat.messages[-1].model_dump_json(exclude_none=True) if chat.messages else ""
+    visit.asked = last_text(chat.messages)
     writer, turn = await posed(chat, visit)
     tenant, live = visit.caller.tenant, bool(body.stream)
     ask = Ask(turn.conversation, turn.config, tenant, None, live, body.as_of)
