@@ -60,10 +60,10 @@ async def accounted(visit: Visit) -> AsyncIterator[None]:
     except Exception as error:
         refusal = refusal_of(error)
         refusal.headers = {**visit.headers, **refusal.headers}
-        visit.break_off(refusal.status)
+        await visit.break_off(refusal.status)
         raise refusal from error
     if not visit.streaming:
-        visit.close(200)
+        await visit.account(200)
 
 
 async def whole(
@@ -141,18 +141,18 @@ async def _stream(visit: Visit, events: Events, chunks: Chunks) -> AsyncIterator
                     continue  # the last words go out with what closes the stream
                 yield _sent(texts)
                 texts = []
-        status = 200
-        yield _sent([*texts, *chunks.end(), "[DONE]"])
+        last = _sent([*texts, *chunks.end(), "[DONE]"])
+        visit.said, status = chunks.text, 200
+        await visit.account(status)  # before its reader can ask for it
+        yield last
     except Exception as error:
         refusal = refusal_of(error)
         status = refusal.status
         yield _sent([*texts, json.dumps(refusal.body())])
     finally:
-        visit.said = chunks.text
-        if status == 200:
-            visit.close(status)
-        else:
-            visit.break_off(status)
+        if status != 200:
+            visit.said = chunks.text
+            await visit.break_off(status)
 
 
 def _sent(texts: Sequence[str]) -> bytes:
