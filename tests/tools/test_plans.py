@@ -231,3 +231,20 @@ def test_the_embedded_model_fills_a_template_and_the_chart_has_the_right_numbers
     drawn = run.results[-1]
     assert sorted(row["tons"] for row in drawn.rows) == [40.0, 70.0]
     assert {artifact.name for artifact in drawn.artifacts} == {"chart.png", "rows.csv"}
+
+
+@pytest.mark.parametrize("operation", ["sum", "mean", "max", "descending"])
+@pytest.mark.parametrize("said", ['"Nan Goldin"', '"Infinity Ltd"', "1e999", "1e308", "1" * 400])
+def test_what_is_no_number_that_json_can_tell_is_none(index, operation, said):
+    plan = Plan(
+        REQUEST,
+        (
+            PlanNode("a", "retrieve", {"query": "mill"}),
+            PlanNode("b", "extract", {"fields": [{"name": "t", "type": "number"}]}, ("a",)),
+            PlanNode("c", "query", {"operation": operation, "column": "t"}, ("b",)),
+        ),
+    )
+    run = run_plan(plan, bench(index, *[f'{{"t": {said}}}'] * 2))
+    json.dumps([dict(row) for result in run.results for row in result.rows], allow_nan=False)
+    told = operation in ("max", "descending") and said == "1e308"
+    assert run.results[-1].failed is not told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -61,10 +62,22 @@ class Wire(BaseModel):
     def _texts_are_whole(self) -> Self:
         """JSON can escape half of a character, which no tokenizer and no file takes."""
         for name, value in self:
-            for text in value if isinstance(value, list) else [value]:
-                if isinstance(text, str) and _HALF.search(text):
-                    raise ValueError(f"{name} holds half of a surrogate pair")
+            if any(_HALF.search(text) for text in _texts_in(value)):
+                raise ValueError(f"{name} holds half of a surrogate pair")
         return self
+
+
+def _texts_in(value: object) -> Iterator[str]:
+    """Also the names of what objects hold; the bodies inside a body look after their own."""
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, str):
+            yield part
+        elif isinstance(part, list):
+            waiting += part
+        elif isinstance(part, dict):
+            waiting += [*part, *part.values()]
 
 
 class ContentPart(Wire):
