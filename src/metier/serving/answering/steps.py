@@ -103,8 +103,7 @@ class StepWriter:
     def start(self, ask: Ask) -> Writing:
         """Begin the steps."""
         writing = Writing()
-        writing.work = asyncio.ensure_future(self._follow(ask, writing))
-        writing.work.add_done_callback(lambda done: _tell_cancelled(writing, done))
+        writing.rest_on(asyncio.ensure_future(self._follow(ask, writing)))
         return writing
 
     async def _follow(self, ask: Ask, writing: Writing) -> None:
@@ -115,9 +114,3 @@ class StepWriter:
             return
         writing.tell(Piece(text))
         writing.tell(end)
-
-
-def _tell_cancelled(writing: Writing, done: asyncio.Future[None]) -> None:
-    """What reckons the cost waits for an end, also of steps that ended before they began."""
-    if done.cancelled():
-        writing.tell(RuntimeError("cancelled"))

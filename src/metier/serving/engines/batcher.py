@@ -39,11 +39,6 @@ class Batcher:
         self._thread = threading.Thread(target=self._run, name="metier-batcher", daemon=True)
         self._thread.start()
 
-    @property
-    def waiting(self) -> int:
-        """Calls that no batch has taken yet."""
-        return len(self._calls)
-
     def submit(
         self, group: Hashable, item: Any, answer: Callable[[Sequence[Any]], Sequence[Any]]
     ) -> Future[Any]:
@@ -54,6 +49,8 @@ class Batcher:
         """
         future: Future[Any] = Future()
         with self._wake:
+            if len(self._calls) >= self._most_waiting:
+                self._calls = deque(call for call in self._calls if not call.future.cancelled())
             if len(self._calls) >= self._most_waiting:
                 raise busy(2, f"{len(self._calls)} requests wait already; ask again in a moment")
             self._calls.append(_Call(group, item, answer, future, copy_context()))

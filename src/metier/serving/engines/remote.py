@@ -52,7 +52,7 @@ class RemoteWriter:
                 writing.tell(error)
             return [None]
 
-        self._crowd.submit(None, ask, write)
+        writing.rest_on(self._crowd.submit(None, ask, write))
         return writing
 
     def _events(self, ask: Ask, writing: Writing) -> Iterator[Piece | End]:

@@ -42,7 +42,8 @@ class PlainWriter:
         writing = Writing()
         conversation = conversation_of(ask.prompt)
         if ask.live:
-            self._batcher.submit(object(), conversation, self._streamer(ask, writing))
+            stream = self._streamer(ask, writing)
+            writing.rest_on(self._batcher.submit(object(), conversation, stream))
             return writing
         # Sampling depends on a row's place in its batch, so only greedy answers are mixed.
         group = content_hash(asdict(ask.config)) if ask.config.temperature == 0 else object()
@@ -52,6 +53,7 @@ class PlainWriter:
 
         future = self._batcher.submit((self._model.name, group), conversation, generate)
         future.add_done_callback(lambda done: _tell_whole(writing, done))
+        writing.rest_on(future)
         return writing
 
     def _streamer(
@@ -118,12 +120,14 @@ class SpecialistWriter:
         group = id(self._specialist), scope
         future = self._batcher.submit(group, conversation_of(ask.prompt), answerer.answer)
         future.add_done_callback(lambda done: _tell_answer(writing, done))
+        writing.rest_on(future)
         return writing
 
 
 def _tell_answer(writing: Writing, done: Future[Answer]) -> None:
-    error = done.exception() if not done.cancelled() else RuntimeError("cancelled")
-    if error is not None:
+    if done.cancelled():
+        return
+    if (error := done.exception()) is not None:
         writing.tell(error)
         return
     answer = done.result()
@@ -142,8 +146,9 @@ def conversation_of(prompt: Conversation | str) -> Conversation:
 
 
 def _tell_whole(writing: Writing, done: Future[Completion]) -> None:
-    error = done.exception() if not done.cancelled() else RuntimeError("cancelled")
-    if error is not None:
+    if done.cancelled():
+        return
+    if (error := done.exception()) is not None:
         writing.tell(error)
         return
     completion = done.result()

@@ -47,7 +47,7 @@ async def _answer(body: ChatRequest, request: Request, visit: Visit) -> Response
         _check_thinking(body, visit, writer)
     asks = _asks(body, turn, visit)
     if body.stream:
-        return await streamed(visit, writer, asks, _Chunks(body, turn, visit))
+        return await streamed(request, visit, writer, asks, _Chunks(body, turn, visit))
     extra: dict[str, Json] = {"routing": visit.routing} if visit.routing else {}
     if body.thinking and not (visit.routing and isinstance(writer, SpecialistWriter)):
         thought = await think(body.thinking, asks[0], partial(whole, request, visit, writer))

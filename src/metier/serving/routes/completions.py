@@ -39,7 +39,7 @@ async def completions(body: CompletionRequest, request: Request) -> Response:
         raise Refusal(400, f"{body.model!r} cannot tell log probabilities", param="logprobs")
     asks = _asks(body, visit)
     if body.stream:
-        return await streamed(visit, writer, asks, _Chunks(body, visit))
+        return await streamed(request, visit, writer, asks, _Chunks(body, visit))
     drafts = await whole(request, visit, writer, asks)
     visit.usage = _usage(body, [draft.end for draft in drafts])
     content = _envelope(visit, body, [_choice(*pair) for pair in enumerate(drafts)])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import aclosing, asynccontextmanager
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -23,6 +23,9 @@ from metier.types import Json, Usage
 STALLED = 60
 """Seconds in which a reader takes nothing, after which its answer is given up."""
 AppStatus.enable_automatic_graceful_drain = False  # it cuts streams that uvicorn lets finish
+
+
+Wanted = TypeVar("Wanted")
 
 
 class Chunks(Protocol):
@@ -73,20 +76,12 @@ async def whole(
     told = Generation(visit, asks)
     with told.current():
         writings = visit.start(writer, asks)
-    drafts = asyncio.gather(*map(collect, writings))
-    gone = asyncio.ensure_future(_until_gone(request))
-    first_of: set[asyncio.Future[Any]] = {drafts, gone}
     try:
-        await asyncio.wait(first_of, return_when=asyncio.FIRST_COMPLETED)
-        if not drafts.done():
-            raise Refusal(499, "the client went away")
-        written = await drafts
+        written = await _while_there(request, asyncio.gather(*map(collect, writings)))
     except BaseException as error:
         told.end([], error)
         raise
     finally:
-        gone.cancel()
-        drafts.cancel()
         for writing in writings:
             writing.cancel()
     told.end([one.end for one in written])
@@ -94,13 +89,15 @@ async def whole(
     return written
 
 
-async def streamed(visit: Visit, writer: Writer, asks: Sequence[Ask], chunks: Chunks) -> Response:
+async def streamed(
+    request: Request, visit: Visit, writer: Writer, asks: Sequence[Ask], chunks: Chunks
+) -> Response:
     """Server-sent events; what fails before the first of them still becomes a proper status."""
     told = Generation(visit, asks)
     with told.current():
         events = merged(visit.start(writer, asks))
     try:
-        first = await anext(events)
+        first = await _while_there(request, anext(events))
     except BaseException as error:
         told.end([], error)
         await events.aclose()
@@ -157,6 +154,23 @@ async def _stream(visit: Visit, events: Events, chunks: Chunks) -> AsyncIterator
 
 def _sent(texts: Sequence[str]) -> bytes:
     return "".join(f"data: {text}\n\n" for text in texts).encode()
+
+
+async def _while_there(request: Request, wanted: Awaitable[Wanted]) -> Wanted:
+    """What is waited for; ``Refusal`` 499 where the client hangs up before."""
+    work = asyncio.ensure_future(wanted)
+    gone = asyncio.ensure_future(_until_gone(request))
+    try:
+        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            raise Refusal(499, "the client went away")
+        return await work
+    finally:
+        gone.cancel()
+        work.cancel()
+        await asyncio.gather(
+            work, return_exceptions=True
+        )  # nobody else would ask what became of it
 
 
 async def _until_gone(request: Request) -> None:

@@ -43,7 +43,7 @@ async def responses(body: ResponsesRequest, request: Request) -> Response:
     tenant, live = visit.caller.tenant, bool(body.stream)
     ask = Ask(turn.conversation, turn.config, tenant, None, live, body.as_of)
     if body.stream:
-        return await streamed(visit, writer, [ask], _Events(body, visit, turn))
+        return await streamed(request, visit, writer, [ask], _Events(body, visit, turn))
     drafts = await whole(request, visit, writer, [ask])
     if drafts[0].end:
         visit.usage = drafts[0].end.usage
