@@ -208,3 +208,28 @@ def test_the_log_of_steps_keeps_no_personal_data(start):
     step = client.get(f"/steps/{answer.id}", cast_to=object)["data"][0]
     assert "[phone]" in step["arguments"] and "[email]" in step["result"]
     assert not [one for one in (phone, mail) if one in step["arguments"] + step["result"]]
+
+
+@pytest.mark.parametrize("reply", ['{"name": "Ada", "born": 1815}', ""])
+def test_a_reply_that_looks_like_a_call_is_none(start, reply):
+    said = json.dumps({"content": reply})
+    client, _, _ = start(*[called("python", code="42"), said] * 3)
+    both = [*SERVED, CLIENTS]
+    choice = ask(client, tools=both).choices[0]
+    assert (choice.finish_reason, choice.message.content) == ("stop", reply)
+    assert not choice.message.tool_calls
+    chunks = list(ask(client, tools=both, stream=True))
+    deltas = [chunk.choices[0].delta for chunk in chunks]
+    assert "".join(delta.content or "" for delta in deltas) == reply
+    assert chunks[-1].choices[0].finish_reason == "stop"
+    flat = {"type": "function", "name": "weather", "parameters": {"type": "object"}}
+    made = client.responses.create(model="scripted", input="?", tools=[*SERVED, flat])
+    assert [item.type for item in made.output] == ["message"] and made.output_text == reply
+
+
+def test_the_clients_own_functions_come_back_in_a_stream_too(start):
+    client, _, _ = start(called("python", code="1"), called("weather"))
+    chunks = list(ask(client, tools=[*SERVED, CLIENTS], stream=True))
+    [call] = [c for chunk in chunks for c in chunk.choices[0].delta.tool_calls or ()]
+    assert (call.index, call.function.name) == (0, "weather")
+    assert chunks[-1].choices[0].finish_reason == "tool_calls"

@@ -117,9 +117,11 @@ class ToolLoop:
             if ask.live:  # the stream begins, so that a client that hangs up is noticed
                 writing.tell(Piece(""))
             await self._step(call, run)
-        text = str(message.get("content") or written.text)
+        content = message.get("content")
+        text = written.text if content is None else str(content)
         end = await self._end(run, written, text, stopped)
-        return (written.text if message.get("tool_calls") else text), end
+        said = message if message.get("tool_calls") else {"content": text}
+        return text, replace(end, message=said)
 
     def _turn(self, run: _Run, stopped: str | None) -> Turn:
         """What the model is asked next; a tool may be demanded only once, so that it can end."""

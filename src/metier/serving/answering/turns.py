@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from metier.serving.engines.reading import Written
 from metier.serving.gate.wire import (
     ChatMessage,
     ChatRequest,
@@ -35,6 +36,13 @@ class Turn:
     config: GenerateConfig
     read: Callable[[str], JsonMessage] | None = None
     """From the whole text to the message's fields; None when the text is the message."""
+
+
+def message_of(written: Written, turn: Turn) -> JsonMessage:
+    """What a whole answer says; its text is read once, since a reply may look like a call."""
+    if written.end is not None and written.end.message is not None:
+        return dict(written.end.message)
+    return {"content": written.text} if turn.read is None else turn.read(written.text)
 
 
 def turn_of(request: ChatRequest, *, prompt_room: int | None = None) -> Turn:

@@ -45,6 +45,8 @@ class End:
     usage: Usage
     extras: Mapping[str, Json] = field(default_factory=dict)
     """Fields of the message beyond OpenAI's: grounding, probabilities, abstained."""
+    message: Mapping[str, Json] | None = None
+    """What the text means, where it was read on the way: a call, or a reply that looks like one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from metier.serving.answering.choice import posed
-from metier.serving.answering.turns import Turn, last_text
+from metier.serving.answering.turns import Turn, last_text, message_of
 from metier.serving.engines.reading import Written
 from metier.serving.engines.writing import Ask, End, Piece
 from metier.serving.gate.gateway import Visit
@@ -90,7 +90,7 @@ def _response(
 
 def _items(visit: Visit, turn: Turn, draft: Written) -> list[Json]:
     """What was said, or the functions that are asked for."""
-    said = {"content": draft.text} if turn.read is None else turn.read(draft.text)
+    said = message_of(draft, turn)
     extras = draft.end.extras if draft.end else {}
     called = [
         {
