@@ -105,6 +105,12 @@ def test_tokens_that_are_spent_end_it(start):
     assert model.asked[0][1].max_new_tokens == 70
 
 
+def test_the_clients_own_limit_holds_in_a_tool_loop_too(start):
+    client, model, _ = start("short")
+    ask(client, max_tokens=8)
+    assert model.asked[0][1].max_new_tokens == 8
+
+
 def test_a_tool_that_takes_longer_than_there_is_time_is_given_up(start):
     client, _, _ = start(called("python", code="import time; time.sleep(3)"), "late")
     message = ask(client, extra_body={"tool_budget": {"seconds": 0.5}}).choices[0].message
@@ -196,6 +202,8 @@ def test_a_response_calls_the_servers_tools_too(start):
     made = client.responses.create(model="scripted", input="6 by 7?", tools=SERVED)
     assert made.output_text == "42"
     assert [step["tool"] for step in made.output[0].steps] == ["python"]
+    logged = client.get(f"/steps/{made.id}", cast_to=object)["data"]
+    assert [step["tool"] for step in logged] == ["python"]
 
 
 def test_the_log_of_steps_keeps_no_personal_data(start):

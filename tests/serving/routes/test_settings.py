@@ -115,3 +115,23 @@ def test_a_response_that_makes_too_long_a_conversation_is_refused(tmp_path):
     with serving(fake_gateway(tmp_path, keep_texts=True)) as url:
         answer = httpx.post(f"{url}/responses", json=body)
         assert answer.status_code == 400 and "2048" in answer.json()["error"]["message"]
+
+
+UNOFFERED = [
+    ("responses", {"input": "Who?", "conversation": "conv_1"}),
+    ("responses", {"input": "Who?", "conversation": {"id": "conv_1"}}),
+    ("chat/completions", {"messages": ASKED, "functions": [{"name": "f"}]}),
+    ("chat/completions", {"messages": ASKED, "function_call": {"name": "f"}}),
+    ("completions", {"prompt": "Who?", "suffix": "end"}),
+]
+
+
+@pytest.mark.parametrize("route, body", UNOFFERED)
+def test_what_would_change_the_answer_and_is_not_offered_is_refused_by_name(tmp_path, route, body):
+    with serving(fake_gateway(tmp_path)) as url:
+        answer = httpx.post(f"{url}/{route}", json={"model": "fake", **body})
+        name = list(body)[-1]
+        neutral = httpx.post(f"{url}/{route}", json={"model": "fake", **body, name: None})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"].startswith(name)
+    assert neutral.status_code == 200

@@ -133,7 +133,7 @@ class ToolLoop:
         return replace(turn, config=reply_only(turn.config), read=read_call)
 
     async def _write(self, ask: Ask, turn: Turn, run: _Run, writing: Writing) -> Written:
-        most = max(LEAST_TOKENS, min(ask.config.max_new_tokens, run.tokens_left))
+        most = min(ask.config.max_new_tokens, max(LEAST_TOKENS, run.tokens_left))
         config = replace(turn.config, seed=ask.config.seed, max_new_tokens=most)
         asked = replace(ask, prompt=turn.conversation, config=config, live=False)
         writing.parts.append(self.steps.writer.start(asked))

@@ -99,6 +99,11 @@ class Gateway:
             self.tracing.close()
 
 
+def request_id(response: str) -> str:
+    """A request's own id from that of its response, which has a kind before it."""
+    return response.replace("_", "-").rpartition("-")[2]
+
+
 @dataclass(slots=True)
 class Visit:
     """One request, from its admission on."""

@@ -47,7 +47,7 @@ def _no_tokens(value: JsonValue) -> JsonValue:
 
 Zero = Annotated[float | None, AfterValidator(_neutral), WithJsonSchema({"const": 0})]
 NoBias = Annotated[Object | None, AfterValidator(_neutral), WithJsonSchema({"maxProperties": 0})]
-Nothing = Annotated[str | None, AfterValidator(_neutral), WithJsonSchema({"maxLength": 0})]
+Nothing = Annotated[JsonValue, AfterValidator(_neutral), WithJsonSchema({"enum": [None, ""]})]
 NoTokens = BeforeValidator(_no_tokens)
 AsOf = Annotated[str | None, Field(max_length=64)]
 """The day whose documents a specialist is to answer from; metier's own."""
@@ -277,6 +277,8 @@ class ChatRequest(Sampling):
     """Either is kept: at most one function is called at once."""
     enum: Choices | None = None
     thinking: Thinking | None = None
+    functions_: Nothing = Field(default=None, alias="functions")
+    function_call: Literal["none", "auto"] | None = None
 
     @property
     def functions(self) -> list[Tool]:
@@ -377,6 +379,7 @@ class ResponsesRequest(Wire):
     stream: bool | None = None
     text: ResponseText | None = None
     previous_response_id: str | None = None
+    conversation: Nothing = None
     tools: list[ResponseFunction | ServedTool] | None = Field(default=None, max_length=128)
     tool_choice: Literal["none", "auto", "required"] | ChosenFunction | None = None
     tool_budget: ToolBudget | None = None
