@@ -160,6 +160,22 @@ def test_a_run_that_was_stopped_goes_on(index, tmp_path):
     assert rest.reused == ("find", "read") and rest.answer == "done"
 
 
+def test_a_run_may_rest_on_one_that_wrote_into_a_folder_of_its_own(index):
+    wrote = (
+        "import os; os.mkdir('out'); open('out/a.txt', 'w').write('a'); open('b', 'w').write('b')"
+    )
+    plan = Plan(
+        REQUEST,
+        (
+            PlanNode("w", "run", {"code": wrote}),
+            PlanNode("r", "run", {"code": "print(open('b').read() * 3)"}, ("w",)),
+        ),
+    )
+    run = run_plan(plan, bench(index))
+    assert {"out/a.txt", "b"} <= {artifact.name for artifact in run.results[0].artifacts}
+    assert "bbb" in run.answer and not run.results[1].failed
+
+
 def test_budgets_of_tokens_and_seconds_end_a_run(index):
     spent = run_plan(chart_plan(), bench(index, *ROWS), budget=Budget(tokens=60))
     assert (spent.stopped_by, len(spent.results)) == ("tokens", 2)

@@ -231,7 +231,12 @@ def _run(node: PlanNode, inputs: Sequence[NodeResult], bench: Bench) -> NodeResu
         rows = [{**row, y: number} for row in rows if (number := _number(row.get(y))) is not None]
         if not rows:
             return NodeResult(node.id, "", f"There is no number in {y!r} to draw.", failed=True)
-    files = {artifact.name: artifact.content for one in inputs for artifact in one.artifacts}
+    files = {
+        artifact.name: artifact.content
+        for one in inputs
+        for artifact in one.artifacts
+        if "/" not in artifact.name  # code starts in a folder without any other in it
+    }
     files |= {
         "rows.json": json.dumps(rows, default=str).encode(),
         "passages.json": json.dumps([_passage(hit) for hit in hits]).encode(),
