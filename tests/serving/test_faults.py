@@ -143,6 +143,14 @@ def test_too_many_waiting_calls_are_refused_and_the_others_served():
     batcher.close()
 
 
+def test_a_call_that_comes_too_late_is_refused():
+    batcher = Batcher()
+    batcher.close()
+    with pytest.raises(Refusal) as refused:
+        batcher.submit("a", 0, list)
+    assert refused.value.status == 503
+
+
 def test_calls_of_one_kind_share_a_batch():
     batcher, sizes = Batcher(), []
     hold = threading.Event()

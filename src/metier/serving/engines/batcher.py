@@ -10,7 +10,7 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass
 from typing import Any
 
-from metier.serving.refusal import busy
+from metier.serving.refusal import Refusal, busy
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +45,12 @@ class Batcher:
         """Queue one item; ``answer`` gets the items of a batch and returns one result for each.
 
         Cancelling the future before its batch begins takes the item out. Raises ``Refusal`` 429
-        when too many calls wait already.
+        when too many calls wait already, 503 once it is closed.
         """
         future: Future[Any] = Future()
         with self._wake:
+            if self._closed:
+                raise Refusal(503, "the server is ending", headers={"Retry-After": "5"})
             if len(self._calls) >= self._most_waiting:
                 self._calls = deque(call for call in self._calls if not call.future.cancelled())
             if len(self._calls) >= self._most_waiting:
