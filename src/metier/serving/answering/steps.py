@@ -95,7 +95,6 @@ def steps_of(body: ChatRequest, visit: Visit, *, param: str) -> Steps:
 class StepWriter:
     """A ``Writer`` over another: it tells what comes of the steps, which end with their reader."""
 
-    window: int | None
     run: Callable[[Ask, Writing], Awaitable[tuple[str, End]]]
     """Takes the steps; it may tell of them on the way, and returns the last text and the end."""
     logs: bool = False

@@ -46,7 +46,7 @@ def with_tools(body: ChatRequest, visit: Visit) -> tuple[Writer, Turn]:
     tools = steps.toolbox.chosen(body.served, body.model, visit.caller.tenant)
     turn = turn_of(_request(body, tools, "none"))
     read = read_call if body.functions else None
-    writer = StepWriter(steps.writer.window, ToolLoop(steps, tools).run)
+    writer = StepWriter(ToolLoop(steps, tools).run)
     return writer, replace(turn, read=read)
 
 

@@ -45,7 +45,7 @@ def message_of(written: Written, turn: Turn) -> JsonMessage:
     return {"content": written.text} if turn.read is None else turn.read(written.text)
 
 
-def turn_of(request: ChatRequest, *, prompt_room: int | None = None) -> Turn:
+def turn_of(request: ChatRequest) -> Turn:
     """Lay out a chat request; ``Refusal`` 400 for what contradicts itself."""
     conversation = conversation_of(request.messages)
     config = sampling(request, request.max_completion_tokens or request.max_tokens)

@@ -109,7 +109,3 @@ class Crowd:
         future = self._threads.submit(copy_context().run, lambda: answer([item])[0])
         future.add_done_callback(lambda done: self._room.release())
         return future
-
-    def close(self) -> None:
-        """Finish what waits."""
-        self._threads.shutdown()

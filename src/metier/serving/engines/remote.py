@@ -28,7 +28,6 @@ class RemoteWriter:
     """A model behind an endpoint."""
 
     logs = True
-    window = None
 
     def __init__(self, model: OpenAIModel, crowd: Crowd, secret: bytes) -> None:
         """``secret`` is what tenants' salts are made with."""

@@ -31,7 +31,6 @@ class PlainWriter:
     """Any ``LanguageModel`` behind the batcher: transformers, the fake."""
 
     logs = False
-    window = None
 
     def __init__(self, model: LanguageModel, batcher: Batcher) -> None:
         self._model = model
@@ -91,7 +90,6 @@ class SpecialistWriter:
     """A released specialist: it answers whole, in its own form, exactly as it was measured."""
 
     logs = False
-    window = None
 
     def __init__(self, specialist: Specialist, batcher: Batcher) -> None:
         self._specialist = specialist

@@ -170,11 +170,6 @@ class Writer(Protocol):
         """Whether it can tell log probabilities."""
         ...
 
-    @property
-    def window(self) -> int | None:
-        """Tokens of prompt and answer together; None where nobody knows."""
-        ...
-
     def start(self, ask: Ask) -> Writing:
         """Begin an answer; ``Refusal`` when the engine has too much to do or cannot do this."""
         ...
