@@ -49,8 +49,11 @@ def serving(gateway):
         thread.join()
 
 
-def started(folder, *words, scheme="http", **options):
-    """The command with fake models on a free port; the process and its root URL."""
+def started(folder, *words, scheme="http", pause=0.0, **options):
+    """The command with fake models on a free port; the process and its root URL.
+
+    ``pause`` is the seconds before each piece of a stream.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -58,7 +61,7 @@ def started(folder, *words, scheme="http", **options):
     server = subprocess.Popen(
         [*command, "--port", str(port), *words],
         cwd=folder,
-        env=joined.environment(),
+        env={**joined.environment(), "PAUSE": str(pause)},
         stderr=subprocess.DEVNULL,
     )
     url = f"{scheme}://127.0.0.1:{port}"

@@ -5,6 +5,7 @@ import json
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import openai
@@ -21,20 +22,23 @@ ASKED = [{"role": "user", "content": "Who?"}]
 
 
 class Gate(FakeModel):
-    """Answers when it is let; counts the pieces that it was made to write."""
+    """Answers when it is let; keeps what it was asked, counts the pieces it was made to write."""
 
     def __init__(self, words=10_000):
         super().__init__({"Who?": "word " * words})
         self.open = threading.Event()
         self.begun = threading.Event()
         self.pieces = 0
+        self.asked = []
 
     def generate(self, batch, config):
+        self.asked += [conversation[-1].content for conversation in batch]
         self.begun.set()
         self.open.wait(30)
         return super().generate(batch, config)
 
     def stream(self, conversation, config):
+        self.asked.append(conversation[-1].content)
         for piece in super().stream(conversation, config):
             self.pieces += 1
             time.sleep(0.001)
@@ -72,6 +76,53 @@ def test_a_stream_that_nobody_reads_any_more_stops_the_work(tmp_path):
         assert model.pieces < 9_000
 
 
+def test_what_nobody_waits_for_any_more_leaves_the_queue(tmp_path):
+    model = Gate()
+    gateway = fake_gateway(tmp_path, entries=[entry("gate", model)])
+
+    def leave(url, text, **options):
+        body = {"model": "gate", "messages": [{"role": "user", "content": text}], **options}
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(f"{url}/chat/completions", json=body, timeout=0.5)
+
+    with serving(gateway) as url, ThreadPoolExecutor(6) as clients:
+        clients.submit(leave, url, "first").result()
+        left = [
+            clients.submit(leave, url, "later", **more)
+            for more in (
+                {},
+                {"temperature": 1},
+                {"n": 2},
+                {"stream": True},
+                {"stream": True, "n": 2},
+            )
+        ]
+        for one in left:
+            one.result()
+        while len(rows := gateway.book.history("")) < 5:  # the test's time-out would end it
+            time.sleep(0.02)
+        model.open.set()
+    assert {(row["status"], row["completion_tokens"]) for row in rows} == {(499, 0)}
+    assert model.asked == ["first"]
+
+
+def test_calls_that_were_taken_back_leave_room_for_others():
+    batcher, hold, begun = Batcher(most_waiting=2), threading.Event(), threading.Event()
+
+    def slow(batch):
+        begun.set()
+        hold.wait(30)
+        return batch
+
+    batcher.submit("a", 0, slow)
+    begun.wait(30)
+    assert all([batcher.submit("a", n, slow).cancel() for n in (1, 2)])
+    last = batcher.submit("a", 3, slow)
+    hold.set()
+    assert last.result(30) == 3
+    batcher.close()
+
+
 def test_too_many_waiting_calls_are_refused_and_the_others_served():
     batcher = Batcher(most_waiting=2)
     hold, begun = threading.Event(), threading.Event()
@@ -92,6 +143,14 @@ def test_too_many_waiting_calls_are_refused_and_the_others_served():
     batcher.close()
 
 
+def test_a_call_that_comes_too_late_is_refused():
+    batcher = Batcher()
+    batcher.close()
+    with pytest.raises(Refusal) as refused:
+        batcher.submit("a", 0, list)
+    assert refused.value.status == 503
+
+
 def test_calls_of_one_kind_share_a_batch():
     batcher, sizes = Batcher(), []
     hold = threading.Event()
@@ -109,7 +168,7 @@ def test_calls_of_one_kind_share_a_batch():
 
 
 def test_sigterm_lets_the_requests_under_way_finish(tmp_path):
-    server, url = started(tmp_path)
+    server, url = started(tmp_path, pause=0.1)
 
     async def asks():
         async with httpx.AsyncClient() as client:

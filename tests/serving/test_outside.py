@@ -130,7 +130,9 @@ def test_a_reader_that_stops_reading_is_given_up(tmp_path, monkeypatch):
         body = httpx.Request(
             "POST", url, json={**CHAT, "model": "endless", "stream": True, "max_tokens": 10**6}
         ).content
-        head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n"
+        head = (
+            f"POST /v1/chat/completions HTTP/1.1\r\nhost: {host}\r\ncontent-length: {len(body)}\r\n"
+        )
         reader.sendall(f"{head}content-type: application/json\r\n\r\n".encode() + body)
         fake = httpx.post(f"{url}/chat/completions", json=CHAT, timeout=60)
         assert fake.status_code == 200  # the one thread behind it is free again

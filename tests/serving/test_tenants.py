@@ -1,11 +1,14 @@
 """One tenant asks for what is another's in a thousand ways, over real HTTP; nothing comes out."""
 
+import hashlib
 import itertools
 import unicodedata
 
 import httpx
 import pytest
 
+from metier.errors import DataError
+from metier.models.engines.continuous import Counts
 from metier.models.engines.fake import FakeEmbedder, FakeModel
 from metier.serving.catalogue.entries import Entry
 from metier.serving.engines.writers import PlainWriter
@@ -28,12 +31,21 @@ def gateway(tmp_path_factory):
         return Entry(f"vectors-{MODEL}", "embedder", THEIRS, embedder=FakeEmbedder())
 
     folder = tmp_path_factory.mktemp("tenants")
-    return fake_gateway(folder, entries=[writes, embeds], keep_texts=True)
+    return fake_gateway(folder, entries=[writes, embeds], keep_texts=True, engines=[Engine()])
 
 
 @pytest.fixture(scope="module")
 def keys(gateway):
     return {tenant: create_key(gateway.book, tenant, tenant=tenant) for tenant in (OURS, THEIRS)}
+
+
+class Engine:
+    """As far as its health and its numbers are told."""
+
+    name, ready, counts, restarts = f"engine-of-{MODEL}", True, Counts(), 0
+
+    def close(self):
+        pass
 
 
 @pytest.fixture(scope="module")
@@ -162,3 +174,23 @@ def test_keys_put_together_from_two_are_refused(url, keys):
     for key in wrong:
         head = {b"authorization": b"Bearer " + key.encode()}
         assert httpx.get(f"{url}/history", headers=head).status_code == 401
+
+
+def test_metrics_and_the_names_of_engines_are_the_operators(url, keys, gateway, secret_response):
+    old = {"id": "old", "name": "old", "tenant": OURS, "per_minute": None, "tokens_per_day": None}
+    gateway.book.add_key(
+        {**old, "hash": hashlib.sha256(b"secret").digest(), "scopes": ["ask", "metrics"]}
+    )
+    watcher = create_key(gateway.book, "watcher", scopes=("metrics",))
+    others = [*keys.values(), "mt_old_secret", create_key(gateway.book, "nobody's"), "mt_no_key"]
+    root = url.removesuffix("/v1")
+    for key in others:
+        head = {"authorization": f"Bearer {key}"}
+        assert httpx.get(f"{root}/metrics", headers=head).status_code in (401, 403)
+        assert httpx.get(f"{root}/healthz", headers=head).json() == {"status": "ok"}
+    assert httpx.get(f"{root}/healthz").json() == {"status": "ok"}
+    head = {"authorization": f"Bearer {watcher}"}
+    assert f'model="{MODEL}"' in httpx.get(f"{root}/metrics", headers=head).text
+    assert httpx.get(f"{root}/healthz", headers=head).json()["engines"] == {Engine.name: "ok"}
+    with pytest.raises(DataError, match="all tenants"):
+        create_key(gateway.book, "one", tenant=OURS, scopes=("metrics",))

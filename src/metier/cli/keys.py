@@ -19,8 +19,8 @@ def create(
     scope: Annotated[
         list[str] | None,
         typer.Option(
-            help="ask, embed, feedback, history, metrics, prompts: all if none; operator, to add "
-            "and remove models, only if named."
+            help="ask, embed, feedback, history, prompts: all if none; metrics, of all tenants, "
+            "and operator, to add and remove models, only if named."
         ),
     ] = None,
     per_minute: Annotated[int | None, typer.Option(min=1, help="Most requests a minute.")] = None,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
 
 from metier.errors import DataError, EndpointError, EndpointRefusal, MetierError
 from metier.types import Json
@@ -71,12 +74,21 @@ def busy(seconds: int, why: str) -> Refusal:
     )
 
 
+def invalid(faults: Sequence[Any]) -> Refusal:
+    """The first of a body's faults, with its place."""
+    place = ".".join(str(part) for part in faults[0]["loc"] if part != "body")
+    told = str(faults[0]["msg"]).removeprefix("Value error, ")
+    return Refusal(400, f"{place}: {told}" if place else told, param=place or None)
+
+
 def refusal_of(error: BaseException) -> Refusal:
     """Any error as an answer; what nobody foresaw is logged here and told without its insides."""
     if isinstance(error, Refusal):
         return error
     if isinstance(error, DataError):
         return Refusal(400, str(error))
+    if isinstance(error, ValidationError):  # what was asked, laid out for another route
+        return invalid(error.errors())
     if isinstance(error, EndpointRefusal):
         return _refused_behind(error)
     if isinstance(error, EndpointError):

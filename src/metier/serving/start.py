@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import ipaddress
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,7 +20,7 @@ from metier.serving.engines.opening import Engines
 from metier.serving.engines.remote import open_remote
 from metier.serving.engines.upstream import Upstream
 from metier.serving.engines.writers import SpecialistWriter
-from metier.serving.gate.access import Access
+from metier.serving.gate.access import Access, is_loopback
 from metier.serving.gate.gateway import Gateway
 from metier.serving.gate.traces import open_tracing
 from metier.serving.records.book import Book
@@ -207,7 +206,7 @@ def _upstream(options: ServeOptions) -> Upstream | None:
 
 def check_exposure(options: ServeOptions) -> None:
     """Raise ``DataError`` where others could reach a server that asks nobody for a key."""
-    if _is_loopback(options.host):
+    if is_loopback(options.host):
         return
     book = Book(options.book)
     keyed = book.has_keys()
@@ -217,10 +216,3 @@ def check_exposure(options: ServeOptions) -> None:
             f"--host {options.host} lets other machines in, and there is no key yet; make one with "
             f"`metier keys create NAME --book {options.book}`, or serve on 127.0.0.1"
         )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -1,6 +1,7 @@
 """A request answered by a plan, over HTTP."""
 
 import json
+import time
 
 import openai
 import pytest
@@ -100,3 +101,18 @@ def test_a_plan_with_faults_is_refused_before_its_stream_begins(start):
     nodes = [{"id": "q", "kind": "query", "settings": {"operation": "sum"}, "inputs": []}]
     with pytest.raises(openai.BadRequestError, match="the plan cannot be run"):
         plan(client, stream=True, nodes=nodes)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_plan_that_nobody_waits_for_is_logged_though_no_model_was_asked(start, stream):
+    client, _, gateway = start()
+    slow = {"id": "s", "kind": "run", "settings": {"code": "import time; time.sleep(2)"}}
+    if stream:
+        with plan(client, stream=True, nodes=[slow]) as chunks:
+            next(chunks)
+    else:
+        with pytest.raises(openai.APITimeoutError):
+            plan(client.with_options(timeout=0.5), nodes=[slow])
+    while not (rows := gateway.book.history("")):  # the test's time-out would end it
+        time.sleep(0.02)
+    assert (rows[0]["status"], rows[0]["prompt_tokens"]) == (499, 0)

@@ -105,6 +105,12 @@ def test_tokens_that_are_spent_end_it(start):
     assert model.asked[0][1].max_new_tokens == 70
 
 
+def test_the_clients_own_limit_holds_in_a_tool_loop_too(start):
+    client, model, _ = start("short")
+    ask(client, max_tokens=8)
+    assert model.asked[0][1].max_new_tokens == 8
+
+
 def test_a_tool_that_takes_longer_than_there_is_time_is_given_up(start):
     client, _, _ = start(called("python", code="import time; time.sleep(3)"), "late")
     message = ask(client, extra_body={"tool_budget": {"seconds": 0.5}}).choices[0].message
@@ -126,6 +132,16 @@ def test_unknown_tools_and_contradictions_are_refused(start):
         ask(client, tools=[{"type": "metier", "name": "shell"}])
     with pytest.raises(openai.BadRequestError, match="one form of answer"):
         ask(client, extra_body={"enum": ["a"]})
+
+
+def test_steps_lead_to_one_answer_so_several_are_refused(start):
+    client, model, _ = start()
+    nodes = [{"id": "f", "kind": "retrieve", "settings": {"query": "mill"}}]
+    with pytest.raises(openai.BadRequestError, match="leave n out") as refused:
+        ask(client, n=2)
+    assert refused.value.param == "n" and model.asked == []
+    with pytest.raises(openai.BadRequestError, match="leave n out"):
+        ask(client, n=2, tools=openai.NOT_GIVEN, extra_body={"plan": {"nodes": nodes}})
 
 
 def test_an_artifact_is_its_tenants_alone(start):
@@ -186,3 +202,42 @@ def test_a_response_calls_the_servers_tools_too(start):
     made = client.responses.create(model="scripted", input="6 by 7?", tools=SERVED)
     assert made.output_text == "42"
     assert [step["tool"] for step in made.output[0].steps] == ["python"]
+    logged = client.get(f"/steps/{made.id}", cast_to=object)["data"]
+    assert [step["tool"] for step in logged] == ["python"]
+
+
+def test_the_log_of_steps_keeps_no_personal_data(start):
+    phone, mail = "+41 44 668 18 00", "joe@example.org"
+    client, _, _ = start(
+        json.dumps({"name": "python", "arguments": {"code": f"'''\n{phone}\n{mail}'''"}}),
+        json.dumps({"content": "done"}),
+    )
+    answer = ask(client)
+    step = client.get(f"/steps/{answer.id}", cast_to=object)["data"][0]
+    assert "[phone]" in step["arguments"] and "[email]" in step["result"]
+    assert not [one for one in (phone, mail) if one in step["arguments"] + step["result"]]
+
+
+@pytest.mark.parametrize("reply", ['{"name": "Ada", "born": 1815}', ""])
+def test_a_reply_that_looks_like_a_call_is_none(start, reply):
+    said = json.dumps({"content": reply})
+    client, _, _ = start(*[called("python", code="42"), said] * 3)
+    both = [*SERVED, CLIENTS]
+    choice = ask(client, tools=both).choices[0]
+    assert (choice.finish_reason, choice.message.content) == ("stop", reply)
+    assert not choice.message.tool_calls
+    chunks = list(ask(client, tools=both, stream=True))
+    deltas = [chunk.choices[0].delta for chunk in chunks]
+    assert "".join(delta.content or "" for delta in deltas) == reply
+    assert chunks[-1].choices[0].finish_reason == "stop"
+    flat = {"type": "function", "name": "weather", "parameters": {"type": "object"}}
+    made = client.responses.create(model="scripted", input="?", tools=[*SERVED, flat])
+    assert [item.type for item in made.output] == ["message"] and made.output_text == reply
+
+
+def test_the_clients_own_functions_come_back_in_a_stream_too(start):
+    client, _, _ = start(called("python", code="1"), called("weather"))
+    chunks = list(ask(client, tools=[*SERVED, CLIENTS], stream=True))
+    [call] = [c for chunk in chunks for c in chunk.choices[0].delta.tool_calls or ()]
+    assert (call.index, call.function.name) == (0, "weather")
+    assert chunks[-1].choices[0].finish_reason == "tool_calls"

@@ -218,6 +218,17 @@ def test_log_probabilities_come_through(behind, client, stream):
     assert behind.seen[0]["logprobs"] is True and behind.seen[0]["top_logprobs"] == 2
 
 
+def test_log_probabilities_of_a_streamed_completion_are_those_of_the_whole_one(behind, client):
+    behind.logs = LOGS
+    create = client.completions.create
+    whole = create(model="far", prompt="Who?", logprobs=2).choices[0].logprobs
+    told = [one.choices[0] for one in create(model="far", prompt="Who?", logprobs=2, stream=True)]
+    assert told[0].logprobs.tokens == whole.tokens == ["Ann"]
+    assert told[0].logprobs.token_logprobs == whole.token_logprobs == [-0.5]
+    offsets = [offset for one in told if one.logprobs for offset in one.logprobs.text_offset]
+    assert offsets == [3 * place for place in range(len(offsets))]
+
+
 def test_log_probabilities_of_a_form_are_refused(client):
     with pytest.raises(openai.BadRequestError, match="given form"):
         ask(client, logprobs=True, extra_body={"enum": ["yes", "no"]})

@@ -21,10 +21,13 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 class Answers(BaseHTTPRequestHandler):
     def do_GET(self):
-        self.reply(200)
+        self.reply(200 if self.known() else 401)
+    def known(self):
+        return sys.argv[2:] in ([], [self.headers["authorization"]])
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        good = self.path == "/v1/load_lora_adapter" and "bad" not in body["lora_name"]
+        there = self.known() and self.path == "/v1/load_lora_adapter"
+        good = there and "bad" not in body["lora_name"]
         with open("loaded", "a") as log:
             log.write(body["lora_name"] + chr(10))
         self.reply(200 if good else 400)
@@ -88,6 +91,20 @@ def test_adapters_are_loaded_again_after_a_restart(tmp_path, port, monkeypatch):
     finally:
         behind.close()
     assert (tmp_path / "loaded").read_text().split() == ["law-0", "bad-1", "law-0"]
+
+
+def test_a_server_that_wants_a_key_gets_it(tmp_path, port, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command = [sys.executable, "-c", ADAPTING, str(port), "Bearer sk-1"]
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
+    behind = Upstream(command, f"http://127.0.0.1:{port}/v1")
+    try:
+        assert behind.adapter(tmp_path / "law") == "law-0"
+    finally:
+        behind.close()
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-2")
+    with pytest.raises(EndpointError, match="wants a key"):
+        Upstream(command, f"http://127.0.0.1:{port}/v1")
 
 
 def test_a_server_that_ends_at_once_or_stands_nowhere_is_told(tmp_path, port):

@@ -30,6 +30,10 @@ def client(url, key):
     return openai.OpenAI(base_url=url, api_key=key, max_retries=0)
 
 
+def bearer(key):
+    return {"authorization": f"Bearer {key}"}
+
+
 def ask(asking, model="fake"):
     return asking.chat.completions.create(model=model, messages=ASKED)
 
@@ -50,6 +54,25 @@ def test_only_keys_in_force_are_let_in(gateway):
         revoke_key(gateway.book, key)
         with pytest.raises(openai.AuthenticationError):
             ask(client(url, key))
+
+
+def test_without_keys_only_who_calls_this_machine_by_its_own_names_is_let_in(gateway):
+    with serving(gateway) as url:
+        port = url.split(":")[-1].removesuffix("/v1")
+        for host in (
+            "localhost",
+            "127.0.0.1",
+            f"LOCALHOST:{port}",
+            f"127.0.0.1:{port}",
+            "[::1]:80",
+        ):
+            assert httpx.get(f"{url}/history", headers={"host": host}).status_code == 200
+        for host in ("evil.example", f"evil.example:{port}", "127.0.0.1.evil.example", "[evil"):
+            answer = httpx.get(f"{url}/history", headers={"host": host})
+            assert (answer.status_code, answer.json()["error"]["code"]) == (403, "unknown_host")
+        key = create_key(gateway.book, "one")
+        named = {"host": "evil.example", **bearer(key)}
+        assert httpx.get(f"{url}/history", headers=named).status_code == 200
 
 
 def test_secrets_are_not_stored(gateway, tmp_path):
@@ -119,7 +142,7 @@ def test_buckets_fill_with_time(tmp_path):
     now = [0.0]
     book = Book(tmp_path / "book")
     access = Access(book, clock=lambda: now[0])
-    caller = access.caller(f"Bearer {create_key(book, 'one', per_minute=60)}")
+    caller = access.caller(bearer(create_key(book, "one", per_minute=60)))
     for _ in range(60):
         access.admit(caller, "ask")
     with pytest.raises(Exception, match="more than 60 requests a minute"):

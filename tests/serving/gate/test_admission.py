@@ -74,8 +74,8 @@ def test_a_strangers_bodies_take_no_memory(gateway):
 
 
 def test_refusals_are_counted_and_those_of_known_keys_logged(gateway):
-    key = create_key(gateway.book, "one", tenant="a", scopes=("ask", "metrics"), per_minute=2)
-    watcher = create_key(gateway.book, "two")
+    key = create_key(gateway.book, "one", tenant="a", scopes=("ask",), per_minute=2)
+    watcher = create_key(gateway.book, "two", scopes=("metrics",))
     with serving(gateway) as url:
         post = f"{url}/chat/completions"
         assert httpx.post(post, json=CHAT).status_code == 401
@@ -105,7 +105,7 @@ def test_refusals_are_counted_and_those_of_known_keys_logged(gateway):
 
 
 def test_looking_is_counted_and_not_logged(gateway):
-    key = create_key(gateway.book, "one")
+    key = create_key(gateway.book, "one", scopes=("ask", "history", "metrics"))
     with serving(gateway) as url:
         for route in ("models", "prompts", "history"):
             assert httpx.get(f"{url}/{route}", headers=bearer(key)).status_code == 200

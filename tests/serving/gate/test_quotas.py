@@ -8,6 +8,8 @@ import pytest
 
 from metier.models.engines.fake import FakeModel
 from metier.serving.catalogue.entries import Entry
+from metier.serving.engines.batcher import Crowd
+from metier.serving.engines.remote import RemoteWriter, open_remote
 from metier.serving.engines.writers import PlainWriter
 from metier.serving.gate.access import create_key
 from tests.serving.server import fake_gateway, serving
@@ -52,6 +54,18 @@ def body(route, model="slow", **options):
     return {"model": model, limit: 5000, **ROUTES[route], **options}
 
 
+@pytest.fixture
+def far(gateway, tmp_path):
+    """A gateway whose models are those of the other one."""
+
+    def entry(name):
+        model = open_remote(f"openai:{name}@{url}")
+        return lambda batcher: Entry(name, "base", writer=RemoteWriter(model, Crowd(), b"secret"))
+
+    with serving(gateway) as url:
+        yield fake_gateway(tmp_path / "far", entries=[entry("slow"), entry("broken")])
+
+
 def logged(gateway):
     """The one request in the log, once it is there."""
     for _ in range(500):
@@ -63,6 +77,19 @@ def logged(gateway):
 
 @pytest.mark.parametrize("route", ROUTES)
 def test_a_stream_that_is_left_counts_what_was_read_and_written(gateway, route):
+    row = left(gateway, route)
+    assert (row["status"], row["prompt_tokens"]) == (499, 3)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_stream_of_a_remote_model_that_is_left_counts_too(far, route):
+    row = left(far, route)
+    assert (row["status"], row["prompt_tokens"]) == (499, 4)  # estimated: the end tells the usage
+    assert not far.settling
+
+
+def left(gateway, route):
+    """What is logged of a stream that is left; it has spent what the key may spend."""
     head = {"authorization": f"Bearer {create_key(gateway.book, 'one', tokens_per_day=3)}"}
     with serving(gateway) as url:
         asked = body(route, stream=True)
@@ -71,9 +98,9 @@ def test_a_stream_that_is_left_counts_what_was_read_and_written(gateway, route):
                 pass
         row = logged(gateway)
         again = httpx.post(f"{url}/{route}", json=asked, headers=head)
-    assert (row["status"], row["prompt_tokens"]) == (499, 3)
     assert 10 < row["completion_tokens"] < 4000
     assert again.status_code == 429 and "tokens of today" in again.text
+    return row
 
 
 def test_a_whole_answer_that_nobody_waits_for_counts(gateway):
@@ -92,6 +119,15 @@ def test_a_stream_that_fails_counts_what_was_written_before(gateway):
         row = logged(gateway)
     assert (row["status"], row["prompt_tokens"]) == (500, 3)
     assert 45 < row["completion_tokens"] < 60
+
+
+def test_a_stream_of_a_remote_model_that_fails_counts_what_was_written_before(far):
+    with serving(far) as url:
+        asked = body("chat/completions", "broken", stream=True)
+        assert "failed" in httpx.post(f"{url}/chat/completions", json=asked).text
+        row = logged(far)
+    assert (row["status"], row["prompt_tokens"]) == (503, 4)
+    assert row["completion_tokens"] > 45
 
 
 def test_what_was_broken_off_is_accounted_for_before_the_server_ends(gateway):

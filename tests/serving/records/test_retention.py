@@ -2,12 +2,13 @@
 
 import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
 from metier.errors import StorageError
 from metier.serving.catalogue.toolbox import Toolbox
-from metier.serving.records.book import Book, Served
+from metier.serving.records.book import PORTION, Book, Served
 from metier.serving.records.retention import retained
 from metier.serving.records.shelf import Shelf, Step
 from metier.types import Artifact
@@ -32,6 +33,53 @@ def test_what_grows_too_old_while_the_server_runs_is_deleted(tmp_path):
     asyncio.run(run())
     book.close()
     assert b"zebra" not in (tmp_path / "book").read_bytes()
+
+
+def left(folder, word):
+    """The files that still have it."""
+    return [path.name for path in folder.iterdir() if word in path.read_bytes()]
+
+
+def test_what_is_forgotten_is_in_no_file_while_the_book_is_open(tmp_path):
+    now = 0.0
+    book = Book(tmp_path / "book", now=lambda: now)
+    shelf = Shelf(tmp_path / "shelf", now=lambda: now)
+    for place in range(200):
+        book.log(Served(f"{place}", "", "", "m", "chat", 200, 0.1, asked=f"where is zebra{place}"))
+    shelf.put(Artifact("zebra.txt", "text/plain", b"zebra" * 5000), tenant="", request="1")
+    shelf.note(Step("1", 1, "", "python", False, 0.1, "zebra", "zebra"))
+    now = 40 * 86400.0
+    book.log(Served("new", "", "", "m", "chat", 200, 0.1, asked="a lion"))
+    assert book.forget(30) == 200
+    shelf.forget(30)
+    assert left(tmp_path, b"zebra") == []
+    assert [row["id"] for row in book.history("", "lion")] == ["new"]
+    book.rows("INSERT INTO request_texts (request_texts, rank) VALUES ('integrity-check', 1)")
+
+
+def test_words_that_a_killed_server_left_in_the_index_go_at_the_next_look(tmp_path):
+    book = Book(tmp_path / "book", now=lambda: 0.0)
+    book.log(Served("1", "", "", "m", "chat", 200, 0.1, asked="where is the zebra"))
+    book.change("DELETE FROM requests")
+    book.close()
+    assert left(tmp_path, b"zebra")
+    book = Book(tmp_path / "book", now=lambda: 40 * 86400.0)
+    book.forget(30)
+    assert left(tmp_path, b"zebra") == []
+
+
+def test_others_are_served_while_much_is_forgotten(tmp_path):
+    now = 0.0
+    book = Book(tmp_path / "book", now=lambda: now)
+    for place in range(20 * PORTION):
+        book.log(Served(f"{place}", "", "", "m", "chat", 200, 0.1, asked="where is the zebra"))
+    now = 40 * 86400.0
+    with ThreadPoolExecutor(1) as other:
+        forgets = other.submit(book.forget, 30)
+        seen = set()
+        while not forgets.done():
+            seen.add(len(book.history("", limit=1000)))
+    assert len(seen - {0, 20 * PORTION}) > 1
 
 
 def test_without_a_limit_everything_stays(tmp_path):

@@ -29,6 +29,7 @@ ELSEWHERE = (
 
 
 ASKED = {"role": "user", "content": "Who?"}
+HERE = "http://localhost"
 DIMENSIONS = 64
 """Of the fake vectors."""
 
@@ -72,7 +73,7 @@ def test_nothing_that_fits_the_document_makes_the_server_fail(tmp_path):
             database=None,
         )
         def asked(case):
-            answer = case.call_and_validate(checks=[not_a_server_error])
+            answer = case.call_and_validate(base_url=HERE, checks=[not_a_server_error])
             statuses[case.path].append(answer.status_code)
 
         asked()

@@ -1,6 +1,8 @@
 """Past requests are found by their words and run again."""
 
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import openai
@@ -8,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metier.corpus.steps.personal import PersonalData
 from metier.serving.gate.access import create_key
 from metier.serving.records.book import MIGRATIONS, Book, Served
 from metier.serving.records.gallery import Gallery, Prompt
@@ -121,3 +124,25 @@ def test_another_tenants_request_and_one_without_its_text_are_not_run(tmp_path):
         assert httpx.post(run, json={}, headers=heads[1]).status_code == 404
         refused = httpx.post(run, json={}, headers=heads[0])
         assert refused.status_code == 400 and "--keep-texts" in refused.text
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_others_are_answered_while_personal_data_is_looked_for(gateway, monkeypatch, stream):
+    begun, enough, edits = threading.Event(), threading.Event(), PersonalData.edits
+
+    def slow(self, draft):
+        begun.set()
+        enough.wait(60)
+        return edits(self, draft)
+
+    monkeypatch.setattr(PersonalData, "edits", slow)
+    asked = {"model": "fake", "messages": [{"role": "user", "content": "Who?"}], "stream": stream}
+    with serving(gateway) as url, ThreadPoolExecutor(1) as other:
+        made = other.submit(httpx.post, f"{url}/chat/completions", json=asked, timeout=60)
+        try:
+            assert begun.wait(60)
+            assert httpx.get(f"{url}/models", timeout=20).status_code == 200
+        finally:
+            enough.set()
+        assert made.result().status_code == 200
+        assert [row["asked"] for row in gateway.book.history("")] == ["Who?"]

@@ -1,5 +1,8 @@
 """What a client sets reaches the engine, whatever the route; and it is asked again when busy."""
 
+import json
+
+import httpx
 import openai
 import pytest
 
@@ -10,6 +13,7 @@ from metier.serving.gate.access import create_key
 from tests.serving.server import fake_gateway, serving
 
 ASKED = [{"role": "user", "content": "Who?"}]
+JSON = "application/json"
 DRAWN = {"temperature": 0.5, "top_p": 0.25, "seed": 9, "extra_body": {"top_k": 3}}
 
 
@@ -67,3 +71,67 @@ def test_the_official_client_waits_as_long_as_it_is_told_and_is_answered(tmp_pat
         made = client.chat.completions.with_raw_response.create(model="fake", messages=ASKED)
         assert made.parse().choices and made.retries_taken >= 1
         assert [row["status"] for row in gateway.book.history("")[:2]] == [200, 429]
+
+
+HALF = "\ud800"
+"""Half of a character, as JSON can escape it."""
+NAMED = {"type": "function", "function": {"name": "f", "parameters": {"const": HALF}}}
+HALVES = [
+    ("chat/completions", {"prompt": {"id": "p", "variables": {"who": HALF}}}),
+    ("chat/completions", {"prompt": {"id": "p", "variables": {HALF: "Ann"}}}),
+    ("chat/completions", {"messages": ASKED, "tools": [NAMED], "tool_choice": "required"}),
+    (
+        "chat/completions",
+        {
+            "messages": ASKED,
+            "response_format": {
+                "type": "json_schema",
+                "json_schema": {"name": "s", "schema": {"properties": {HALF: {}}}},
+            },
+        },
+    ),
+    (
+        "chat/completions",
+        {
+            "messages": ASKED,
+            "plan": {"nodes": [{"id": "a", "kind": "retrieve", "settings": {"query": [HALF]}}]},
+        },
+    ),
+    ("responses", {"input": "Who?", "prompt": {"id": "p", "variables": {"who": HALF}}}),
+]
+
+
+@pytest.mark.parametrize("route, body", HALVES)
+def test_half_a_character_is_refused_wherever_it_stands(tmp_path, route, body):
+    with serving(fake_gateway(tmp_path)) as url:
+        sent = json.dumps({"model": "fake", **body})
+        answer = httpx.post(f"{url}/{route}", content=sent, headers={"content-type": JSON})
+    assert answer.status_code == 400
+    assert "half of a surrogate pair" in answer.json()["error"]["message"]
+
+
+def test_a_response_that_makes_too_long_a_conversation_is_refused(tmp_path):
+    body = {"model": "fake", "instructions": "Be brief.", "input": ASKED * 2048}
+    with serving(fake_gateway(tmp_path, keep_texts=True)) as url:
+        answer = httpx.post(f"{url}/responses", json=body)
+        assert answer.status_code == 400 and "2048" in answer.json()["error"]["message"]
+
+
+UNOFFERED = [
+    ("responses", {"input": "Who?", "conversation": "conv_1"}),
+    ("responses", {"input": "Who?", "conversation": {"id": "conv_1"}}),
+    ("chat/completions", {"messages": ASKED, "functions": [{"name": "f"}]}),
+    ("chat/completions", {"messages": ASKED, "function_call": {"name": "f"}}),
+    ("completions", {"prompt": "Who?", "suffix": "end"}),
+]
+
+
+@pytest.mark.parametrize("route, body", UNOFFERED)
+def test_what_would_change_the_answer_and_is_not_offered_is_refused_by_name(tmp_path, route, body):
+    with serving(fake_gateway(tmp_path)) as url:
+        answer = httpx.post(f"{url}/{route}", json={"model": "fake", **body})
+        name = list(body)[-1]
+        neutral = httpx.post(f"{url}/{route}", json={"model": "fake", **body, name: None})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"].startswith(name)
+    assert neutral.status_code == 200

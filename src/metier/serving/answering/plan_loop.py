@@ -41,7 +41,7 @@ def with_plan(body: ChatRequest, visit: Visit) -> tuple[Writer, Turn]:
     if body.tools or body.enum or body.response_format:
         raise Refusal(400, "a plan has a form of its own; leave the others out", param="plan")
     bare = body.model_copy(update={"tools": None, "tool_choice": None})
-    return StepWriter(steps.writer.window, Planner(steps).run), turn_of(bare)
+    return StepWriter(Planner(steps).run), turn_of(bare)
 
 
 @dataclass(frozen=True, slots=True)

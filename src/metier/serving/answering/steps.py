@@ -12,7 +12,7 @@ from metier.serving.engines.writers import SpecialistWriter
 from metier.serving.engines.writing import Ask, End, Piece, Writer, Writing
 from metier.serving.gate.gateway import Visit
 from metier.serving.gate.wire import ChatRequest
-from metier.serving.records.redaction import redacted
+from metier.serving.records.redaction import redacted, redacted_texts
 from metier.serving.records.shelf import Step
 from metier.serving.refusal import Refusal
 from metier.types import Artifact, Budget, Json
@@ -64,7 +64,7 @@ class Steps:
                 tool,
                 failed,
                 seconds,
-                redacted(json.dumps(arguments, ensure_ascii=False)) if keep else None,
+                json.dumps(redacted_texts(arguments), ensure_ascii=False) if keep else None,
                 redacted(result) if keep else None,
             )
         )
@@ -74,8 +74,10 @@ def steps_of(body: ChatRequest, visit: Visit, *, param: str) -> Steps:
     """What there is to work with; ``Refusal`` 400 naming ``param`` where it is not enough.
 
     A specialist answers in the form it was measured in and can be bound to no other, so its base
-    model works in its place.
+    model works in its place. Several answers would each have a budget, and prompts of their own.
     """
+    if (body.n or 1) > 1:
+        raise Refusal(400, "steps lead to one answer; leave n out", param="n")
     toolbox = visit.gateway.toolbox
     if toolbox is None:
         raise Refusal(400, "this server offers no tools; see `metier serve --tool`", param=param)
@@ -93,7 +95,6 @@ def steps_of(body: ChatRequest, visit: Visit, *, param: str) -> Steps:
 class StepWriter:
     """A ``Writer`` over another: it tells what comes of the steps, which end with their reader."""
 
-    window: int | None
     run: Callable[[Ask, Writing], Awaitable[tuple[str, End]]]
     """Takes the steps; it may tell of them on the way, and returns the last text and the end."""
     logs: bool = False
@@ -101,7 +102,7 @@ class StepWriter:
     def start(self, ask: Ask) -> Writing:
         """Begin the steps."""
         writing = Writing()
-        writing.work = asyncio.ensure_future(self._follow(ask, writing))
+        writing.rest_on(asyncio.ensure_future(self._follow(ask, writing)))
         return writing
 
     async def _follow(self, ask: Ask, writing: Writing) -> None:

@@ -46,7 +46,7 @@ def with_tools(body: ChatRequest, visit: Visit) -> tuple[Writer, Turn]:
     tools = steps.toolbox.chosen(body.served, body.model, visit.caller.tenant)
     turn = turn_of(_request(body, tools, "none"))
     read = read_call if body.functions else None
-    writer = StepWriter(steps.writer.window, ToolLoop(steps, tools).run)
+    writer = StepWriter(ToolLoop(steps, tools).run)
     return writer, replace(turn, read=read)
 
 
@@ -117,9 +117,11 @@ class ToolLoop:
             if ask.live:  # the stream begins, so that a client that hangs up is noticed
                 writing.tell(Piece(""))
             await self._step(call, run)
-        text = str(message.get("content") or written.text)
+        content = message.get("content")
+        text = written.text if content is None else str(content)
         end = await self._end(run, written, text, stopped)
-        return (written.text if message.get("tool_calls") else text), end
+        said = message if message.get("tool_calls") else {"content": text}
+        return text, replace(end, message=said)
 
     def _turn(self, run: _Run, stopped: str | None) -> Turn:
         """What the model is asked next; a tool may be demanded only once, so that it can end."""
@@ -131,7 +133,7 @@ class ToolLoop:
         return replace(turn, config=reply_only(turn.config), read=read_call)
 
     async def _write(self, ask: Ask, turn: Turn, run: _Run, writing: Writing) -> Written:
-        most = max(LEAST_TOKENS, min(ask.config.max_new_tokens, run.tokens_left))
+        most = min(ask.config.max_new_tokens, max(LEAST_TOKENS, run.tokens_left))
         config = replace(turn.config, seed=ask.config.seed, max_new_tokens=most)
         asked = replace(ask, prompt=turn.conversation, config=config, live=False)
         writing.parts.append(self.steps.writer.start(asked))

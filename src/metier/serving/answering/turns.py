@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from metier.serving.engines.reading import Written
 from metier.serving.gate.wire import (
     ChatMessage,
     ChatRequest,
@@ -37,7 +38,14 @@ class Turn:
     """From the whole text to the message's fields; None when the text is the message."""
 
 
-def turn_of(request: ChatRequest, *, prompt_room: int | None = None) -> Turn:
+def message_of(written: Written, turn: Turn) -> JsonMessage:
+    """What a whole answer says; its text is read once, since a reply may look like a call."""
+    if written.end is not None and written.end.message is not None:
+        return dict(written.end.message)
+    return {"content": written.text} if turn.read is None else turn.read(written.text)
+
+
+def turn_of(request: ChatRequest) -> Turn:
     """Lay out a chat request; ``Refusal`` 400 for what contradicts itself."""
     conversation = conversation_of(request.messages)
     config = sampling(request, request.max_completion_tokens or request.max_tokens)
@@ -81,6 +89,14 @@ def text_of(content: str | list[ContentPart] | None) -> str:
     for part in content:
         if part.text is None:
             raise Refusal(400, f"content of type {part.type!r} cannot be read", param="messages")
+    return "".join(part.text or "" for part in content)
+
+
+def last_text(messages: Sequence[ChatMessage]) -> str:
+    """What the last message says, for the log; nothing of what cannot be read."""
+    content = messages[-1].content if messages else None
+    if content is None or isinstance(content, str):
+        return content or ""
     return "".join(part.text or "" for part in content)
 
 

@@ -10,7 +10,7 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass
 from typing import Any
 
-from metier.serving.refusal import busy
+from metier.serving.refusal import Refusal, busy
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +39,20 @@ class Batcher:
         self._thread = threading.Thread(target=self._run, name="metier-batcher", daemon=True)
         self._thread.start()
 
-    @property
-    def waiting(self) -> int:
-        """Calls that no batch has taken yet."""
-        return len(self._calls)
-
     def submit(
         self, group: Hashable, item: Any, answer: Callable[[Sequence[Any]], Sequence[Any]]
     ) -> Future[Any]:
         """Queue one item; ``answer`` gets the items of a batch and returns one result for each.
 
         Cancelling the future before its batch begins takes the item out. Raises ``Refusal`` 429
-        when too many calls wait already.
+        when too many calls wait already, 503 once it is closed.
         """
         future: Future[Any] = Future()
         with self._wake:
+            if self._closed:
+                raise Refusal(503, "the server is ending", headers={"Retry-After": "5"})
+            if len(self._calls) >= self._most_waiting:
+                self._calls = deque(call for call in self._calls if not call.future.cancelled())
             if len(self._calls) >= self._most_waiting:
                 raise busy(2, f"{len(self._calls)} requests wait already; ask again in a moment")
             self._calls.append(_Call(group, item, answer, future, copy_context()))
@@ -110,7 +109,3 @@ class Crowd:
         future = self._threads.submit(copy_context().run, lambda: answer([item])[0])
         future.add_done_callback(lambda done: self._room.release())
         return future
-
-    def close(self) -> None:
-        """Finish what waits."""
-        self._threads.shutdown()

@@ -62,7 +62,7 @@ class EngineProcess:
         self._outcomes: dict[int, Future[None]] = {}
         self._lock = threading.Lock()
         self._closing = threading.Event()
-        self._life, self.window = self._open()
+        self._life = self._open()
         self.ready = True
         threading.Thread(target=self._watch, name="metier-engine", daemon=True).start()
 
@@ -130,16 +130,16 @@ class EngineProcess:
         if not self.ready:
             raise _lost("the engine is being started")
 
-    def _open(self) -> tuple[_Life, int]:
+    def _open(self) -> _Life:
         life = _Life(self._opening)
         try:
-            first = life.opened()
+            life.opened()
         except BaseException:
             life.end()
             raise
         for adapter in self._adapters:
             life.send(Register(0, adapter))
-        return life, first.window
+        return life
 
     def _watch(self) -> None:
         """Read what the engine tells until it dies, then start it again."""
@@ -154,12 +154,12 @@ class EngineProcess:
                     return
                 pause = min(LONGEST_PAUSE, 2 * pause or 1)
                 try:
-                    life, window = self._open()
+                    life = self._open()
                 except Exception:
                     _log.exception("%s could not be started; once more in %d s", self.name, pause)
                     continue
                 with self._lock:  # orders go to the new process from now on
-                    self._life, self.window, self.ready = life, window, True
+                    self._life, self.ready = life, True
             if self._closing.is_set():  # while it was being started
                 self._life.end()
                 return
@@ -238,13 +238,13 @@ class _Life:
         """Post a message without waiting, since the event loop must not wait for a full pipe."""
         self._outbox.put(message)
 
-    def opened(self) -> Opened:
+    def opened(self) -> None:
         """Wait for the engine; the error that it could not be opened for is raised here."""
         with suppress(EOFError, OSError):
             for _ in range(SILENCE):
                 first = self.receive()
                 if isinstance(first, Opened):
-                    return first
+                    return
                 if isinstance(first, Outcome) and first.error is not None:
                     raise first.error
         raise EngineError("the engine's process ended, or hung, while it was being opened")
@@ -273,7 +273,6 @@ class ContinuousWriter:
     def __init__(self, engine: EngineProcess, adapter: Path | None = None) -> None:
         self._engine = engine
         self._adapter = adapter
-        self.window: int | None = engine.window
         self._space = "" if adapter is None else str(engine.register(adapter))
 
     def start(self, ask: Ask) -> Writing:

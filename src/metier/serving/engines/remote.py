@@ -28,7 +28,6 @@ class RemoteWriter:
     """A model behind an endpoint."""
 
     logs = True
-    window = None
 
     def __init__(self, model: OpenAIModel, crowd: Crowd, secret: bytes) -> None:
         """``secret`` is what tenants' salts are made with."""
@@ -46,44 +45,53 @@ class RemoteWriter:
 
         def write(asks: Sequence[Ask]) -> Sequence[None]:
             try:
-                for event in self._events(asks[0]):
-                    if writing.cancelled:
-                        break  # which hangs up
+                for event in self._events(asks[0], writing):
                     writing.tell(event)
             except Exception as error:
                 writing.tell(error)
             return [None]
 
-        self._crowd.submit(None, ask, write)
+        writing.rest_on(self._crowd.submit(None, ask, write))
         return writing
 
-    def _events(self, ask: Ask) -> Iterator[Piece | End]:
+    def _events(self, ask: Ask, writing: Writing) -> Iterator[Piece | End]:
         conversation, more = conversation_of(ask.prompt), self._more(ask)
         if not _is_bound(ask):
-            yield from self._plain(ask, conversation, more)
+            yield from self._plain(ask, conversation, more, writing)
             return
         done = self._model.answer(conversation, ask.config, more)
         yield Piece(done.text)
         yield End(done.finish_reason, _told(done.usage, more))
 
     def _plain(
-        self, ask: Ask, conversation: Conversation, more: dict[str, Json]
+        self, ask: Ask, conversation: Conversation, more: dict[str, Json], writing: Writing
     ) -> Iterator[Piece | End]:
+        """As the endpoint writes it; the end comes too where its reader has left meanwhile."""
         text, cut, usage = "", False, None
         replies = self._model.replies(conversation, ask.config, stream=ask.live, more=more)
-        for reply in replies:
-            usage = usage_of(reply) or usage
-            for choice in reply.choices[:1]:
-                said = choice.delta if ask.live else choice.message
-                piece = Piece(said.content or "", _logs(choice.logprobs))
-                cut = cut or choice.finish_reason == "length"
-                text += piece.text
-                if piece.text or piece.logs:
-                    yield piece
-        if usage is None:  # an endpoint that does not tell
-            count = self._model.count_tokens
-            usage = Usage(sum(count(turn.content) for turn in conversation), count(text))
-        yield End("length" if cut else "stop", _told(usage, more))
+        try:
+            for reply in replies:
+                usage = usage_of(reply) or usage
+                for choice in reply.choices[:1]:
+                    said = choice.delta if ask.live else choice.message
+                    piece = Piece(said.content or "", _logs(choice.logprobs))
+                    cut = cut or choice.finish_reason == "length"
+                    text += piece.text
+                    if piece.text or piece.logs:
+                        yield piece
+                if writing.cancelled:
+                    break  # which hangs up
+        except Exception:
+            if text:
+                writing.usage = usage or self._estimate(conversation, text)
+            raise
+        told = usage or self._estimate(conversation, text)
+        yield End("length" if cut else "stop", _told(told, more))
+
+    def _estimate(self, conversation: Conversation, text: str) -> Usage:
+        """For endpoints that do not tell, and for what was broken off before they did."""
+        count = self._model.count_tokens
+        return Usage(sum(count(turn.content) for turn in conversation), count(text))
 
     def _more(self, ask: Ask) -> dict[str, Json]:
         more: dict[str, Json] = {}

@@ -97,7 +97,7 @@ class Upstream:
                     f"`{shlex.join(self._command)}` ended with {self._process.returncode} before "
                     f"it answered at {self.name}"
                 )
-            with suppress(OSError), urllib.request.urlopen(f"{self.name}/models", timeout=5):
+            if self._answers():
                 break
             time.sleep(0.5)
         else:
@@ -105,6 +105,29 @@ class Upstream:
         for name, folder in self._adapters.items():
             self._load(name, folder)
         self.ready = True
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(self._request("models"), timeout=5):
+                return True
+        except urllib.error.HTTPError as error:
+            if error.code in (401, 403):
+                raise EndpointError(
+                    f"{self.name} wants a key; give the one that its command names as "
+                    "OPENAI_API_KEY"
+                ) from error
+        except OSError:
+            pass
+        return False
+
+    def _request(self, route: str, told: Json = None) -> urllib.request.Request:
+        """With the key that the models behind this address are asked with."""
+        key = os.environ.get("OPENAI_API_KEY")
+        headers = {"authorization": f"Bearer {key}"} if key else {}
+        if told is None:
+            return urllib.request.Request(f"{self.name}/{route}", headers=headers)
+        headers["content-type"] = "application/json"
+        return urllib.request.Request(f"{self.name}/{route}", json.dumps(told).encode(), headers)
 
     def _watch(self) -> None:
         pause = 0
@@ -125,11 +148,8 @@ class Upstream:
         self._post("load_lora_adapter", {"lora_name": name, "lora_path": str(folder.absolute())})
 
     def _post(self, route: str, told: Json) -> None:
-        request = urllib.request.Request(
-            f"{self.name}/{route}", json.dumps(told).encode(), {"content-type": "application/json"}
-        )
         try:
-            with urllib.request.urlopen(request, timeout=120):
+            with urllib.request.urlopen(self._request(route, told), timeout=120):
                 pass
         except OSError as error:
             said = error.read().decode()[:300] if isinstance(error, urllib.error.HTTPError) else ""

@@ -31,7 +31,6 @@ class PlainWriter:
     """Any ``LanguageModel`` behind the batcher: transformers, the fake."""
 
     logs = False
-    window = None
 
     def __init__(self, model: LanguageModel, batcher: Batcher) -> None:
         self._model = model
@@ -42,7 +41,8 @@ class PlainWriter:
         writing = Writing()
         conversation = conversation_of(ask.prompt)
         if ask.live:
-            self._batcher.submit(object(), conversation, self._streamer(ask, writing))
+            stream = self._streamer(ask, writing)
+            writing.rest_on(self._batcher.submit(object(), conversation, stream))
             return writing
         # Sampling depends on a row's place in its batch, so only greedy answers are mixed.
         group = content_hash(asdict(ask.config)) if ask.config.temperature == 0 else object()
@@ -52,6 +52,7 @@ class PlainWriter:
 
         future = self._batcher.submit((self._model.name, group), conversation, generate)
         future.add_done_callback(lambda done: _tell_whole(writing, done))
+        writing.rest_on(future)
         return writing
 
     def _streamer(
@@ -89,7 +90,6 @@ class SpecialistWriter:
     """A released specialist: it answers whole, in its own form, exactly as it was measured."""
 
     logs = False
-    window = None
 
     def __init__(self, specialist: Specialist, batcher: Batcher) -> None:
         self._specialist = specialist
@@ -118,12 +118,14 @@ class SpecialistWriter:
         group = id(self._specialist), scope
         future = self._batcher.submit(group, conversation_of(ask.prompt), answerer.answer)
         future.add_done_callback(lambda done: _tell_answer(writing, done))
+        writing.rest_on(future)
         return writing
 
 
 def _tell_answer(writing: Writing, done: Future[Answer]) -> None:
-    error = done.exception() if not done.cancelled() else RuntimeError("cancelled")
-    if error is not None:
+    if done.cancelled():
+        return
+    if (error := done.exception()) is not None:
         writing.tell(error)
         return
     answer = done.result()
@@ -142,8 +144,9 @@ def conversation_of(prompt: Conversation | str) -> Conversation:
 
 
 def _tell_whole(writing: Writing, done: Future[Completion]) -> None:
-    error = done.exception() if not done.cancelled() else RuntimeError("cancelled")
-    if error is not None:
+    if done.cancelled():
+        return
+    if (error := done.exception()) is not None:
         writing.tell(error)
         return
     completion = done.result()

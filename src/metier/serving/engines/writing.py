@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from metier.types import (
     Conversation,
@@ -44,6 +45,8 @@ class End:
     usage: Usage
     extras: Mapping[str, Json] = field(default_factory=dict)
     """Fields of the message beyond OpenAI's: grounding, probabilities, abstained."""
+    message: Mapping[str, Json] | None = None
+    """What the text means, where it was read on the way: a call, or a reply that looks like one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +76,7 @@ class Writing:
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self.cancelled = False
         """Whether its reader left; engines look at it between tokens."""
-        self.work: asyncio.Future[None] | None = None
-        """What the event loop itself does for it, which ends with the reader."""
+        self._work: asyncio.Future[None] | Future[Any] | None = None
         self.usage = Usage()
         """What it cost so far, as far as its engine has told."""
         self.parts: list[Writing] = []
@@ -84,8 +86,18 @@ class Writing:
     def cancel(self) -> None:
         """Nobody reads it any more."""
         self.cancelled = True
-        if self.work is not None:
-            self.work.cancel()
+        if self._work is not None:
+            self._work.cancel()
+
+    def rest_on(self, work: asyncio.Future[None] | Future[Any]) -> None:
+        """What is done for it ends with its reader, or never begins where it waits in a queue."""
+        self._work = work
+        work.add_done_callback(self._never_ended)
+
+    def _never_ended(self, work: asyncio.Future[None] | Future[Any]) -> None:
+        """What reckons the cost waits for an end."""
+        if work.cancelled():
+            self.tell(RuntimeError("cancelled"))
 
     def tell(self, event: Event) -> None:
         """Hand on an event; nothing happens once the server is gone."""
@@ -156,11 +168,6 @@ class Writer(Protocol):
     @property
     def logs(self) -> bool:
         """Whether it can tell log probabilities."""
-        ...
-
-    @property
-    def window(self) -> int | None:
-        """Tokens of prompt and answer together; None where nobody knows."""
         ...
 
     def start(self, ask: Ask) -> Writing:

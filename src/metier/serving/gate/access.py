@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 import json
 import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from metier.errors import DataError
 from metier.serving.records.book import Book
 from metier.serving.refusal import Refusal, busy
 
-SCOPES = ("ask", "embed", "feedback", "history", "metrics", "prompts")
+SCOPES = ("ask", "embed", "feedback", "history", "prompts")
 """What a key may do unless told."""
 OPERATOR = "operator"
 """Adding and removing models, which names places on the server's disk: only for keys that were made
 for it, and never without a key."""
+METRICS = "metrics"
+"""Numbers of the whole server, every tenant's models by their names among them: only for keys of no
+tenant that were made for it."""
 PREFIX = "mt"
 
 
@@ -30,9 +35,13 @@ class Caller:
     key: str = ""
     """The key's public part; empty where no keys are used."""
     tenant: str = ""
-    scopes: tuple[str, ...] = SCOPES
+    scopes: tuple[str, ...] = (*SCOPES, METRICS)
     per_minute: int | None = None
     tokens_per_day: int | None = None
+
+    def may(self, scope: str) -> bool:
+        """Whether its key lets it; a tenant's shows no metrics, whatever it was made for."""
+        return scope in self.scopes and not (scope == METRICS and self.tenant)
 
 
 def create_key(
@@ -49,12 +58,15 @@ def create_key(
     The secret has 256 random bits, so one round of SHA-256 is enough: there is nothing to guess,
     which slow hashes are for.
     """
-    unknown = sorted(set(scopes) - {*SCOPES, OPERATOR})
+    known = (*SCOPES, METRICS, OPERATOR)
+    unknown = sorted(set(scopes) - set(known))
     if unknown:
-        choice = ", ".join((*SCOPES, OPERATOR))
+        choice = ", ".join(known)
         raise DataError(f"there is no scope {unknown[0]!r}; choose from {choice}")
     if OPERATOR in scopes and tenant:
         raise DataError("an operator's key is no tenant's, since models may be everybody's")
+    if METRICS in scopes and tenant:
+        raise DataError("a key that reads metrics is no tenant's, since they tell of all tenants")
     key, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     book.add_key(
         {
@@ -88,11 +100,16 @@ class Access:
         self._buckets: dict[str, tuple[float, float]] = {}
         self._lock = threading.Lock()
 
-    def caller(self, authorization: str | None) -> Caller:
-        """Who this is; ``Refusal`` 401 with the same words for every kind of wrong key."""
+    def caller(self, headers: Mapping[str, str]) -> Caller:
+        """Who this is; ``Refusal`` 401 with the same words for every kind of wrong key.
+
+        Without keys, 403 for who calls this machine by another name: a page in its browser, whose
+        name was pointed here, would else read along as if it came from here.
+        """
         if not self._book.has_keys():
+            _expect_here(headers.get("host", ""))
             return Caller()
-        scheme, _, given = (authorization or "").partition(" ")
+        scheme, _, given = headers.get("authorization", "").partition(" ")
         parts = given.strip().split("_", 2)
         row = None
         if scheme.lower() == "bearer" and len(parts) == 3 and parts[0] == PREFIX:
@@ -113,7 +130,7 @@ class Access:
 
     def admit(self, caller: Caller, scope: str) -> Mapping[str, str]:
         """Count a request against the limits; headers that tell what is left."""
-        if scope not in caller.scopes:
+        if not caller.may(scope):
             raise Refusal(
                 403,
                 f"this needs a key with the scope {scope!r}, such as `metier keys create NAME "
@@ -167,6 +184,29 @@ class Access:
                 headers={**headers, "Retry-After": str(int(reset) + 1)},
             )
         return headers
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine is called so."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _expect_here(host: str) -> None:
+    """With the port or without; no browser leaves the header out."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        name = host
+    if host and not is_loopback(name):
+        raise Refusal(
+            403,
+            f"without keys this server answers to localhost and 127.0.0.1, not to {host!r}; make a "
+            "key with `metier keys create NAME`",
+            code="unknown_host",
+        )
 
 
 def _hash(secret: str) -> bytes:

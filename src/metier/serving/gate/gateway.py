@@ -6,9 +6,9 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from metier.serving.catalogue.auto import Auto
 from metier.serving.catalogue.changes import Changes
@@ -55,7 +55,8 @@ class Gateway:
     toolbox: Toolbox | None = None
     """What models may call; None for nothing."""
     settling: set[asyncio.Task[None]] = field(default_factory=set)
-    """Requests that were broken off, whose engines have yet to tell what they cost."""
+    """Requests that are yet to be accounted for, such as those that were broken off, whose engines
+    have yet to tell what they cost."""
 
     def admit(
         self, route: str, scope: str | None, headers: Mapping[str, str], *, logged: bool = True
@@ -68,7 +69,7 @@ class Gateway:
         visit = Visit(self, route, logged=logged)
         try:
             with span("admit", {"metier.scope": scope or ""}):
-                visit.caller = self.access.caller(headers.get("authorization"))
+                visit.caller = self.access.caller(headers)
                 visit.known = True
                 if scope is not None:
                     visit.headers |= self.access.admit(visit.caller, scope)
@@ -96,6 +97,11 @@ class Gateway:
         self.book.close()
         if self.tracing is not None:
             self.tracing.close()
+
+
+def request_id(response: str) -> str:
+    """A request's own id from that of its response, which has a kind before it."""
+    return response.replace("_", "-").rpartition("-")[2]
 
 
 @dataclass(slots=True)
@@ -155,16 +161,29 @@ class Visit:
         self.begun += zip(asks, writings, strict=True)
         return writings
 
-    def break_off(self, status: int) -> None:
-        """Account for it as soon as it is known what was read and written until now."""
+    async def break_off(self, status: int) -> None:
+        """Account for it, and where answers were begun, as soon as it is known what they cost."""
         for _, writing in self.begun:
             writing.cancel()
-        if not self.begun:
+        if self.begun:
+            self._apart(self._settle(status))
+        else:
+            await self.account(status)
+
+    async def account(self, status: int) -> None:
+        """``close`` it, outside of the event loop where there are texts: finding personal data in
+        long ones takes seconds, in which the loop answers others."""
+        if self.gateway.keep_texts and self.known:
+            await asyncio.shield(self._apart(asyncio.to_thread(self.close, status)))
+        else:
             self.close(status)
-            return
-        task = asyncio.ensure_future(self._settle(status))
+
+    def _apart(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Whoever began it may leave before it is done; the server does not."""
+        task = asyncio.ensure_future(work)
         self.gateway.settling.add(task)
         task.add_done_callback(self.gateway.settling.discard)
+        return task
 
     async def _settle(self, status: int) -> None:
         try:
@@ -172,7 +191,7 @@ class Visit:
                 await writing.over()
         finally:
             self.usage = cost(self.begun)
-            self.close(status)
+            await self.account(status)
 
     def close(self, status: int) -> None:
         """Account for it, whatever became of it."""

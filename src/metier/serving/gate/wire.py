@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -46,7 +47,7 @@ def _no_tokens(value: JsonValue) -> JsonValue:
 
 Zero = Annotated[float | None, AfterValidator(_neutral), WithJsonSchema({"const": 0})]
 NoBias = Annotated[Object | None, AfterValidator(_neutral), WithJsonSchema({"maxProperties": 0})]
-Nothing = Annotated[str | None, AfterValidator(_neutral), WithJsonSchema({"maxLength": 0})]
+Nothing = Annotated[JsonValue, AfterValidator(_neutral), WithJsonSchema({"enum": [None, ""]})]
 NoTokens = BeforeValidator(_no_tokens)
 AsOf = Annotated[str | None, Field(max_length=64)]
 """The day whose documents a specialist is to answer from; metier's own."""
@@ -61,10 +62,22 @@ class Wire(BaseModel):
     def _texts_are_whole(self) -> Self:
         """JSON can escape half of a character, which no tokenizer and no file takes."""
         for name, value in self:
-            for text in value if isinstance(value, list) else [value]:
-                if isinstance(text, str) and _HALF.search(text):
-                    raise ValueError(f"{name} holds half of a surrogate pair")
+            if any(_HALF.search(text) for text in _texts_in(value)):
+                raise ValueError(f"{name} holds half of a surrogate pair")
         return self
+
+
+def _texts_in(value: object) -> Iterator[str]:
+    """Also the names of what objects hold; the bodies inside a body look after their own."""
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, str):
+            yield part
+        elif isinstance(part, list):
+            waiting += part
+        elif isinstance(part, dict):
+            waiting += [*part, *part.values()]
 
 
 class ContentPart(Wire):
@@ -264,6 +277,8 @@ class ChatRequest(Sampling):
     """Either is kept: at most one function is called at once."""
     enum: Choices | None = None
     thinking: Thinking | None = None
+    functions_: Nothing = Field(default=None, alias="functions")
+    function_call: Literal["none", "auto"] | None = None
 
     @property
     def functions(self) -> list[Tool]:
@@ -364,6 +379,7 @@ class ResponsesRequest(Wire):
     stream: bool | None = None
     text: ResponseText | None = None
     previous_response_id: str | None = None
+    conversation: Nothing = None
     tools: list[ResponseFunction | ServedTool] | None = Field(default=None, max_length=128)
     tool_choice: Literal["none", "auto", "required"] | ChosenFunction | None = None
     tool_budget: ToolBudget | None = None

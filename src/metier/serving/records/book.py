@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from metier.errors import StorageError
+from metier.serving.records.cutting import cut, empty_journal, rewrite_words
 from metier.types import Json
 
 _log = logging.getLogger("metier.serving")
@@ -102,6 +104,8 @@ _SHOWN = ", ".join(("created", *(name for name in Served.__slots__ if name != "b
 
 COLUMNS = (*Served.__slots__, "created")
 MOST_OWED = 10_000
+PORTION = 50
+"""Rows that are deleted at once, each with all of its words."""
 
 
 class Book:
@@ -114,6 +118,8 @@ class Book:
         self._lock = threading.Lock()
         self._owed: dict[str, tuple[Json, ...]] = {}
         """Requests that could not be noted yet."""
+        self._rewritten = False
+        """Whether the index of words has been since the book was opened."""
         with self._errors():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, check_same_thread=False, timeout=30)
@@ -238,14 +244,19 @@ class Book:
         return self.rows("SELECT * FROM audit ORDER BY id")
 
     def forget(self, days: float) -> int:
-        """Delete requests and feedback older than this; how many requests went."""
-        with self._write("FULL") as db:
-            oldest = self._now() - days * 86400
-            db.execute("DELETE FROM feedback WHERE created < ?", (oldest,))
-            done = db.execute("DELETE FROM requests WHERE created < ?", (oldest,))
-            if done.rowcount:  # else the words of what went stay in the index until it is rewritten
-                db.execute("INSERT INTO request_texts (request_texts) VALUES ('optimize')")
-        return done.rowcount
+        """Delete requests and feedback older than this; how many requests went.
+
+        In many small transactions, between which others are answered.
+        """
+        oldest, write = self._now() - days * 86400, partial(self._write, "NORMAL")
+        cut(write, "feedback", oldest, portion=PORTION)
+        went = cut(write, "requests", oldest, portion=PORTION)
+        if went or not self._rewritten:  # an earlier life may have ended before it came to this
+            rewrite_words(write, "request_texts")
+            self._rewritten = True
+        with self._lock, self._errors():
+            empty_journal(self._db)
+        return went
 
     def rows(self, query: str, *values: Json) -> list[Json]:
         """What a query finds."""

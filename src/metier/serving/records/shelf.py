@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metier.errors import StorageError
+from metier.serving.records.cutting import cut, empty_journal
 from metier.types import Artifact, Json
 
 _TABLES = """
@@ -112,11 +113,12 @@ class Shelf:
         )
 
     def forget(self, days: float) -> None:
-        """Delete what is older than this."""
+        """Delete what is older than this, in small transactions."""
         oldest = self._now() - days * 86400
-        with self._lock, self._errors(), self._db:
-            for table in ("artifacts", "steps"):
-                self._db.execute(f"DELETE FROM {table} WHERE created < ?", (oldest,))
+        cut(self._write, "artifacts", oldest, portion=4)
+        cut(self._write, "steps", oldest, portion=50)
+        with self._lock, self._errors():
+            empty_journal(self._db)
 
     def close(self) -> None:
         """Close the file."""
@@ -125,6 +127,11 @@ class Shelf:
     def _rows(self, query: str, *values: Json) -> list[Json]:
         with self._lock, self._errors():
             return [dict(row) for row in self._db.execute(query, values).fetchall()]
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._errors(), self._db:
+            yield self._db
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

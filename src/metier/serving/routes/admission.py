@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
 
 from metier.serving.gate.gateway import Visit
-from metier.serving.refusal import Refusal, refusal_of
+from metier.serving.refusal import Refusal, invalid, refusal_of
 from metier.serving.routes.replies import accounted, gateway_of
 
 MOST_BYTES = 8 << 20
@@ -86,11 +86,7 @@ def visit_of(request: Request) -> Visit:
 def as_refusal(error: Exception) -> Refusal:
     """Any error as an answer, the framework's own among them."""
     if isinstance(error, RequestValidationError):
-        fault = error.errors()[0]
-        place = ".".join(str(part) for part in fault["loc"] if part != "body")
-        told = str(fault["msg"]).removeprefix("Value error, ")
-        said = f"{place}: {told}" if place else told
-        return Refusal(400, said, param=place or None)
+        return invalid(error.errors())
     if isinstance(error, HTTPException):
         return Refusal(error.status_code, str(error.detail), headers=error.headers)
     return refusal_of(error)

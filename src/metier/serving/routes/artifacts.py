@@ -7,6 +7,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
+from metier.serving.gate.gateway import request_id
 from metier.serving.refusal import Refusal
 from metier.serving.routes.admission import Admitting, needs, visit_of
 
@@ -40,15 +41,14 @@ async def artifact(id: str, request: Request) -> Response:
     )
 
 
-@router.get("/v1/steps/{request_id}")
+@router.get("/v1/steps/{id}")
 @needs("steps", "history")
-async def steps(request_id: str, request: Request) -> Response:
+async def steps(id: str, request: Request) -> Response:
     """The calls of tools that one of the caller's requests made, from the log."""
     visit = visit_of(request)
     toolbox = visit.gateway.toolbox
     shelf = toolbox.shelf if toolbox else None
-    own = request_id.removeprefix("chatcmpl-")
-    rows = shelf.steps(own, visit.caller.tenant) if shelf else []
+    rows = shelf.steps(request_id(id), visit.caller.tenant) if shelf else []
     if not rows:
-        raise Refusal(404, f"there are no steps of {request_id!r} here")
+        raise Refusal(404, f"there are no steps of {id!r} here")
     return JSONResponse({"object": "list", "data": rows}, headers=visit.headers)

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, Response
 
 from metier.serving.answering.choice import posed
 from metier.serving.answering.thinking import think
-from metier.serving.answering.turns import Turn
+from metier.serving.answering.turns import Turn, message_of
 from metier.serving.engines.reading import Written, total
 from metier.serving.engines.writers import SpecialistWriter
 from metier.serving.engines.writing import Ask, End, Piece, TokenLog, Writer
@@ -47,7 +47,7 @@ async def _answer(body: ChatRequest, request: Request, visit: Visit) -> Response
         _check_thinking(body, visit, writer)
     asks = _asks(body, turn, visit)
     if body.stream:
-        return await streamed(visit, writer, asks, _Chunks(body, turn, visit))
+        return await streamed(request, visit, writer, asks, _Chunks(body, turn, visit))
     extra: dict[str, Json] = {"routing": visit.routing} if visit.routing else {}
     if body.thinking and not (visit.routing and isinstance(writer, SpecialistWriter)):
         thought = await think(body.thinking, asks[0], partial(whole, request, visit, writer))
@@ -109,8 +109,7 @@ def _choice(place: int, draft: Written, turn: Turn, *, logs: bool) -> Json:
 
 
 def _message(draft: Written, turn: Turn) -> dict[str, Json]:
-    said = {"content": draft.text} if turn.read is None else turn.read(draft.text)
-    return {**said, **(draft.end.extras if draft.end else {})}
+    return {**message_of(draft, turn), **(draft.end.extras if draft.end else {})}
 
 
 def _finish(end: End | None, message: dict[str, Json]) -> str:
@@ -183,7 +182,7 @@ class _Chunks:
     def _last(self, place: int, draft: Written) -> list[str]:
         message: dict[str, Json] = dict(draft.end.extras) if draft.end else {}
         if self.turn.read is not None:
-            message |= self.turn.read(draft.text)
+            message |= message_of(draft, self.turn)
             if message.get("tool_calls"):
                 message["tool_calls"] = [
                     {"index": index, **call} for index, call in enumerate(message["tool_calls"])

@@ -6,13 +6,14 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from metier.serving.answering.turns import sampling
 from metier.serving.engines.reading import Written, total
-from metier.serving.engines.writing import Ask, End, Piece
+from metier.serving.engines.writing import Ask, End, Piece, TokenLog
 from metier.serving.gate.gateway import Visit
 from metier.serving.gate.wire import CompletionRequest
 from metier.serving.refusal import Refusal
@@ -39,7 +40,7 @@ async def completions(body: CompletionRequest, request: Request) -> Response:
         raise Refusal(400, f"{body.model!r} cannot tell log probabilities", param="logprobs")
     asks = _asks(body, visit)
     if body.stream:
-        return await streamed(visit, writer, asks, _Chunks(body, visit))
+        return await streamed(request, visit, writer, asks, _Chunks(body, visit))
     drafts = await whole(request, visit, writer, asks)
     visit.usage = _usage(body, [draft.end for draft in drafts])
     content = _envelope(visit, body, [_choice(*pair) for pair in enumerate(drafts)])
@@ -77,20 +78,22 @@ def _usage(body: CompletionRequest, ends: Sequence[End | None]) -> Usage:
 
 
 def _choice(place: int, draft: Written) -> Json:
-    logs: Json = None
-    if draft.logs:
-        logs = {
-            "tokens": [log.token for log in draft.logs],
-            "token_logprobs": [log.logprob for log in draft.logs],
-            "top_logprobs": [dict(log.top) for log in draft.logs],
-            "text_offset": [],
-        }
-        offset = 0
-        for log in draft.logs:
-            logs["text_offset"].append(offset)
-            offset += len(log.token)
+    logs = _logs(draft.logs, 0)
     finish = draft.end.finish if draft.end else "stop"
     return {"index": place, "text": draft.text, "logprobs": logs, "finish_reason": finish}
+
+
+def _logs(logs: Sequence[TokenLog], offset: int) -> Json:
+    """Of tokens the first of which begins at ``offset`` of the answer; None where none are told."""
+    if not logs:
+        return None
+    lengths = [len(log.token) for log in logs[:-1]]
+    return {
+        "tokens": [log.token for log in logs],
+        "token_logprobs": [log.logprob for log in logs],
+        "top_logprobs": [dict(log.top) for log in logs],
+        "text_offset": list(accumulate(lengths, initial=offset)),
+    }
 
 
 def _envelope(visit: Visit, body: CompletionRequest, choices: list[Json]) -> dict[str, Json]:
@@ -109,6 +112,8 @@ class _Chunks:
     visit: Visit
     text: str = ""
     _ends: dict[int, End] = field(default_factory=dict)
+    _offsets: dict[int, int] = field(default_factory=dict)
+    """Where the next token of each answer begins."""
 
     def begin(self) -> list[str]:
         """Nothing."""
@@ -120,6 +125,9 @@ class _Chunks:
         if isinstance(event, Piece):
             self.text += event.text if place == 0 else ""
             choice["text"] = event.text
+            offset = self._offsets.get(place, 0)
+            choice["logprobs"] = _logs(event.logs, offset)
+            self._offsets[place] = offset + sum(len(log.token) for log in event.logs)
         else:
             self._ends[place] = event
             choice["finish_reason"] = event.finish

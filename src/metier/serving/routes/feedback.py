@@ -7,7 +7,7 @@ import asyncio
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from metier.serving.gate.gateway import Visit
+from metier.serving.gate.gateway import Visit, request_id
 from metier.serving.gate.wire import FeedbackRequest
 from metier.serving.records.redaction import redacted
 from metier.serving.refusal import Refusal
@@ -32,7 +32,7 @@ async def feedback(body: FeedbackRequest, request: Request) -> Response:
 
 def _keep(visit: Visit, body: FeedbackRequest) -> int:
     book, caller = visit.gateway.book, visit.caller
-    response = body.response_id.replace("_", "-").rpartition("-")[2]
+    response = request_id(body.response_id)
     found = book.request(response, caller.tenant)
     if found is None:
         raise Refusal(

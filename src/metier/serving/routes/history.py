@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 
-from metier.serving.gate.gateway import Visit
+from metier.serving.gate.gateway import Visit, request_id
 from metier.serving.gate.wire import ChatRequest, CompletionRequest, ResponsesRequest, RunAgain
 from metier.serving.refusal import Refusal
 from metier.serving.routes.admission import Admitting, needs, visit_of
@@ -78,8 +78,7 @@ _ROUTES: dict[str, tuple[type[BaseModel], Callable[..., Awaitable[Response]]]] =
 
 def _row(visit: Visit, id: str) -> dict[str, Json]:
     """By its id, or by that of the response."""
-    bare = id.replace("_", "-").rpartition("-")[2]
-    row: dict[str, Json] | None = visit.gateway.book.request(bare, visit.caller.tenant)
+    row: dict[str, Json] | None = visit.gateway.book.request(request_id(id), visit.caller.tenant)
     if row is None:
         raise Refusal(404, f"no request {id!r} is known", code="not_found", param="id")
     return row

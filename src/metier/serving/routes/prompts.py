@@ -8,7 +8,7 @@ from typing import TypeVar
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from metier.serving.answering.turns import text_of
+from metier.serving.answering.turns import last_text, text_of
 from metier.serving.gate.gateway import Visit
 from metier.serving.gate.wire import ChatMessage, ChatRequest, NewPrompt, ResponsesRequest
 from metier.serving.records.gallery import Gallery, Prompt, as_json
@@ -61,7 +61,7 @@ def filled(body: ChatRequest, visit: Visit) -> ChatRequest:
     visit.body = body.model_dump(exclude_none=True, by_alias=True)
     changes: dict[str, object] = {"messages": [*messages, *body.messages]}
     full = body.model_copy(update=changes)
-    visit.asked = full.messages[-1].model_dump_json(exclude_none=True) if full.messages else ""
+    visit.asked = last_text(full.messages)
     return full
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import aclosing, asynccontextmanager
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 from fastapi import Request
 from fastapi.responses import Response
-from sse_starlette.sse import EventSourceResponse
+from sse_starlette.sse import AppStatus, EventSourceResponse
 
 from metier.serving.engines.reading import Events, Written, collect, merged
 from metier.serving.engines.writing import Ask, End, Piece, Writer
@@ -22,6 +22,10 @@ from metier.types import Json, Usage
 
 STALLED = 60
 """Seconds in which a reader takes nothing, after which its answer is given up."""
+AppStatus.enable_automatic_graceful_drain = False  # it cuts streams that uvicorn lets finish
+
+
+Wanted = TypeVar("Wanted")
 
 
 class Chunks(Protocol):
@@ -59,10 +63,10 @@ async def accounted(visit: Visit) -> AsyncIterator[None]:
     except Exception as error:
         refusal = refusal_of(error)
         refusal.headers = {**visit.headers, **refusal.headers}
-        visit.break_off(refusal.status)
+        await visit.break_off(refusal.status)
         raise refusal from error
     if not visit.streaming:
-        visit.close(200)
+        await visit.account(200)
 
 
 async def whole(
@@ -72,20 +76,12 @@ async def whole(
     told = Generation(visit, asks)
     with told.current():
         writings = visit.start(writer, asks)
-    drafts = asyncio.gather(*map(collect, writings))
-    gone = asyncio.ensure_future(_until_gone(request))
-    first_of: set[asyncio.Future[Any]] = {drafts, gone}
     try:
-        await asyncio.wait(first_of, return_when=asyncio.FIRST_COMPLETED)
-        if not drafts.done():
-            raise Refusal(499, "the client went away")
-        written = await drafts
+        written = await _while_there(request, asyncio.gather(*map(collect, writings)))
     except BaseException as error:
         told.end([], error)
         raise
     finally:
-        gone.cancel()
-        drafts.cancel()
         for writing in writings:
             writing.cancel()
     told.end([one.end for one in written])
@@ -93,13 +89,15 @@ async def whole(
     return written
 
 
-async def streamed(visit: Visit, writer: Writer, asks: Sequence[Ask], chunks: Chunks) -> Response:
+async def streamed(
+    request: Request, visit: Visit, writer: Writer, asks: Sequence[Ask], chunks: Chunks
+) -> Response:
     """Server-sent events; what fails before the first of them still becomes a proper status."""
     told = Generation(visit, asks)
     with told.current():
         events = merged(visit.start(writer, asks))
     try:
-        first = await anext(events)
+        first = await _while_there(request, anext(events))
     except BaseException as error:
         told.end([], error)
         await events.aclose()
@@ -140,22 +138,39 @@ async def _stream(visit: Visit, events: Events, chunks: Chunks) -> AsyncIterator
                     continue  # the last words go out with what closes the stream
                 yield _sent(texts)
                 texts = []
-        status = 200
-        yield _sent([*texts, *chunks.end(), "[DONE]"])
+        last = _sent([*texts, *chunks.end(), "[DONE]"])
+        visit.said, status = chunks.text, 200
+        await visit.account(status)  # before its reader can ask for it
+        yield last
     except Exception as error:
         refusal = refusal_of(error)
         status = refusal.status
         yield _sent([*texts, json.dumps(refusal.body())])
     finally:
-        visit.said = chunks.text
-        if status == 200:
-            visit.close(status)
-        else:
-            visit.break_off(status)
+        if status != 200:
+            visit.said = chunks.text
+            await visit.break_off(status)
 
 
 def _sent(texts: Sequence[str]) -> bytes:
     return "".join(f"data: {text}\n\n" for text in texts).encode()
+
+
+async def _while_there(request: Request, wanted: Awaitable[Wanted]) -> Wanted:
+    """What is waited for; ``Refusal`` 499 where the client hangs up before."""
+    work = asyncio.ensure_future(wanted)
+    gone = asyncio.ensure_future(_until_gone(request))
+    try:
+        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            raise Refusal(499, "the client went away")
+        return await work
+    finally:
+        gone.cancel()
+        work.cancel()
+        await asyncio.gather(
+            work, return_exceptions=True
+        )  # nobody else would ask what became of it
 
 
 async def _until_gone(request: Request) -> None:

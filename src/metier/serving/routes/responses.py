@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from metier.serving.answering.choice import posed
-from metier.serving.answering.turns import Turn
+from metier.serving.answering.turns import Turn, last_text, message_of
 from metier.serving.engines.reading import Written
 from metier.serving.engines.writing import Ask, End, Piece
 from metier.serving.gate.gateway import Visit
@@ -38,12 +38,12 @@ async def responses(body: ResponsesRequest, request: Request) -> Response:
             param="previous_response_id",
         )
     chat = as_chat(body, opened)
-    visit.asked = chat.messages[-1].model_dump_json(exclude_none=True) if chat.messages else ""
+    visit.asked = last_text(chat.messages)
     writer, turn = await posed(chat, visit)
     tenant, live = visit.caller.tenant, bool(body.stream)
     ask = Ask(turn.conversation, turn.config, tenant, None, live, body.as_of)
     if body.stream:
-        return await streamed(visit, writer, [ask], _Events(body, visit, turn))
+        return await streamed(request, visit, writer, [ask], _Events(body, visit, turn))
     drafts = await whole(request, visit, writer, [ask])
     if drafts[0].end:
         visit.usage = drafts[0].end.usage
@@ -90,7 +90,7 @@ def _response(
 
 def _items(visit: Visit, turn: Turn, draft: Written) -> list[Json]:
     """What was said, or the functions that are asked for."""
-    said = {"content": draft.text} if turn.read is None else turn.read(draft.text)
+    said = message_of(draft, turn)
     extras = draft.end.extras if draft.end else {}
     called = [
         {

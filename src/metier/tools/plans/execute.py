@@ -54,13 +54,6 @@ def run_plan(
     return _ended(plan, done, stopped, reused)
 
 
-def replaced(plan: Plan, node: PlanNode) -> Plan:
-    """The plan with another node in the place of the one of this id."""
-    if node.id not in {one.id for one in plan.nodes}:
-        raise DataError(f"the plan has no node {node.id!r}")
-    return replace(plan, nodes=tuple(node if one.id == node.id else one for one in plan.nodes))
-
-
 def _key(node: PlanNode, inputs: Sequence[NodeResult]) -> str:
     return content_hash([node.kind, dict(node.settings), [result.key for result in inputs]])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -117,7 +118,14 @@ def _parsed(text: str) -> dict[str, Json]:
         said = json.loads(text)
     except ValueError:  # a limit cut it off
         return {}
-    return said if isinstance(said, dict) else {}
+    if not isinstance(said, dict):
+        return {}
+    return {name: value for name, value in said.items() if not _is_endless(value)}
+
+
+def _is_endless(value: Json) -> bool:
+    """As ``1e999`` reads, which no JSON can tell again."""
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def _query(node: PlanNode, inputs: Sequence[NodeResult], bench: Bench) -> NodeResult:
@@ -156,10 +164,18 @@ def _reckoned(rows: Sequence[Row], operation: str, column: str | None, by: str |
         if operation == "count":
             counted = len(members) if column is None else len(numbers)
             done.append({**named, "count": counted})
-        elif numbers:
-            reckoned = _RECKON[operation](numbers)
+        elif numbers and (reckoned := _reckon(operation, numbers)) is not None:
             done.append({**named, f"{operation} of {column}": reckoned, "rows": len(numbers)})
     return done
+
+
+def _reckon(operation: str, numbers: Sequence[float]) -> float | None:
+    """None for what is too large to be a number."""
+    try:
+        reckoned = _RECKON[operation](numbers)
+    except OverflowError:
+        return None
+    return None if _is_endless(reckoned) else reckoned
 
 
 def _sorted(rows: Sequence[Row], column: str, *, reverse: bool) -> list[Row]:
@@ -171,14 +187,13 @@ def _number(value: Json) -> float | None:
     """A number, also from text such as ``1,200 t``; None where there is none."""
     if isinstance(value, bool) or value is None:
         return None
-    if isinstance(value, int | float):
-        return float(value)
-    words = str(value).replace(",", "").split()
-    for word in words:
+    for word in str(value).replace(",", "").split():
         try:
-            return float(word.strip("$€£%()"))
+            number = float(word.strip("$€£%()"))
         except ValueError:
             continue
+        if math.isfinite(number):  # names such as Nan and Infinity pass for others
+            return number
     return None
 
 
@@ -216,7 +231,12 @@ def _run(node: PlanNode, inputs: Sequence[NodeResult], bench: Bench) -> NodeResu
         rows = [{**row, y: number} for row in rows if (number := _number(row.get(y))) is not None]
         if not rows:
             return NodeResult(node.id, "", f"There is no number in {y!r} to draw.", failed=True)
-    files = {artifact.name: artifact.content for one in inputs for artifact in one.artifacts}
+    files = {
+        artifact.name: artifact.content
+        for one in inputs
+        for artifact in one.artifacts
+        if "/" not in artifact.name  # code starts in a folder without any other in it
+    }
     files |= {
         "rows.json": json.dumps(rows, default=str).encode(),
         "passages.json": json.dumps([_passage(hit) for hit in hits]).encode(),
