@@ -37,11 +37,10 @@ def counts(report: IngestReport) -> RenderableType:
 def before_and_after(recipe: Recipe, documents: int, folder: Path) -> list[dict[str, Json]]:
     """The first documents as each step leaves them, and what a step took out."""
     from metier.corpus.clean import make_step, preview
-    from metier.settings import opened_source
-    from metier.sources.join import join
+    from metier.settings import joined_sources
 
     steps = [make_step(step.name, step.options) for step in recipe.cleaning.steps]
-    source = join([opened_source(one, folder) for one in recipe.sources])
+    source = joined_sources(recipe.sources, folder)
     return [
         {
             "document": document.id,

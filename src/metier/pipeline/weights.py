@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from metier.errors import ModelNotFoundError
+from metier.models.fingerprints import file_fingerprint, fingerprint
 from metier.models.names.catalog import PACKAGED
 from metier.models.names.resolve import resolve
-from metier.models.weights import file_fingerprint, fingerprint
 
 
 def weights_of(name: str) -> str | None:
-    """A fingerprint of the model's files, from their sizes and ends; nothing is fetched.
+    """A fingerprint of the model's files, read once; nothing is fetched.
 
     None where the name is all that is known: of a model behind an endpoint, one that a package
     carries (made from it when first needed), or one that is not on this machine.

@@ -206,11 +206,12 @@ class GateSettings(Section):
     least_quality: Annotated[float, Field(ge=0, le=1)] | None = None
     """Of the verdict's metric: accuracy, exact match or token F1, by the task's kind."""
     most_forgetting: Annotated[float, Field(ge=0, le=1)] | None = None
-    """0.03 means: at least 97 % of the base's score on every retention suite."""
+    """0.03 means: at least 97 % of the base's score on every retention suite. A rung fails where
+    the whole interval of what it kept lies below."""
     most_dollars_per_thousand: Annotated[float, Field(ge=0)] | None = None
     """US dollars per thousand calls."""
     most_seconds: Annotated[float, Field(gt=0)] | None = None
-    """Mean seconds per call."""
+    """Mean seconds a call, asked in batches."""
 
 
 class BudgetSettings(Section):
