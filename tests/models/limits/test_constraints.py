@@ -103,6 +103,27 @@ def test_what_opens_for_ever_is_closed_in_time(grammars, chat, node, liked, room
 
 
 @pytest.mark.models
+@pytest.mark.parametrize(
+    "said", [[r'", "\u0061'], ['", "\\', "u0061"], [r'", "a\/'], [r'", "\"\u']]
+)
+def test_a_listed_name_does_not_come_again_in_another_spelling(grammars, chat, said):
+    import torch
+
+    names = {"a": {"type": "string"}, "a/b": {"type": "string"}}
+    free = {"type": "object", "properties": names, "required": ["a"]}
+    grammar = grammars.schema({**free, "additionalProperties": {"type": "integer"}}, room=200)
+    refused = []
+    for token in [n for part in ['{"a": "x', *said] for n in chat.tokens(part)]:
+        logits = torch.zeros(49_152)
+        grammar.mask(logits)
+        refused.append(bool(logits[token] == -torch.inf))
+        if refused[-1]:
+            break
+        grammar.accept(token, 100)
+    assert refused[-1] and len(refused) > len(chat.tokens('{"a": "x'))
+
+
+@pytest.mark.models
 def test_an_endless_list_is_closed_before_the_tokens_run_out(grammars, chat):
     schema = {
         "type": "object",

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from metier.errors import DataError, MissingExtraError
 from metier.models.chat import ChatTokenizer
 from metier.models.limits.closing import Closing
-from metier.models.limits.schemas import check_schema
+from metier.models.limits.schemas import check_schema, has_free_names
+from metier.models.limits.spelling import Spelling
 from metier.types import Json
 
 if TYPE_CHECKING:
@@ -58,12 +59,17 @@ class Grammar:
     end it is always known, and a token after which there would be none in time is not taken.
     """
 
-    def __init__(self, compiled: CompiledGrammar, closing: Closing) -> None:
+    def __init__(
+        self, compiled: CompiledGrammar, closing: Closing, spelling: Spelling | None
+    ) -> None:
+        """``spelling``: where names are free, and one could come again in another spelling."""
         import xgrammar
 
         self._matcher = xgrammar.GrammarMatcher(compiled)
         self._bitmask = xgrammar.allocate_token_bitmask(1, compiled.tokenizer_info.vocab_size)
         self._closing = closing
+        self._spelling = spelling
+        self._open_escape = False
         self._look = 0
         """The room at which a way is looked for next."""
         self._hurried = False
@@ -87,12 +93,20 @@ class Grammar:
 
         self._matcher.fill_next_token_bitmask(self._bitmask)
         self._bitmask &= self._closing.printable
+        if self._spelling is not None:
+            self._bitmask &= self._spelling.fit(self._open_escape)
         if not self._bitmask.any():
             raise DataError("the JSON schema led to a place where nothing may be written")
         xgrammar.apply_token_bitmask_inplace(logits.unsqueeze(0), self._bitmask.to(logits.device))
 
     def accept(self, token: int, room: int) -> int:
-        """Move the automaton on, within what leaves time to close."""
+        """Move on, within what leaves time to close."""
+        taken = self._accept(token, room)
+        if self._spelling is not None:
+            self._open_escape = self._spelling.opens(taken, self._open_escape)
+        return taken
+
+    def _accept(self, token: int, room: int) -> int:
         if not self._hurried:
             known, self._way = self._way, None
             self._take(token)
@@ -128,6 +142,7 @@ class GrammarCompiler:
         )
         self._compiler = xgrammar.GrammarCompiler(info, cache_limit_bytes=CACHE)
         self._closing = Closing(info, sorted(chat.ends))
+        self._spelling = Spelling(info.decoded_vocab, info.vocab_size)
 
     def schema(self, schema: Mapping[str, Json], *, room: int) -> Grammar:
         """A fresh constraint for one answer of at most ``room`` tokens.
@@ -141,7 +156,8 @@ class GrammarCompiler:
         except (RuntimeError, ValueError) as error:
             said = str(error).rpartition(": ")[2].strip()
             raise DataError(f"the JSON schema cannot be used: {said}") from error
-        grammar = Grammar(compiled, self._closing)
+        spelling = self._spelling if has_free_names(schema) else None
+        grammar = Grammar(compiled, self._closing, spelling)
         if not grammar.fits(room):
             raise DataError(f"no answer of this JSON schema fits into {room} tokens; allow more")
         return grammar

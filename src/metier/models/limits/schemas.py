@@ -49,6 +49,16 @@ def check_schema(schema: Json) -> None:
         raise DataError(f"the JSON schema cannot be used: it is malformed: {error}") from error
 
 
+def has_free_names(schema: Json) -> bool:
+    """Whether a name that is listed could come once more among others, spelled with escapes."""
+    if isinstance(schema, list):
+        return any(map(has_free_names, schema))
+    if not isinstance(schema, dict):
+        return False
+    free = schema.get("properties") and schema.get("additionalProperties", False) is not False
+    return bool(free) or any(map(has_free_names, schema.values()))
+
+
 def _check(schema: Json, place: str, root: Json, seen: set[str]) -> None:
     if isinstance(schema, bool):
         return
