@@ -80,7 +80,7 @@ def test_every_kind_of_rung_is_released_and_answers_as_measured(folder, fakes, m
     text = joined.recipe_text(rungs=f'[[rungs]]\nmethod = "{method}"', split="test_items = 24")
     (folder / "metier.toml").write_text(text, encoding="utf-8")
     result = metier.run(folder)
-    place = shutil.copytree(result.specialist, folder / "elsewhere")
+    place = shutil.copytree(metier.release(folder, method), folder / "elsewhere")
     shutil.rmtree(folder / ".metier")
     specialist = metier.load(place, models=FakeModels())
     for item in result.report.scorecards[0].items:
@@ -93,10 +93,10 @@ def test_the_next_release_replaces_the_last_whole(folder, fakes):
     stray.write_text("", encoding="utf-8")
     text = joined.recipe_text(rungs='[[rungs]]\nmethod = "majority"')
     (folder / "metier.toml").write_text(text, encoding="utf-8")
-    result = metier.run(folder)
-    assert metier.load(result.specialist).release.rung == "majority"
+    specialist = metier.release(folder, "majority")
+    assert metier.load(specialist).release.rung == "majority"
     assert not stray.exists()
-    assert not (result.specialist / "vocabulary.json").exists()
+    assert not (specialist / "vocabulary.json").exists()
 
 
 def test_where_no_rung_passes_the_last_release_stays(folder, fakes):
