@@ -15,6 +15,10 @@ from metier.stats import proportion
 from metier.types import Estimate
 
 _CHAINS = 4
+_FEW_GROUPS = 30
+"""Below it a flawless record of items that hang together is proof of too much: in simulation, at
+a correlation of 0.5, a promise of 5 % doubt is broken in 22 % of draws of 5 documents, in 10 % of
+10 and in 5 % of 20."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,13 +196,14 @@ def _codes(groups: Sequence[Hashable], count: int) -> NDArray[np.int64]:
 def _crowding(bad: NDArray[np.bool_], codes: NDArray[np.int64]) -> float:
     """How many times more the error rate varies than that of independent items; 1 at least.
 
-    Where nothing varies, so that nothing tells how far items hang together, each group is one item.
+    Where nothing varies, nothing tells how far items hang together: each of a few groups is one
+    item then.
     """
     share, count = float(bad.mean()), len(bad)
     groups = np.unique(codes, return_inverse=True)[1]
     total = int(groups.max()) + 1
     if share in (0.0, 1.0) or total < 2:
-        return count / total
+        return count / total if total < _FEW_GROUPS else 1.0
     strayed = np.bincount(groups, weights=bad - share)
     return max(1.0, float((strayed**2).sum()) * total / (total - 1) / (count * share * (1 - share)))
 
