@@ -74,8 +74,6 @@ class Cancel:
 class Opened:
     """The engine takes orders."""
 
-    window: int
-
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -126,7 +124,7 @@ def serve(pipe: Connection, opening: Opening) -> None:
             pipe.send(Outcome(0, _sendable(error)))
             return
         gc.freeze()  # what is there for good is not looked through between two tokens
-        pipe.send(Opened(worker.window))
+        pipe.send(Opened())
         worker.run()
 
 
@@ -135,8 +133,7 @@ class _Worker:
 
     def __init__(self, opening: Opening, pipe: Connection) -> None:
         self._paged = PagedEngine(opening.directory, tokens=opening.cache_tokens)
-        self.window = self._paged.window
-        self._opener = Opener(opening.directory, name=opening.name, window=self.window)
+        self._opener = Opener(opening.directory, name=opening.name, window=self._paged.window)
         self._engine = Continuous(self._paged, self._opener.chat)
         self._pipe = pipe
         self._wanted: dict[int, Job] = {}
