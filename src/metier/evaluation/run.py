@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from metier.errors import DataError, EmptyStageError
 from metier.evaluation.suites.suite import Suite
@@ -84,12 +83,14 @@ def _ask(
     answers = answers_to(answerer, examples)
     seconds = (time.perf_counter() - began) / len(examples)
     return [
-        replace(_result(example, answer, suite, seconds), batch=number)
+        _result(example, answer, suite, seconds, number)
         for example, answer in zip(examples, answers, strict=True)
     ]
 
 
-def _result(example: Example, answer: Answer, suite: Suite, seconds: float) -> ItemResult:
+def _result(
+    example: Example, answer: Answer, suite: Suite, seconds: float, batch: int
+) -> ItemResult:
     return ItemResult(
         example=example.id,
         suite=suite.name,
@@ -98,4 +99,5 @@ def _result(example: Example, answer: Answer, suite: Suite, seconds: float) -> I
         answer=answer,
         seconds=seconds,
         scores=tuple(scorer.score(example, answer) for scorer in suite.scorers),
+        batch=batch,
     )

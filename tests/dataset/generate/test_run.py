@@ -11,6 +11,7 @@ from metier.corpus.in_memory import MemoryCorpus
 from metier.dataset.generate.checks.checker import Known, measure
 from metier.dataset.generate.coverage import coverage
 from metier.dataset.generate.estimate import estimate
+from metier.dataset.generate.hints import weak_teachers
 from metier.dataset.generate.kept.rows import examples
 from metier.dataset.generate.menu import Queue, orders
 from metier.dataset.generate.plan import GenerationPlan, Prices
@@ -19,10 +20,11 @@ from metier.dataset.generate.rules import PatternRule
 from metier.dataset.generate.run import Parts, generate
 from metier.dataset.generate.text.passage import passages
 from metier.dataset.generate.writers.ledger import MemoryLedger, ProjectLedger
+from metier.dataset.generate.writers.patterns import BY_RULE
 from metier.errors import DataError, EmptyStageError
 from metier.retrieval.grounding.support import TextChecker
 from metier.store import Project
-from metier.types import ABSTENTION, Completion, Document, Usage
+from metier.types import ABSTENTION, Completion, Document, Usage, Verdict
 
 from .texts import HARBOUR, QUARRY, documents
 
@@ -160,6 +162,13 @@ def test_a_weak_teacher_is_given_up(models):
 
 def test_rows_without_a_teacher_need_no_stronger_one(made):
     assert made.report.hints == ()
+
+
+def test_a_recipes_own_rule_is_no_weak_teacher():
+    (passage, *_) = passages(MemoryCorpus(documents()), "$title")
+    refused = Verdict("one answer", False, "several answers")
+    wrong = Proposal(passage, "factual", "q?", "a", BY_RULE).judged(refused)
+    assert weak_teachers([wrong] * 40, GenerationPlan("m", "m")) == ()
 
 
 def test_nothing_accepted_stops_early_and_names_the_check(models):

@@ -46,6 +46,11 @@ def test_a_flawless_record_of_few_documents_proves_little():
     assert set_threshold(scores, right, groups=list(range(200))).answered == 199
 
 
+def test_a_flawless_record_of_thirty_documents_counts_each_question():
+    scores, right = np.linspace(0, 1, 120), np.zeros(120, bool)
+    assert set_threshold(scores, right, groups=[place % 30 for place in range(120)]).answered == 119
+
+
 def test_the_promise_holds_for_questions_about_thirty_documents():
     draw, promise, broken = np.random.default_rng(0), Promise(error=0.1, doubt=0.05), 0
     documents = np.repeat(np.arange(30), 5)

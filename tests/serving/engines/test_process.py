@@ -40,6 +40,16 @@ def health(url):
     return httpx.get(f"{url.removesuffix('/v1')}/healthz")
 
 
+def opened():
+    """Our end of a worker's pipe, and the thread that it runs in."""
+    ours, theirs = Pipe()
+    opening = worker.Opening(resolve("smollm2-135m-instruct"), "x", 1024)
+    thread = threading.Thread(target=worker.serve, args=(theirs, opening))
+    thread.start()
+    assert ours.recv() == worker.Opened()
+    return ours, thread
+
+
 @pytest.mark.models
 def test_what_a_killed_engine_was_writing_fails_cleanly_and_it_comes_back(embedded):
     ask, url, engine = embedded.ask, embedded.url, embedded.gateway.engines[0]
@@ -153,11 +163,7 @@ def test_an_error_in_a_pass_fails_its_orders_alone(monkeypatch):
         return forward(self, slices)
 
     monkeypatch.setattr(PagedEngine, "forward", fails_once)
-    ours, theirs = Pipe()
-    opening = worker.Opening(resolve("smollm2-135m-instruct"), "x", 1024)
-    thread = threading.Thread(target=worker.serve, args=(theirs, opening))
-    thread.start()
-    assert ours.recv() == worker.Opened()
+    ours, thread = opened()
     ours.send(worker.Order(7, "a", GenerateConfig(1)))
     failed = ours.recv()
     assert failed.number == 7 and isinstance(failed.error, worker.EngineError)
@@ -179,11 +185,7 @@ def test_what_one_order_cannot_be_answered_for_fails_it_alone(monkeypatch):
         return chosen(logits, config, generator)
 
     monkeypatch.setattr(decoding, "choose", fails_for_one)
-    ours, theirs = Pipe()
-    opening = worker.Opening(resolve("smollm2-135m-instruct"), "x", 1024)
-    thread = threading.Thread(target=worker.serve, args=(theirs, opening))
-    thread.start()
-    assert ours.recv() == worker.Opened()
+    ours, thread = opened()
     for number, seed in ((7, 0), (8, 13), (9, 0)):
         ours.send(worker.Order(number, "one two", GenerateConfig(20, seed=seed)))
     failed, ended = {}, set()

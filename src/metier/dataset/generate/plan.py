@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -79,6 +80,11 @@ class GenerationPlan:
     batch: int = 64
     """Rows under way at once; also what a kill can cost where an engine answers by the batch."""
     seed: int = 0
+
+    def gives_up(self, tried: Counter[bool]) -> bool:
+        """Whether so few of the rows tried were accepted (True) that no more are worth writing."""
+        many = tried.total() >= GIVE_UP_AFTER
+        return many and tried[True] < self.give_up * tried.total()
 
 
 GIVE_UP_AFTER = 24

@@ -19,7 +19,6 @@ from metier.dataset.generate.hints import weak_teachers
 from metier.dataset.generate.menu import FULL, ByDocument, Order, Queue, chance, orders
 from metier.dataset.generate.plan import (
     FIRST_BATCH,
-    GIVE_UP_AFTER,
     SPANS,
     TEXT,
     GenerationPlan,
@@ -131,11 +130,7 @@ class _Run:
 
     def given_up(self) -> list[QuestionKind]:
         """Kinds of which too few of the model's rows passed."""
-        return [
-            kind
-            for kind, tally in self.tally.items()
-            if tally.total() >= GIVE_UP_AFTER and tally[True] < self.plan.give_up * tally.total()
-        ]
+        return [kind for kind, tally in self.tally.items() if self.plan.gives_up(tally)]
 
     def result(self) -> Generated:
         """All rows and how they came about."""

@@ -22,8 +22,6 @@ CompiledGrammar = Any
 GROWTH = 32
 """Tokens by which one more token is taken to lengthen the way to close at most, as one that opens
 another object of many required fields does."""
-
-
 CACHE = 256 << 20
 """Bytes of compiled grammars that are kept; schemas come from strangers, and never end."""
 

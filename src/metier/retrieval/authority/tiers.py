@@ -162,7 +162,7 @@ def _owned(hits: Sequence[Hit], tier: Tier, scope: Scope) -> list[Hit]:
 def _contradict(one: Json, other: Json) -> bool:
     """Whether both say something, and not the same."""
     said, against = _said(one), _said(other)
-    return one != other and bool(said) and bool(against) and said != against
+    return bool(said) and bool(against) and said != against
 
 
 def _said(value: Json) -> frozenset[str]:

@@ -168,9 +168,8 @@ async def _while_there(request: Request, wanted: Awaitable[Wanted]) -> Wanted:
     finally:
         gone.cancel()
         work.cancel()
-        await asyncio.gather(
-            work, return_exceptions=True
-        )  # nobody else would ask what became of it
+        # Nobody else would ask what became of it.
+        await asyncio.gather(work, return_exceptions=True)
 
 
 async def _until_gone(request: Request) -> None:
