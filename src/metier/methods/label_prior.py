@@ -12,12 +12,13 @@ from metier.protocols import FitContext
 from metier.types import Candidate, Example, Json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
-    from metier.methods.asking import ModelAnswerer
+    Score = Callable[[Sequence[str]], NDArray[np.float64]]
+    """From texts to their labels' log-likelihoods, shape (texts, labels), no prior taken out."""
 
 CONTENT_FREE = ("N/A", "[MASK]", "")
 """The texts without content of Zhao et al. 2021."""
@@ -41,10 +42,10 @@ def check_calibrate(rung: str, context: FitContext) -> None:
 
 
 def kept_with_prior(
-    fitted: Candidate, answerer: ModelAnswerer, context: FitContext, *, started: float
+    fitted: Candidate, score: Score, context: FitContext, *, started: float
 ) -> Candidate:
-    """Write a candidate into its folder, with the prior that its answerer is to divide by."""
-    prior, trials = label_prior(answerer, context)
+    """Write a candidate into its folder, with the prior that its answers are to be divided by."""
+    prior, trials = label_prior(score, context)
     settings = {**fitted.settings, "prior": prior}
     fitted = candidates.timed(fitted, started, settings=settings, trials=trials)
     candidates.save(fitted, context.workdir)
@@ -52,7 +53,7 @@ def kept_with_prior(
 
 
 def label_prior(
-    answerer: ModelAnswerer, context: FitContext
+    score: Score, context: FitContext
 ) -> tuple[list[float] | None, tuple[dict[str, Json], ...]]:
     """The labels' prior to divide by, or None, and what was tried on dev to choose it.
 
@@ -66,26 +67,26 @@ def label_prior(
     if way == "none" or not _scores_labels(context):
         return None, ()
     if way == "contextual":
-        return _mean(answerer.log_likelihoods(CONTENT_FREE)), ()
+        return _mean(score(CONTENT_FREE)), ()
     if way == "batch":
         rows = _drawn(context.dev or context.train, context.seed)
-        return _mean(answerer.log_likelihoods([row.input for row in rows])), ()
-    return _on_dev(answerer, context)
+        return _mean(score([row.input for row in rows])), ()
+    return _on_dev(score, context)
 
 
 def _on_dev(
-    answerer: ModelAnswerer, context: FitContext
+    score: Score, context: FitContext
 ) -> tuple[list[float] | None, tuple[dict[str, Json], ...]]:
     import numpy as np
 
     rows = _drawn(context.dev, context.seed)
     if len(rows) < _FEWEST:
-        answerer.log_likelihoods(CONTENT_FREE[:1])  # an endpoint that cannot is found out here
+        score(CONTENT_FREE[:1])  # an endpoint that cannot is found out here
         return None, ()
-    scored = answerer.log_likelihoods([row.input for row in rows])
+    scored = score([row.input for row in rows])
     priors = {
         "none": None,
-        "contextual": _mean(answerer.log_likelihoods(CONTENT_FREE)),
+        "contextual": _mean(score(CONTENT_FREE)),
         "batch": _mean(scored),
     }
     labels = context.task.labels

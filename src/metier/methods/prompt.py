@@ -72,7 +72,7 @@ class Prompt:
             seed=context.seed,
         )
         answerer = self.load(fitted, context.workdir, context.models)
-        return kept_with_prior(fitted, answerer, context, started=started)
+        return kept_with_prior(fitted, answerer.log_likelihoods, context, started=started)
 
     def load(self, candidate: Candidate, directory: Path, models: Models) -> ModelAnswerer:
         """Return the base model behind the prompt."""

@@ -16,8 +16,8 @@ from sse_starlette.sse import AppStatus, EventSourceResponse
 from metier.serving.engines.reading import Events, Written, collect, merged
 from metier.serving.engines.writing import Ask, End, Piece, Writer
 from metier.serving.gate.gateway import Gateway, Visit
-from metier.serving.gate.traces import Generation
 from metier.serving.refusal import Refusal, refusal_of
+from metier.serving.routes.generation_span import GenerationSpan
 from metier.types import Json, Usage
 
 STALLED = 60
@@ -73,7 +73,7 @@ async def whole(
     request: Request, visit: Visit, writer: Writer, asks: Sequence[Ask]
 ) -> list[Written]:
     """All answers to their end; work stops when the client hangs up meanwhile."""
-    told = Generation(visit, asks)
+    told = GenerationSpan(visit, asks)
     with told.current():
         writings = visit.start(writer, asks)
     try:
@@ -93,7 +93,7 @@ async def streamed(
     request: Request, visit: Visit, writer: Writer, asks: Sequence[Ask], chunks: Chunks
 ) -> Response:
     """Server-sent events; what fails before the first of them still becomes a proper status."""
-    told = Generation(visit, asks)
+    told = GenerationSpan(visit, asks)
     with told.current():
         events = merged(visit.start(writer, asks))
     try:
@@ -110,7 +110,9 @@ async def streamed(
     )
 
 
-async def _told(first: list[tuple[int, Piece | End]], events: Events, told: Generation) -> Events:
+async def _told(
+    first: list[tuple[int, Piece | End]], events: Events, told: GenerationSpan
+) -> Events:
     """All events; at the end of the stream, or when its reader leaves, the trace has what came."""
     ends: list[End] = []
     known: list[tuple[int, Piece | End]] | None = first
