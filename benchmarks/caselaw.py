@@ -22,7 +22,7 @@ from collections import Counter
 from pathlib import Path
 
 from benchmarks.caselaw_data import write_opinions
-from benchmarks.recording import record
+from benchmarks.recording import record, shown
 from metier.dataset.generate.kept.audit import draw, read_verdicts, result
 from metier.dataset.generate.kept.rows import read_generated
 from metier.dataset.generate.run import Generated
@@ -63,7 +63,7 @@ def main() -> None:
             notes |= _verdict(pipeline)
             spent = time.monotonic() - began if fresh else spent + _seconds(pipeline)
     audited = result(draw(generated.accepted, seed=SEED), read_verdicts(options.audit))
-    figures["audit_error"] = round(audited.error.value, 4) if audited else None
+    figures["audit_error"] = shown(audited.error) if audited else None
     figures["minutes"] = round(spent / 60, 2)
     notes |= {
         "audit": str(audited.error) if audited else "not judged yet",
@@ -78,23 +78,14 @@ def _figures(generated: Generated) -> dict[str, Json]:
     return {
         "pairs.accepted": report.accepted,
         "pairs.rejected": len(generated.rejected),
-        "coverage": round(report.coverage.chunks.value, 4),
-        "coverage.facts": round(facts.value, 4) if facts else None,
+        "coverage": shown(report.coverage.chunks),
+        "coverage.facts": shown(facts) if facts else None,
     }
 
 
 def _arms(pipeline: Pipeline) -> dict[str, Json]:
     """Each rung's exact matches on the held-out questions, with its interval."""
-    figures: dict[str, Json] = {}
-    for card in pipeline.scorecards:
-        found = card.metrics[pipeline.metric]
-        figures |= {
-            card.rung: round(found.value, 4),
-            f"{card.rung}.low": round(found.low, 4),
-            f"{card.rung}.high": round(found.high, 4),
-            f"{card.rung}.n": found.n,
-        }
-    return figures
+    return {card.rung: shown(card.metrics[pipeline.metric]) for card in pipeline.scorecards}
 
 
 def _verdict(pipeline: Pipeline) -> dict[str, Json]:

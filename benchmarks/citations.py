@@ -31,8 +31,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from benchmarks.grounding_data import Asked, Question, in_test, pubmed, squad
-from benchmarks.recording import record
-from benchmarks.support import shown
+from benchmarks.recording import record, shown
 from metier.protocols import SupportChecker
 from metier.retrieval.grounding.calibrate import fit_calibration
 from metier.retrieval.grounding.ground import Grounded, ground
@@ -80,9 +79,9 @@ def main() -> None:
         f"{part}.{name}": value for part, found in parts.items() for name, value in found.items()
     }
     for name in ("offsets_exact", "links", "precision", "recall"):
-        figures[name] = parts["squad"][name]["value"]
+        figures[name] = parts["squad"][name]
     for name in ("checked", "unchecked"):
-        figures[f"unsupported.{name}"] = parts["squad"][f"unsupported.{name}"]["value"]
+        figures[f"unsupported.{name}"] = parts["squad"][f"unsupported.{name}"]
     record(
         "citations",
         figures,

@@ -19,8 +19,9 @@ from concurrent.futures import ThreadPoolExecutor
 import jsonschema
 import openai
 
-from benchmarks.recording import record
+from benchmarks.recording import record, shown
 from benchmarks.serve_throughput import NAME, metier_serve
+from metier.stats import proportion
 from metier.types import Json
 
 CLIENTS = 16
@@ -99,13 +100,14 @@ def figures(asked: Sequence[Json], found: Sequence[Json]) -> dict[str, Json]:
     """Counts; a refusal is no valid answer, and no invalid one."""
     counted = Counter(one["outcome"] for one in found)
     answered = counted["valid"] + counted["invalid"]
+    valid = proportion(counted["valid"], answered) if answered else None
     return {
         "forms": len(asked),
         "enums": sum("enum" in form for form in asked),
         "answered": answered,
         "valid": counted["valid"],
         "invalid": counted["invalid"],
-        "valid_share_of_answered": counted["valid"] / answered if answered else None,
+        "valid_share_of_answered": shown(valid) if valid else None,
         "refused_unsupported": counted["unsupported"],
         "refused_too_short": counted["too_short"],
         "failed": counted["failed"],

@@ -22,8 +22,7 @@ import numpy as np
 
 from benchmarks.grounding_data import K, in_test, search, squad
 from benchmarks.kept_vectors import KeptVectors
-from benchmarks.recording import record
-from benchmarks.support import shown
+from benchmarks.recording import record, shown
 from benchmarks.support_data import rows
 from metier.models.registry import LocalModels
 from metier.protocols import TokenEmbedder

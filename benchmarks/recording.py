@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -11,14 +12,15 @@ from pathlib import Path
 from metier import __version__
 from metier.hardware import hardware
 from metier.store import write_text
-from metier.types import Json
+from metier.types import Estimate, Json
 
 RESULTS = Path(__file__).parent / "results"
 PARTS = ("torch", "transformers", "peft", "trl", "openvino", "scikit-learn", "pylance")
 
 
 def record(name: str, figures: dict[str, Json], *, notes: dict[str, Json] | None = None) -> None:
-    """Write ``results/NAME.json`` and print the figures as the last line."""
+    """Write ``results/NAME.json`` and print the figures, ``flat``, as the last line."""
+    figures = dict(flat(figures))
     document = {
         "benchmark": name,
         "figures": figures,
@@ -30,6 +32,28 @@ def record(name: str, figures: dict[str, Json], *, notes: dict[str, Json] | None
     }
     write_text(RESULTS / f"{name}.json", json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     print(json.dumps(figures, ensure_ascii=False))
+
+
+def flat(figures: Mapping[str, Json], prefix: str = "") -> Iterator[tuple[str, Json]]:
+    """Nested tables under dotted keys; what has a ``value`` stands under the table's own key."""
+    for name, figure in figures.items():
+        key = f"{prefix}{name}"
+        if not isinstance(figure, dict):
+            yield key, figure
+            continue
+        if "value" in figure:
+            yield key, figure["value"]
+        yield from flat({part: one for part, one in figure.items() if part != "value"}, f"{key}.")
+
+
+def shown(estimate: Estimate) -> dict[str, Json]:
+    """An estimate with its interval and n, for people to read."""
+    return {
+        "value": round(float(estimate.value), 4),
+        "low": round(float(estimate.low), 4),
+        "high": round(float(estimate.high), 4),
+        "n": estimate.n,
+    }
 
 
 def kept(name: str) -> tuple[dict[str, Json], dict[str, Json]]:

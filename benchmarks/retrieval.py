@@ -201,7 +201,7 @@ def ahead(
         gap = paired_difference(mine, best, seed=0)
         stem = f"{name}.ahead.recall_at_{depth}"
         figures |= {
-            f"{stem}.value": round(gap.difference.value, 4),
+            stem: round(gap.difference.value, 4),
             f"{stem}.low": round(gap.difference.low, 4),
             f"{stem}.high": round(gap.difference.high, 4),
             f"{stem}.p": round(gap.p_value, 4),

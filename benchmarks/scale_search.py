@@ -36,13 +36,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchmarks import scale_data
-from benchmarks.recording import kept, peak_memory_gb, record
+from benchmarks.recording import kept, peak_memory_gb, record, shown
 from benchmarks.scale_data import DIMENSIONS, K, generate, lines, questions_in_words, tokens
 from metier.retrieval.store.encoding import Encoded
 from metier.retrieval.store.index import TABLE, Index
 from metier.retrieval.store.rows import condition, to_table
 from metier.retrieval.store.table import create_table, keep_indexed, nearest_to, open_table
-from metier.types import Chunk, Passage, Scope, Span, TokenVectors
+from metier.types import Chunk, Json, Passage, Scope, Span, TokenVectors
 
 RARE = 100  # one chunk in so many stands in a tier of its own
 LIMITS = (
@@ -75,7 +75,7 @@ def main() -> None:
     for store in options.stores.split(","):
         prefix = "" if store == "metier" else f"{store}."
         for step in options.step.split(","):
-            measured = _child(options, store, step)
+            measured = _figures(_child(options, store, step))
             print(store, measured, flush=True)
             figures, notes = kept("scale_search")
             figures |= {"chunks": options.chunks, "questions": options.questions}
@@ -83,6 +83,15 @@ def main() -> None:
             notes |= {"about": __doc__, "data": scale_data.__doc__, "limits": LIMITS}
             notes |= {f"load.{store}.{step}": os.getloadavg()[0]}
             record("scale_search", figures, notes=notes)
+
+
+def _figures(measured: dict[str, Json]) -> dict[str, Json]:
+    """Rounded; the recall of each question becomes their mean with its interval."""
+    from metier.stats import mean  # not above: the processes that are measured would hold it
+
+    recalls = measured.pop("recalls", None)
+    figures = {key: round(value, 4) for key, value in measured.items()}
+    return figures | ({"recall_at_10": shown(mean(recalls, bounds=(0.0, 1.0)))} if recalls else {})
 
 
 def _child(options: argparse.Namespace, store: str, step: str) -> dict[str, Any]:
@@ -93,7 +102,7 @@ def _child(options: argparse.Namespace, store: str, step: str) -> dict[str, Any]
     return measured
 
 
-def _searched(options: argparse.Namespace) -> dict[str, float]:
+def _searched(options: argparse.Namespace) -> dict[str, Json]:
     """Asks the second half of the questions; on the first the number of lists was chosen."""
     asked = np.load(options.work / "asked.npy")
     truth = np.load(options.work / "truth.npy")
@@ -103,19 +112,18 @@ def _searched(options: argparse.Namespace) -> dict[str, float]:
     for number in range(3 if exact else 20):
         ask(number, asked[number])
     count = 50 if exact else len(asked) - first
-    seconds, hits = [], 0
+    seconds, recalls = [], []
     for number in range(first, first + count):
         started = time.perf_counter()
         found = ask(number, asked[number])
         seconds.append(time.perf_counter() - started)
-        hits += len(set(found) & set(truth[number].tolist()))
-    figures = _latency(seconds)
+        recalls.append(len(set(found) & set(truth[number].tolist())) / K)
+    figures: dict[str, Json] = {**_latency(seconds)}
     if options.stores == "whole":  # its order is another one on purpose
         figures |= _while_serving(options.work)
     else:
-        figures["recall_at_10"] = hits / (K * count)
-    figures["memory_gb"] = peak_memory_gb()
-    return {key: round(value, 4) for key, value in figures.items()}
+        figures["recalls"] = recalls
+    return figures | {"memory_gb": peak_memory_gb()}
 
 
 def _latency(seconds: list[float], prefix: str = "") -> dict[str, float]:

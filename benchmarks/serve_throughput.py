@@ -69,22 +69,20 @@ def main() -> None:
 def report(found: dict[str, Json]) -> None:
     """Join the parts into the figures."""
     peers = {
-        name: found[name]
+        name: by_clients(found[name])
         for name in PEER_COMMANDS
         if name in found and "left_out" not in found[name]
     }
-    ours = found.get("ours", {})
+    ours = by_clients(found.get("ours", {}))
     known = {"ours": ours, "peers": peers, "bare_engine": found.get("bare")}
     figures: dict[str, Json] = {
         **{name: part for name, part in known.items() if part},
         **found.get("prefix", {}),
         **found.get("adapters", {}),
     }
-    best = max(
-        (peer["32"]["tokens_per_second"] for peer in peers.values() if "32" in peer), default=None
-    )
+    best = max((peer["32"]["value"] for peer in peers.values() if "32" in peer), default=None)
     if best and "32" in ours:
-        figures["ratio_best_peer_32"] = ours["32"]["tokens_per_second"] / best
+        figures["ratio_best_peer_32"] = ours["32"]["value"] / best
     if "bare" in found:
         used = found["bare"]["cpu_seconds"]
         figures["gateway_overhead"] = found["bare"]["overhead"]
@@ -112,6 +110,15 @@ def report(found: dict[str, Json]) -> None:
         },
     }
     record("serve_throughput", figures, notes=notes)
+
+
+def by_clients(loads: Json) -> Json:
+    """By number of clients, the tokens per second as the figure's value."""
+    return {
+        clients: {"value": load["tokens_per_second"]}
+        | {name: part for name, part in load.items() if name != "tokens_per_second"}
+        for clients, load in loads.items()
+    }
 
 
 def ours() -> Json:

@@ -19,14 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 import metier.retrieval.grounding
-from benchmarks.recording import record
+from benchmarks.recording import record, shown
 from benchmarks.support_data import Item, pubmed_items, rows, training_items
 from metier.retrieval.grounding.claims import as_claim, parse_claim
 from metier.retrieval.grounding.features import compare
 from metier.retrieval.grounding.support import Weights, probability
 from metier.stats import bootstrap, calibration_error, proportion
 from metier.store import write_text
-from metier.types import Estimate, Json, content_hash
+from metier.types import Json, content_hash
 
 KINDS = ("answer", "statement", "polar")
 Features = list[dict[str, float]]
@@ -173,16 +173,6 @@ def _parts(documents: Sequence[str], seed: int) -> dict[str, int]:
     return {
         name: (place * 5 >= 3 * count) + (place * 5 >= 4 * count)
         for place, name in enumerate(names)
-    }
-
-
-def shown(estimate: Estimate) -> dict[str, Json]:
-    """An estimate with its interval and n, for people to read."""
-    return {
-        "value": round(float(estimate.value), 4),
-        "low": round(float(estimate.low), 4),
-        "high": round(float(estimate.high), 4),
-        "n": estimate.n,
     }
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.recording import flat
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -202,7 +204,7 @@ FIGURES: Mapping[str, tuple[Figure, ...]] = {
         *(
             Figure(
                 f"{name}: joined, ahead of its best part {where}",
-                f"{key}.tuned.ahead.recall_at_{depth}.value",
+                f"{key}.tuned.ahead.recall_at_{depth}",
                 "{:+.1%}",
                 at_least=0.0,
             )
@@ -217,9 +219,7 @@ FIGURES: Mapping[str, tuple[Figure, ...]] = {
         for when, moment in (("before", "before"), ("after", "after"))
     ),
     "citations": tuple(
-        Figure(
-            f"citations on {name}: {part}", f"{key}.{part}.value", "{:.1%}", True, at_least=target
-        )
+        Figure(f"citations on {name}: {part}", f"{key}.{part}", "{:.1%}", True, at_least=target)
         for name, key in (("SQuAD", "squad"), ("PubMedQA", "pubmedqa"))
         for part, target in (("precision", 0.95), ("recall", 0.85))
     ),
@@ -238,7 +238,7 @@ FIGURES: Mapping[str, tuple[Figure, ...]] = {
         *(
             Figure(
                 f"{who}: tokens per second for {count} clients",
-                f"{key}.{count}.tokens_per_second",
+                f"{key}.{count}",
                 "{:.0f}",
             )
             for who, key in (
@@ -277,7 +277,7 @@ FIGURES: Mapping[str, tuple[Figure, ...]] = {
         ),
     ),
     "router": tuple(
-        Figure(f"router, six trades: {what}", f"{key}.value", "{:.1%}")
+        Figure(f"router, six trades: {what}", key, "{:.1%}")
         for what, key in (
             ("questions that reach their own specialist", "accuracy"),
             ("questions that reach another's", "misrouted"),
@@ -290,7 +290,7 @@ FIGURES: Mapping[str, tuple[Figure, ...]] = {
         )
     ),
     "thinking": tuple(
-        Figure(f"135M model, science questions: {how}", f"accuracy.{arm}.value", "{:.1%}")
+        Figure(f"135M model, science questions: {how}", f"accuracy.{arm}", "{:.1%}")
         for how, arm in (
             ("answered at once", "plain"),
             ("a draft of up to 96 tokens first", "reasoned"),
@@ -378,15 +378,14 @@ def _origin(name: str, content: Mapping[str, Any]) -> str:
 
 
 def _found(name: str, content: Mapping[str, Any]) -> Iterator[_Found]:
-    values = dict(_flat(content.get("figures", content)))
-    values |= _flat(content.get("notes", {}), "notes.")
+    values = dict(content.get("figures", {})) | dict(flat(content.get("notes", {}), "notes."))
     for given in FIGURES[name]:
         figure = _worst(given, values) if given.key.endswith(".*") else given
         if values.get(figure.key) is None:
             continue
-        parts = (".mean", ".value", ".recall_at_1")
-        part = next((part for part in parts if figure.key.endswith(part)), "")
-        stem = figure.key.removesuffix(part)
+        stem = figure.key
+        if f"{stem}.low" not in values:  # it stands beside the figure, not below it
+            stem = stem.removesuffix(".mean").removesuffix(".recall_at_1")
         ends = [values.get(f"{stem}.{end}") for end in ("low", "high")]
         bounds = " to ".join(figure.form.format(end) for end in ends if end is not None)
         value = values[figure.key]
@@ -439,12 +438,3 @@ def _counts(stem: str, values: Mapping[str, Any]) -> str:
         if told:
             return ", ".join(told)
     return ""
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested tables as dotted keys."""
-    for key, value in values.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
