@@ -54,6 +54,31 @@ def test_only_the_first_rows_are_read(tmp_path):
     assert shape.task is not None and shape.task.kind == "short_answer"
 
 
+BARE_QUOTES = ['"Wait', 'she said "yes"', '"No" he said', "plain", '"Never']
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "lost"),
+    [
+        ("a.tsv", [f"{text}\t{n % 2}" for n in range(8) for text in BARE_QUOTES], 25),
+        ("a.csv", [f"{text},{n % 2}" for n in range(8) for text in BARE_QUOTES], 25),
+        ("a.csv", [f'"row, {n}",{n % 2}' for n in range(30)] + ['"x" y,1'], 0),
+        ("a.csv", [f'"row {n}","{n % 2}"' for n in range(30)] + ['"x" y,"1"'], 0),
+        ("a.tsv", [f'"the ""{n}"""\t1\nplain\t0\nmore\t1' for n in range(9)] + ['"x" y\t1'], 0),
+        ("a.csv", ['"two\nlines",1', "too,many,columns"] * 9, 0),
+        ("a.csv", ['1,"Dear all\nI write, again"', "0,plain", "too,many,columns"], 0),
+    ],
+)
+def test_quotes_are_text_where_they_would_lose_rows(tmp_path, name, lines, lost):
+    path = tmp_path / name
+    sign = "\t" if name == "a.tsv" else ","
+    path.write_text(f"text{sign}label\n" + "\n".join(lines))
+    shape = look(path)
+    assert shape.lost_to_quotes == lost
+    if lost:
+        assert shape.rows == len(lines) and not shape.malformed
+
+
 def test_a_folder_is_counted(tmp_path):
     for name in ("a.txt", "b.txt", "c.pdf"):
         (tmp_path / name).write_text("x")
