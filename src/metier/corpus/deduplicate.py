@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import tempfile
 import zlib
 from array import array
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, NamedTuple
 
+from metier.retrieval.store.words import EACH_WORD
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_WORD = re.compile(r"\w+")
 _SHINGLE = 5
 _PERMUTATIONS = 128
 _BANDED = (0.05, 0.95)
@@ -122,7 +122,7 @@ def shingle_hashes(text: str) -> NDArray[np.uint64]:
     """The distinct 5-word shingles of a text as sorted 64-bit hashes, case ignored."""
     import numpy as np
 
-    words = _WORD.findall(text.casefold())
+    words = EACH_WORD.findall(text.casefold())
     codes = np.fromiter(
         (zlib.crc32(word.encode("utf-8", "surrogatepass")) for word in words),
         dtype=np.uint64,
