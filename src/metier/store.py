@@ -254,18 +254,28 @@ def _make_folder(path: Path) -> None:
 
 
 def _migrate(ledger: sql.Connection) -> None:
-    _meta.create(ledger, checkfirst=True)
-    version = ledger.execute(sql.select(_meta.c.version)).scalar() or 0
+    if _version(ledger) == len(MIGRATIONS):
+        return
+    # Of two processes that open a new folder at once one waits, and finds the tables made.
+    ledger.exec_driver_sql("BEGIN IMMEDIATE")
+    version = _version(ledger)
     if version > len(MIGRATIONS):
         raise StorageError(
             f"this project folder was written by a newer metier (format {version}, "
             f"known {len(MIGRATIONS)}); upgrade metier"
         )
+    _meta.create(ledger, checkfirst=True)
     for migration in MIGRATIONS[version:]:
         migration(ledger)
-    if version < len(MIGRATIONS):
-        ledger.execute(_meta.delete())
-        ledger.execute(_meta.insert().values(version=len(MIGRATIONS)))
+    ledger.execute(_meta.delete())
+    ledger.execute(_meta.insert().values(version=len(MIGRATIONS)))
+
+
+def _version(ledger: sql.Connection) -> int:
+    """How many migrations the ledger has had."""
+    if not sql.inspect(ledger).has_table(_meta.name):
+        return 0
+    return int(ledger.execute(sql.select(_meta.c.version)).scalar() or 0)
 
 
 @contextmanager
