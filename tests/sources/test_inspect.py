@@ -123,6 +123,15 @@ def test_questions_on_one_text_stay_together(tmp_path):
     assert (shape.task.kind, shape.task.column) == ("short_answer", "answers")
 
 
+def test_two_questions_on_one_text_are_enough_to_stay_together(tmp_path):
+    rows = [
+        {"passage": f"Long text number {max(n, 1)}.", "question": f"Is it {n}?", "answer": n % 2}
+        for n in range(20)
+    ]
+    assert asked(tmp_path, rows).column_for("group") == "passage"
+    assert asked(tmp_path, rows[1:]).column_for("group") is None
+
+
 def test_the_answers_of_questions_that_repeat_are_no_labels_of_another_column(tmp_path):
     rows = [{"input": f"Sum {n} up, please.", "task": "xy"[n % 2], "target": f"it is {n}"}
             for n in range(20)]  # fmt: skip
