@@ -17,7 +17,7 @@ from metier.methods.majority import Majority
 from metier.models.engines.fake import FakeModel, FakeModels
 from metier.pipeline import Pipeline
 from metier.protocols import FitContext
-from metier.recipe import parse_recipe
+from metier.recipe import QuestionSettings, parse_recipe
 from metier.store import Project
 from metier.types import ABSTENTION
 from tests import joined
@@ -471,6 +471,18 @@ def test_questions_see_the_whole_corpus_and_never_another_sides_document(folder)
         {row.origin for row in part} - {""} for part in (line.dataset.train, line.dataset.test)
     ]
     assert not sides[0] & sides[1]
+
+
+def test_a_table_of_questions_is_read_as_a_source_of_documents_is(folder):
+    line = questions(folder)
+    lines = [f'"Où est {row["id"]} ?;{row["module"]}' for row in joined.documented()[:60]]
+    table = "\n".join(["question;answer", *lines])
+    (folder / "asked.csv").write_text(table, encoding="cp1252")
+    how = {"encoding": "cp1252", "delimiter": ";", "quotes": False}
+    line.recipe = line.recipe.model_copy(
+        update={"questions": QuestionSettings(path="asked.csv", **how)}
+    )
+    assert all(row.input.startswith('"Où est') for row in line.dataset.test)
 
 
 def test_a_column_that_the_questions_lack_is_named(folder):

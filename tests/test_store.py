@@ -4,6 +4,8 @@ import signal
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 
@@ -66,6 +68,17 @@ def test_items_survive_a_kill(tmp_path):
     with project.run("demo", {}):
         pass
     assert [run["status"] for run in project.runs()] == ["done", "stopped"]
+
+
+def test_a_new_folder_may_be_opened_by_several_at_once(tmp_path):
+    def opened(folder):
+        together.wait()
+        return Project(folder).runs()
+
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(5):
+            together = Barrier(8)
+            assert list(pool.map(opened, [tmp_path / str(number)] * 8)) == [[]] * 8
 
 
 def test_a_second_run_at_the_same_time_is_refused(tmp_path):

@@ -66,6 +66,8 @@ def _source(shape: TableShape, path: str) -> list[str]:
             lines.append(f"{use} = {_columns(guessed)}   # {', '.join(reasons)}")
         elif use == "text":
             lines.append(f'text = "{UNKNOWN}"   # the column with the documents\' text')
+    if lost := shape.lost_to_quotes:
+        lines.append(f"quotes = false   # read as marks around fields they lose {lost:,} rows")
     return lines
 
 

@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import sqlite3
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -64,6 +65,7 @@ MIGRATIONS: tuple[Callable[[sql.Connection], None], ...] = (_tables.create_all,)
 """Numbered from 1 by position; append, never edit after a release."""
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _GO_ON = "free some space, then run the same command again: it goes on where it stopped"
 
 
@@ -254,18 +256,28 @@ def _make_folder(path: Path) -> None:
 
 
 def _migrate(ledger: sql.Connection) -> None:
-    _meta.create(ledger, checkfirst=True)
-    version = ledger.execute(sql.select(_meta.c.version)).scalar() or 0
+    if _version(ledger) == len(MIGRATIONS):
+        return
+    # Of two processes that open a new folder at once one waits, and finds the tables made.
+    ledger.exec_driver_sql("BEGIN IMMEDIATE")
+    version = _version(ledger)
     if version > len(MIGRATIONS):
         raise StorageError(
             f"this project folder was written by a newer metier (format {version}, "
             f"known {len(MIGRATIONS)}); upgrade metier"
         )
+    _meta.create(ledger, checkfirst=True)
     for migration in MIGRATIONS[version:]:
         migration(ledger)
-    if version < len(MIGRATIONS):
-        ledger.execute(_meta.delete())
-        ledger.execute(_meta.insert().values(version=len(MIGRATIONS)))
+    ledger.execute(_meta.delete())
+    ledger.execute(_meta.insert().values(version=len(MIGRATIONS)))
+
+
+def _version(ledger: sql.Connection) -> int:
+    """How many migrations the ledger has had."""
+    if not sql.inspect(ledger).has_table(_meta.name):
+        return 0
+    return int(ledger.execute(sql.select(_meta.c.version)).scalar() or 0)
 
 
 @contextmanager
@@ -288,10 +300,24 @@ def _storage_errors(path: Path) -> Iterator[None]:
             "permissions; a damaged ledger.sqlite can be deleted (finished steps stay)"
         ) from error
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        if error.errno not in (*_FULL, errno.EROFS):
             raise
         raise StorageError(
             f"cannot write {error.filename or path}: {error.strerror}; {_GO_ON}"
+        ) from error
+
+
+@contextmanager
+def writing_temporary_files() -> Iterator[None]:
+    """Say that it is their folder that is full, which seldom is where the project lies."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise StorageError(
+            f"the folder of temporary files, {tempfile.gettempdir()}, is full; free some space "
+            "there, or name another folder in TMPDIR, then run the same command again"
         ) from error
 
 

@@ -57,6 +57,15 @@ def test_the_recipe_of_questions_on_shared_texts_runs_as_it_stands(here, fakes):
     assert done["data"]["corpus"]["documents"] == len(rows)
 
 
+def test_the_recipe_of_a_table_with_bare_quotes_reads_all_its_rows(here, fakes):
+    rows = [("text", "label"), *((f'"Row {n} he said', n % 2) for n in range(60))]
+    lines = ("\t".join(map(str, row)) for row in rows)
+    (here / "said.tsv").write_text("\n".join(lines), encoding="utf-8")
+    call("new", "said.tsv")
+    corpus = json.loads(call("ingest", "--json").out)
+    assert (corpus["documents"], corpus["malformed"]) == (60, [])
+
+
 def test_the_recipe_of_a_jsonl_file_is_valid(here):
     lines = [json.dumps(row) for row in joined.documented()]
     (here / "docs.jsonl").write_text("\n".join(lines), encoding="utf-8")

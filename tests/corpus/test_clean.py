@@ -215,6 +215,26 @@ def test_numbers_of_each_kind_go(text, kind):
     assert cleaned(f"see {text}, please", "personal_data") == f"see [{kind}], please"
 
 
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("BE68 5390 0754 7034 EUR 12", "[iban] EUR 12"),
+        ("DE89 3704 0044 0532 0130 00 BIC COBADEFF", "[iban] BIC COBADEFF"),
+        ("FR14 2004 1010 0505 0001 3M02 606 A B", "[iban] A B"),
+        ("+1 212 555 1234 2024-05-01", "[phone] 2024-05-01"),
+        ("4111 1111 1111 1111 123", "[card] 123"),
+        ("4111 1111 1111 1111 12/27", "[card] 12/27"),
+        ("no. 1234 4111-1111-1111-1111", "no. 1234 [card]"),
+        ("3782 822463 10005 1234", "[card] 1234"),
+        ("DE89\u00a03704\u00a00044\u00a00532\u00a00130\u00a000", "[iban]"),
+        ("4111\u202f1111\u202f1111\u202f1111", "[card]"),
+        ("+49\u00a0711\u00a0123\u20114567", "[phone]"),
+    ],
+)
+def test_what_stands_beside_a_number_hides_it_not(text, left):
+    assert cleaned(text, "personal_data") == left
+
+
 def test_names_of_the_document_go_where_they_stand_alone():
     text = cleaned(
         "email.policy of _email, e-mail, emails. Email!", "remove_names", names=["email"]

@@ -188,6 +188,21 @@ def test_near_duplicates_are_judged_by_their_true_similarity():
         assert near.add("two words") is not None
 
 
+def test_a_full_folder_of_temporary_files_is_named(monkeypatch):
+    full = Path("/dev/full").open("w+b", buffering=0)
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda: full)
+    with pytest.raises(StorageError, match="TMPDIR"), NearDuplicates(0.7) as near:
+        near.add("said once")
+
+
+def test_near_duplicates_are_found_where_no_blanks_part_words():
+    said = "".join(chr(0x4E00 + 7 * n) for n in range(100))
+    with NearDuplicates(0.7) as near:
+        assert near.add(said) is None
+        assert near.add(said[:30] + "新" + said[31:70] + "新" + said[71:]) is not None
+        assert near.add(said[:30] + "新" + said[:-31:-1]) is None
+
+
 @pytest.mark.parametrize("threshold", [0.001, 0.7, 0.96, 1.0])
 def test_any_threshold_finds_what_is_as_alike_or_more(threshold):
     words = " ".join(f"w{n}" for n in range(60))

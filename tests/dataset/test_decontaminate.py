@@ -79,6 +79,14 @@ def test_a_copy_in_which_a_few_words_were_changed_is_found():
     assert found([own("said", 100)], [" ".join(words)]) == [("0", "0")]
 
 
+@pytest.mark.parametrize("first", ["\u4e00", "\u3042", "\u0e01"])
+def test_a_copy_in_a_script_without_blanks_is_found_by_its_characters(first):
+    said = [chr(ord(first) + n % 80 // (1 + n % 3)) for n in range(100)]
+    copy = ["x" if n in (20, 40, 60, 80) else sign for n, sign in enumerate(said)]
+    assert found(["".join(said)], ["".join(copy)]) == [("0", "0")]
+    assert found(["".join(said)], ["".join(sorted(said))]) == []
+
+
 @given(st.integers(13, 60), st.integers(0, 300), st.integers(0, 300))
 def test_a_passage_quoted_whole_is_found_on_either_side(length, before, after):
     passage = own("quoted", length)

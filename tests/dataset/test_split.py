@@ -152,6 +152,32 @@ def test_a_split_by_time_refuses_what_is_no_date():
         split(rows, LABELS, plan=SplitPlan(by="time", column="when"))
 
 
+def test_rows_of_one_time_stand_on_one_side():
+    rows = examples(60, year=lambda n: 2020 + n // 20)
+    dataset = split(rows, TEXT, plan=SplitPlan(by="time", column="year", test=0.2, dev=0.2))
+    parts = (dataset.train, dataset.dev, dataset.test)
+    assert [{row.metadata["year"] for row in part} for part in parts] == [{2020}, {2021}, {2022}]
+    plan = SplitPlan(by="time", column="year")
+    for old in (6, 34):
+        rows = examples(40, year=lambda n, old=old: 2020 + (n >= old))
+        dataset = split(rows, TEXT, plan=plan)
+        assert {row.metadata["year"] for row in dataset.test} == {2021}
+        assert {row.metadata["year"] for row in (*dataset.train, *dataset.dev)} == {2020}
+        assert len(dataset.test) == 40 - old and dataset.dev
+    plan = SplitPlan(by="time", column="day")
+    with pytest.raises(DataError, match='all 60 rows have one "day"'):
+        split(examples(60, day=lambda n: "2024-05-31"), TEXT, plan=plan)
+
+
+def test_blanks_around_it_make_no_other_entity():
+    rows = examples(40, firm=lambda n: f"firm {n // 4}" + " " * (n % 2))
+    dataset = split(rows, TEXT, plan=SplitPlan(by="entity", column="firm"))
+    firms = [
+        {row.metadata["firm"].strip() for row in part} for part in (dataset.train, dataset.test)
+    ]
+    assert not firms[0] & firms[1]
+
+
 @pytest.mark.parametrize(("part", "missing"), [("train", "test"), ("test", "train")])
 def test_a_given_split_without_one_side_names_its_column(part, missing):
     plan = SplitPlan(by="given", column="fold")

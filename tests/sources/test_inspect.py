@@ -54,6 +54,31 @@ def test_only_the_first_rows_are_read(tmp_path):
     assert shape.task is not None and shape.task.kind == "short_answer"
 
 
+BARE_QUOTES = ['"Wait', 'she said "yes"', '"No" he said', "plain", '"Never']
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "lost"),
+    [
+        ("a.tsv", [f"{text}\t{n % 2}" for n in range(8) for text in BARE_QUOTES], 25),
+        ("a.csv", [f"{text},{n % 2}" for n in range(8) for text in BARE_QUOTES], 25),
+        ("a.csv", [f'"row, {n}",{n % 2}' for n in range(30)] + ['"x" y,1'], 0),
+        ("a.csv", [f'"row {n}","{n % 2}"' for n in range(30)] + ['"x" y,"1"'], 0),
+        ("a.tsv", [f'"the ""{n}"""\t1\nplain\t0\nmore\t1' for n in range(9)] + ['"x" y\t1'], 0),
+        ("a.csv", ['"two\nlines",1', "too,many,columns"] * 9, 0),
+        ("a.csv", ['1,"Dear all\nI write, again"', "0,plain", "too,many,columns"], 0),
+    ],
+)
+def test_quotes_are_text_where_they_would_lose_rows(tmp_path, name, lines, lost):
+    path = tmp_path / name
+    sign = "\t" if name == "a.tsv" else ","
+    path.write_text(f"text{sign}label\n" + "\n".join(lines))
+    shape = look(path)
+    assert shape.lost_to_quotes == lost
+    if lost:
+        assert shape.rows == len(lines) and not shape.malformed
+
+
 def test_a_folder_is_counted(tmp_path):
     for name in ("a.txt", "b.txt", "c.pdf"):
         (tmp_path / name).write_text("x")
@@ -96,6 +121,15 @@ def test_questions_on_one_text_stay_together(tmp_path):
     assert shape.column_for("group") == "context"
     assert shape.task is not None
     assert (shape.task.kind, shape.task.column) == ("short_answer", "answers")
+
+
+def test_two_questions_on_one_text_are_enough_to_stay_together(tmp_path):
+    rows = [
+        {"passage": f"Long text number {max(n, 1)}.", "question": f"Is it {n}?", "answer": n % 2}
+        for n in range(20)
+    ]
+    assert asked(tmp_path, rows).column_for("group") == "passage"
+    assert asked(tmp_path, rows[1:]).column_for("group") is None
 
 
 def test_the_answers_of_questions_that_repeat_are_no_labels_of_another_column(tmp_path):

@@ -19,6 +19,7 @@ from tests import joined
 from metier.errors import DataError, MissingExtraError, SourceError
 from metier.sources import TableSource, csv_table
 from metier.sources.opening import reading
+from metier.sources.rows import Dialect
 from metier.sources.text_feed import MAX_CHARACTERS
 
 CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
@@ -70,7 +71,7 @@ COMPRESS = {"": bytes, ".gz": gzip.compress, ".zst": zstandard.compress}
 @given(rows=ROWS)
 def test_any_text_comes_back_from_every_format(tmp_path_factory, suffix, rows):
     path = write(tmp_path_factory.mktemp("t") / f"a{suffix}", WRITERS[suffix](rows))
-    documents, malformed = read(path)
+    documents, malformed = read(path, quotes=True)
     assert not malformed
     assert [(d.text, d.metadata["label"]) for d in documents] == rows
 
@@ -116,7 +117,10 @@ BROKEN = st.lists(FRAGMENTS | st.just(b"\xff"), max_size=40).map(
 )
 
 
-def parsed(content, monkeypatch, *, fast):
+DIALECTS = [Dialect(sign, quotes) for sign in ",\t" for quotes in (None, True, False)]
+
+
+def parsed(content, dialect, monkeypatch, *, fast):
     from metier.sources import csv_block
     from metier.sources.text_feed import TextFeed
 
@@ -125,18 +129,20 @@ def parsed(content, monkeypatch, *, fast):
         patch.setattr("metier.sources.text_feed.SNIFF", 11)  # the header's bytes only
         if not fast:
             patch.setattr(csv_block, "parse_block", lambda *_: None)
-        feed = TextFeed(io.BytesIO(b"text,label\n" + content), uri="x")
+        table_bytes = (b"text,label\n" + content).replace(b",", dialect.delimiter.encode())
+        feed = TextFeed(io.BytesIO(table_bytes), uri="x")
         table = csv_table.read_csv(
-            feed, uri="x", delimiter=",", report=lambda line, reason: reports.append(line)
+            feed, uri="x", dialect=dialect, report=lambda line, reason: reports.append(line)
         )
         return list(table.rows), reports
 
 
 @settings(max_examples=400, deadline=None)
-@given(content=BROKEN)
-def test_fast_and_exact_reading_agree_on_anything(content):
+@given(content=BROKEN, dialect=st.sampled_from(DIALECTS))
+def test_fast_and_exact_reading_agree_on_anything(content, dialect):
     with pytest.MonkeyPatch.context() as monkeypatch:
-        assert parsed(content, monkeypatch, fast=True) == parsed(content, monkeypatch, fast=False)
+        fast = parsed(content, dialect, monkeypatch, fast=True)
+        assert fast == parsed(content, dialect, monkeypatch, fast=False)
 
 
 @settings(max_examples=60, deadline=None)
@@ -144,9 +150,46 @@ def test_fast_and_exact_reading_agree_on_anything(content):
 def test_a_quoted_table_is_read_whatever_its_delimiter(tmp_path_factory, rows, sign):
     folder = tmp_path_factory.mktemp("t")
     content = csv_bytes(rows, delimiter=sign, quoting=csv.QUOTE_ALL)
-    documents, malformed = read(write(folder / "a.csv", content))
+    documents, malformed = read(write(folder / "a.csv", content), quotes=True)
     assert not malformed
     assert [(d.text, d.metadata["label"]) for d in documents] == rows
+
+
+BARE = [
+    ('"Wait, he said', "1"),
+    ("good", "0"),
+    ('fine, said "she"', "1"),
+    ('"Yes" he said', "0"),
+    ('"No', "1"),
+    ('"a ""doubled"" one"', "0"),
+    *[(f"row {n}", "1") for n in range(20)],
+]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv"])
+def test_quotes_may_be_text(tmp_path, suffix):
+    lines = "\n".join("\t".join(row) for row in [("text", "label"), *BARE])
+    documents, malformed = read(write(tmp_path / f"a{suffix}", lines), quotes=False)
+    assert not malformed
+    assert [(d.text, d.metadata["label"]) for d in documents] == BARE
+
+
+def test_lines_that_bare_quotes_join_are_reported_with_the_mend(tmp_path):
+    content = 'text\tlabel\n"one\ta\ntwo\tb\nthree"\tc\nfour\td\n"x" y\te\n"z\tf\nlast\tg\n'
+    documents, malformed = read(write(tmp_path / "a.tsv", content))
+    assert [d.text for d in documents] == ["four"]
+    assert [m.line for m in malformed] == [2, 6, 7]
+    assert all("quotes = false" in m.reason for m in malformed)
+    assert "next 2, each of them a row" in malformed[0].reason
+    (joined_row, _), _ = read(tmp_path / "a.tsv", quotes=True)
+    assert joined_row.text == "one\ta\ntwo\tb\nthree"
+
+
+def test_a_quoted_field_of_several_lines_is_no_row_of_its_own(tmp_path):
+    content = 'text\tlabel\n"two\nlines"\ta\nb\t"x\n"\n'
+    documents, malformed = read(write(tmp_path / "a.tsv", content))
+    assert not malformed
+    assert [(d.text, d.metadata["label"]) for d in documents] == [("two\nlines", "a"), ("b", "x\n")]
 
 
 def test_a_delimiter_may_be_named(tmp_path):

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import tempfile
 import zlib
 from array import array
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, NamedTuple
+
+from metier.retrieval.store.words import EACH_WORD
+from metier.store import writing_temporary_files
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_WORD = re.compile(r"\w+")
 _SHINGLE = 5
 _PERMUTATIONS = 128
 _BANDED = (0.05, 0.95)
@@ -82,13 +84,18 @@ class NearDuplicates:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._spill.close()
+        with suppress(OSError):  # of a full disk, of which was told when it was written to
+            self._spill.close()
 
     def add(self, text: str, tenant: str = "") -> Found | None:
         """Remember the text, unless an earlier one has ``threshold`` or more of its shingles.
 
         Only texts that the tenant sees count: its own and everybody's.
         """
+        with writing_temporary_files():
+            return self._add(text, tenant)
+
+    def _add(self, text: str, tenant: str) -> Found | None:
         shingles = shingle_hashes(text)
         sketch = self._minhash.copy()
         # MinHash takes 32-bit values; equality of sets is judged on all 64 bits below.
@@ -122,7 +129,7 @@ def shingle_hashes(text: str) -> NDArray[np.uint64]:
     """The distinct 5-word shingles of a text as sorted 64-bit hashes, case ignored."""
     import numpy as np
 
-    words = _WORD.findall(text.casefold())
+    words = EACH_WORD.findall(text.casefold())
     codes = np.fromiter(
         (zlib.crc32(word.encode("utf-8", "surrogatepass")) for word in words),
         dtype=np.uint64,

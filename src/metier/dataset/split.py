@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import re
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -116,7 +117,7 @@ def _check_ids(ordered: Sequence[Example]) -> None:
 def _with_groups(examples: Sequence[Example], plan: SplitPlan) -> list[Example]:
     """The examples with the group that this plan splits by; each its own where it has none."""
     if plan.by == "entity":
-        groups = [str(_column(example, plan)) for example in examples]
+        groups = [str(_column(example, plan)).strip() for example in examples]
     else:
         groups = [example.group or example.id for example in examples]
     return [replace(example, group=group) for example, group in zip(examples, groups, strict=True)]
@@ -137,7 +138,7 @@ def _divide(examples: list[Example], plan: SplitPlan, *, labelled: bool, seed: i
     if plan.by == "given":
         return _as_given(examples, plan, labelled=labelled, seed=seed)
     if plan.by == "time":
-        return _by_time(examples, plan)
+        return _by_time(examples, plan, labelled=labelled, seed=seed)
     test, rest = _take_share(examples, plan.test, labelled=labelled, seed=seed)
     return _with_dev(rest, tuple(test), plan, labelled=labelled, seed=seed)
 
@@ -179,8 +180,11 @@ def _check_given_groups(parts: Mapping[str, Sequence[Example]]) -> None:
                 )
 
 
-def _by_time(examples: list[Example], plan: SplitPlan) -> _Parts:
+def _by_time(examples: list[Example], plan: SplitPlan, *, labelled: bool, seed: int) -> _Parts:
     """Oldest first, by whole groups; a group is as old as its newest example.
+
+    What is of one time stands on one side, so that all that grades is newer than what trains; test
+    then has more than its share, and where none is left for dev, dev is drawn from train.
 
     Values are compared as numbers when all are or spell numbers, else as text, which orders ISO
     dates; a table of text has seconds since 1970 as text.
@@ -199,13 +203,28 @@ def _by_time(examples: list[Example], plan: SplitPlan) -> _Parts:
     groups = sorted(newest, key=lambda group: (newest[group], group))
     members = _members(examples)
     ordered = [example for group in groups for example in members[group]]
-    first_test = _group_start(ordered, round(len(ordered) * (1 - plan.test)))
-    first_dev = _group_start(ordered, round(len(ordered) * (1 - plan.test - plan.dev)))
+    if len(set(newest.values())) == 1:
+        raise DataError(
+            f'all {len(examples)} rows have one "{plan.column}", so none is newer than another; '
+            "split by another column, or by the document"
+        )
+    ages = [newest[example.group] for example in ordered]
+    first_test = _first_of_its_time(ages, round(len(ages) * (1 - plan.test)))
+    first_dev = _first_of_its_time(ages, round(len(ages) * (1 - plan.test - plan.dev)))
+    if first_dev >= first_test:
+        rest, test = ordered[:first_test], tuple(ordered[first_test:])
+        return _with_dev(rest, test, plan, labelled=labelled, seed=seed)
     return _Parts(
         tuple(ordered[:first_dev]),
         tuple(ordered[first_dev:first_test]),
         tuple(ordered[first_test:]),
     )
+
+
+def _first_of_its_time(ages: Sequence[Json], index: int) -> int:
+    """Where the time of the row at ``index`` begins; where the next does, if nothing is older."""
+    age = ages[min(index, len(ages) - 1)]
+    return bisect_left(ages, age) or bisect_right(ages, age)
 
 
 def _number(value: Json) -> float | None:
@@ -226,12 +245,6 @@ def _check_dates(times: Mapping[str, Json], plan: SplitPlan) -> None:
                 f'a split by time needs numbers, or dates such as 2024-05-31, in "{plan.column}"; '
                 f'example "{example}" has {str(value)[:40]!r}'
             )
-
-
-def _group_start(ordered: Sequence[Example], index: int) -> int:
-    while 0 < index < len(ordered) and ordered[index].group == ordered[index - 1].group:
-        index -= 1
-    return index
 
 
 def _members(examples: Iterable[Example]) -> dict[str, list[Example]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+
+from metier.retrieval.store.words import EACH_WORD
 
 NGRAM = 13
 """Words in a row that count as a repetition; GPT-3's report (Brown et al. 2020, appendix C) chose
@@ -20,7 +21,6 @@ MANY, ONE_IN = 10, 50
 GPT-3's report ignores what stands in more than ten; of ten thousand rows ten may well be copies."""
 
 _LEAST_RUN = 5  # words; a shorter text repeats another only when that is all of it
-_WORD = re.compile(r"\w+")
 
 Run = tuple[str, ...]
 
@@ -127,7 +127,7 @@ class _Known:
 
 
 def _words(text: str) -> list[str]:
-    return _WORD.findall(text.casefold())
+    return EACH_WORD.findall(text.casefold())
 
 
 def _runs(words: Sequence[str], length: int) -> Iterator[Run]:

@@ -132,7 +132,12 @@ class Rows:
         return made, {"about a document that the corpus does not hold": len(rows) - len(made)}
 
     def _questions(self, asked: QuestionSettings) -> list[Document]:
-        options = {"path": self._path(asked), "text": asked.question, "id": asked.id}
+        options: dict[str, Json] = {
+            "path": self._path(asked),
+            "text": asked.question,
+            "id": asked.id,
+            **asked.model_dump(include={"encoding", "delimiter", "quotes"}),
+        }
         source: Source = open_source("table", options)
         bad: list[Malformed] = []
         rows = list(source.documents(bad.append))

@@ -138,6 +138,12 @@ class QuestionSettings(Section):
     never stand on both sides of a split."""
     kind: str = ""
     """A column whose values are measured apart too, for instance ``forward`` and ``reverse``."""
+    encoding: str = "utf-8"
+    """Of a text file, by Python's name for it."""
+    delimiter: str | None = None
+    """As of a source of kind ``table``."""
+    quotes: bool | None = None
+    """As of a source of kind ``table``."""
 
 
 class SplitSettings(Section):

@@ -107,7 +107,7 @@ def _asked(columns: Sequence[ColumnShape], rows: int) -> list[Guess]:
     use: Use = "label" if _is_label(answer, rows) else "answer"
     guesses.append(Guess(use, answer.name, _reason(use, answer)))
     contexts = (column for column in beside if column.name.lower() in CONTEXTS)
-    if shared := next((column for column in contexts if _repeats(column, rows)), None):
+    if shared := next((column for column in contexts if _is_shared(column, rows)), None):
         guesses.append(Guess("group", shared.name, _reason("group", shared)))
     return guesses
 
@@ -201,6 +201,11 @@ def _is_label(column: ColumnShape, rows: int) -> bool:
 
 def _varies(column: ColumnShape, rows: int) -> bool:
     return 2 * column.distinct > (1 - column.empty) * rows
+
+
+def _is_shared(column: ColumnShape, rows: int) -> bool:
+    """Whether any value stands twice: one text that two rows ask about is enough to group them."""
+    return 1 < column.distinct < round((1 - column.empty) * rows)
 
 
 def _repeats(column: ColumnShape, rows: int) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from metier.sources.rows import DOUBTED, Dialect
 from metier.types import Json
 
 QUOTE, LINE_FEED, RETURN = 0x22, 0x0A, 0x0D
@@ -26,7 +27,7 @@ class ParsedBlock:
     rows: Iterable[Sequence[Json]]
 
 
-def parse_block(block: bytes, names: Sequence[str], delimiter: str) -> ParsedBlock | None:
+def parse_block(block: bytes, names: Sequence[str], dialect: Dialect) -> ParsedBlock | None:
     """The rows of a block that begins with a row; None if anything in it is out of order.
 
     Arrow reads CSV several times as fast as the csv module, but it forgives wrong quotes and
@@ -39,20 +40,23 @@ def parse_block(block: bytes, names: Sequence[str], delimiter: str) -> ParsedBlo
     returns = np.flatnonzero(data == RETURN)
     if b"\0" in block or not (data[returns + 1] == LINE_FEED).all():
         return None
-    quotes = np.flatnonzero(data == QUOTE)
+    quoted = dialect.quotes is not False
+    quotes = np.flatnonzero(data == QUOTE) if quoted else np.empty(0, dtype=np.intp)
     feeds = np.flatnonzero(data == LINE_FEED)
     ends_row = np.searchsorted(quotes, feeds) % 2 == 0
     if not ends_row.any():
         return None
-    ends = feeds[ends_row]
-    size = int(ends[-1]) + 1
-    if not _quotes_stand_right(data, quotes[: np.searchsorted(quotes, size)], ord(delimiter)):
+    ends, end_lines = feeds[ends_row], np.flatnonzero(ends_row)
+    size, lines = int(ends[-1]) + 1, int(end_lines[-1]) + 1
+    if dialect == DOUBTED and lines > len(ends):
+        return None  # whether quotes have joined what are rows is asked row by row
+    sign = ord(dialect.delimiter)
+    if not _quotes_stand_right(data, quotes[: np.searchsorted(quotes, size)], sign):
         return None
-    columns = _columns(memoryview(block)[:size], names, delimiter)
-    starts = _starts(data, ends, np.flatnonzero(ends_row))
+    columns = _columns(memoryview(block)[:size], names, dialect)
+    starts = _starts(data, ends, end_lines)
     if columns is None or any(len(column) != len(starts) for column in columns):
         return None
-    lines = int(np.flatnonzero(ends_row)[-1]) + 1
     return ParsedBlock(size, lines, starts.tolist(), zip(*columns, strict=True))
 
 
@@ -76,7 +80,7 @@ def _starts(
     return kept
 
 
-def _columns(block: memoryview, names: Sequence[str], delimiter: str) -> list[list[str]] | None:
+def _columns(block: memoryview, names: Sequence[str], dialect: Dialect) -> list[list[str]] | None:
     import pyarrow as pa
     from pyarrow import csv
 
@@ -84,7 +88,11 @@ def _columns(block: memoryview, names: Sequence[str], delimiter: str) -> list[li
         table = csv.read_csv(
             pa.py_buffer(block),
             csv.ReadOptions(column_names=list(names), block_size=len(block) + 1),
-            csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+            csv.ParseOptions(
+                delimiter=dialect.delimiter,
+                quote_char=False if dialect.quotes is False else '"',
+                newlines_in_values=dialect.quotes is not False,
+            ),
             csv.ConvertOptions(
                 column_types={name: pa.string() for name in names}, strings_can_be_null=False
             ),

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from dataclasses import replace
 from io import BytesIO
 
 from metier.errors import SourceError
-from metier.sources.rows import Report, Row, Table
+from metier.sources.rows import DOUBTED, Dialect, Report, Row, Table
 from metier.sources.text_feed import MAX_CHARACTERS, TextFeed, fault
 
 OTHER_DELIMITERS = ";\t|"
+UNQUOTED = "; where quotes enclose nothing but are text, set quotes = false"
 
 
-def read_csv(feed: TextFeed, *, uri: str, delimiter: str, report: Report) -> Table:
-    """A table whose first row names the columns, quoted as RFC 4180 says.
+def read_csv(feed: TextFeed, *, uri: str, dialect: Dialect, report: Report) -> Table:
+    """A table whose first row names the columns.
 
     Blocks without any fault take the fast path (``csv_block``); the others are read row by row
     with the csv module in strict mode, which gives the same rows and knows what is wrong. In a
@@ -22,29 +24,29 @@ def read_csv(feed: TextFeed, *, uri: str, delimiter: str, report: Report) -> Tab
     """
     csv.field_size_limit(max(csv.field_size_limit(), MAX_CHARACTERS))
     block = feed.block()
-    delimiter, names, lines = _header_of_any(feed, block, uri, delimiter)
+    dialect, names, lines = _header_of_any(feed, block, uri, dialect)
     feed.put_back(lines.rest())
-    return Table(names, _rows(feed, lines.taken, names, delimiter, report))
+    return Table(names, _rows(feed, lines.taken, names, dialect, report))
 
 
 def _header_of_any(
-    feed: TextFeed, block: bytes, uri: str, delimiter: str
-) -> tuple[str, tuple[str, ...], _Lines]:
-    """The delimiter, or if that gives no two columns another that does."""
-    own: tuple[str, tuple[str, ...], _Lines] | None = None
+    feed: TextFeed, block: bytes, uri: str, dialect: Dialect
+) -> tuple[Dialect, tuple[str, ...], _Lines]:
+    """The dialect, or if its delimiter gives no two columns the one with another that does."""
+    own: tuple[Dialect, tuple[str, ...], _Lines] | None = None
     wrong: SourceError | None = None
-    for sign in dict.fromkeys((delimiter, *OTHER_DELIMITERS)):
-        lines = _Lines(feed, block)
+    for sign in dict.fromkeys((dialect.delimiter, *OTHER_DELIMITERS)):
+        lines, tried = _Lines(feed, block), replace(dialect, delimiter=sign)
         try:
-            names = _header(lines, uri, sign)
+            names = _header(lines, uri, tried)
         except SourceError as error:
             wrong = wrong or error
             if lines.went_on:
                 break  # the feed's next blocks are taken, so no other can be tried
             continue
         if len(names) > 1:
-            return sign, names, lines
-        own = own or ((sign, names, lines) if sign == delimiter else None)
+            return tried, names, lines
+        own = own or ((tried, names, lines) if tried == dialect else None)
     if own is not None:
         return own
     assert wrong is not None
@@ -84,9 +86,9 @@ class _Lines:
         return self._buffer.read()
 
 
-def _header(lines: _Lines, uri: str, delimiter: str) -> tuple[str, ...]:
+def _header(lines: _Lines, uri: str, dialect: Dialect) -> tuple[str, ...]:
     try:
-        first = next(filter(None, csv.reader(lines, delimiter=delimiter, strict=True)), None)
+        first = next(filter(None, _reader(lines, dialect)), None)
     except csv.Error as error:
         raise SourceError(f"{uri}:1: the row of column names: {_explain(error)}") from error
     if first is None:
@@ -101,17 +103,17 @@ def _header(lines: _Lines, uri: str, delimiter: str) -> tuple[str, ...]:
 
 
 def _rows(
-    feed: TextFeed, line: int, names: tuple[str, ...], delimiter: str, report: Report
+    feed: TextFeed, line: int, names: tuple[str, ...], dialect: Dialect, report: Report
 ) -> Iterator[Row]:
     """The rows after the header; ``line`` counts the lines read so far."""
     from metier.sources.csv_block import parse_block  # brings NumPy, which no listing needs
 
     while block := feed.block():
-        parsed = parse_block(block, names, delimiter)
+        parsed = parse_block(block, names, dialect)
         if parsed is None:
             lines = _Lines(feed, block)
             until = block.count(b"\n") or 1
-            yield from _exact(lines, until, line, names, delimiter, report)
+            yield from _exact(lines, until, line, names, dialect, report)
             feed.put_back(lines.rest())
             line += lines.taken
         else:
@@ -122,10 +124,10 @@ def _rows(
 
 
 def _exact(
-    lines: _Lines, until: int, before: int, names: tuple[str, ...], delimiter: str, report: Report
+    lines: _Lines, until: int, before: int, names: tuple[str, ...], dialect: Dialect, report: Report
 ) -> Iterator[Row]:
     """Read row by row, to the first end of a row at or after line ``until`` of the block."""
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    reader = _reader(lines, dialect)
     while lines.taken < until:
         start, lines.fault = lines.taken + 1, None
         try:
@@ -137,21 +139,43 @@ def _exact(
             continue
         if lines.fault:
             report(before + start, lines.fault)
-        elif len(values) == len(names):
+        elif len(values) != len(names):
+            if values:
+                said = f"{len(values)} columns, but the header has {len(names)}"
+                joined = lines.taken - start
+                report(before + start, said + _lost(joined) + UNQUOTED * bool(joined))
+        elif dialect == DOUBTED and lines.taken > start and _are_rows(values):
+            said = f"quotes join this line with the next {lines.taken - start}, each of them a row"
+            report(before + start, f"{said}{UNQUOTED}; where they enclose fields, quotes = true")
+        else:
             yield before + start, dict(zip(names, values, strict=True))
-        elif values:
-            report(before + start, f"{len(values)} columns, but the header has {len(names)}")
+
+
+def _reader(lines: _Lines, dialect: Dialect) -> Iterator[list[str]]:
+    if dialect.quotes is False:
+        return csv.reader(lines, delimiter=dialect.delimiter, quoting=csv.QUOTE_NONE, strict=True)
+    return csv.reader(lines, delimiter=dialect.delimiter, strict=True)
+
+
+def _are_rows(values: list[str]) -> bool:
+    """Whether each line of a row has all its columns."""
+    lines = DOUBTED.delimiter.join(values).split("\n")
+    return all(line.count(DOUBTED.delimiter) == len(values) - 1 > 0 for line in lines)
 
 
 def _explain(error: csv.Error, further_lines: int = 0) -> str:
-    lost = f"; this took the next {further_lines} lines with it" if further_lines else ""
-    reason = str(error)
+    reason, mend = str(error), UNQUOTED
     if "field larger" in reason:
-        reason = f"a field longer than {MAX_CHARACTERS:,} characters; is a quote never closed?"
+        reason = f"a field longer than {MAX_CHARACTERS:,} characters"
+        mend = f"; is a quote never closed?{UNQUOTED}" if further_lines else ""
     elif "unexpected end" in reason:
         reason = "a quote is opened here and never closed"
     elif "expected after" in reason:
         reason = "a quote inside a quoted field is not doubled"
     elif "new-line" in reason:
-        reason = "a carriage return outside quotes"
-    return reason + lost
+        reason, mend = "a carriage return outside quotes", ""
+    return reason + _lost(further_lines) + mend
+
+
+def _lost(further_lines: int) -> str:
+    return f"; this took the next {further_lines} lines with it" if further_lines else ""

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 from metier.errors import SourceError
 from metier.sources import files
 from metier.sources.column_uses import Guess, TaskGuess, guess_task, guess_uses
 from metier.sources.columns import ColumnShape, shape_of
-from metier.sources.open_table import SUFFIXES, open_table
+from metier.sources.open_table import SUFFIXES
 from metier.sources.opening import find
-from metier.types import Json, Malformed
-
-ROWS = 5000
+from metier.sources.sample import read_sample
+from metier.types import Malformed
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +35,8 @@ class TableShape:
     """How many files of each readable suffix."""
     malformed: tuple[Malformed, ...] = ()
     """Of the rows looked at."""
+    lost_to_quotes: int = 0
+    """How many of these rows reading with quotes loses; where there are any, quotes are text."""
 
     def column_for(self, use: str) -> str | None:
         """The column guessed for a use such as ``text``, or None."""
@@ -63,22 +63,15 @@ def look(path: str | Path, *, encoding: str = "utf-8") -> TableShape:
             known = ", ".join((*SUFFIXES, *files.SUFFIXES))
             raise SourceError(f"{path}: cannot tell what this is; known suffixes are {known}")
         return TableShape(str(path), 0, True, files=counts)
-    malformed: list[Malformed] = []
-    uri = table_file.uri
-
-    def report(line: int | None, reason: str) -> None:
-        malformed.append(Malformed(uri, line, reason))
-
-    with open_table(table_file, encoding=encoding, report=report) as table:
-        rows = [row for _, row in islice(table.rows, ROWS)]
-        whole = len(rows) < ROWS or next(table.rows, None) is None
-        columns = _columns(table.columns, rows)
-    if not rows:
-        raise SourceError(f"{uri}: {_no_rows(malformed)}")
+    uri, sample = table_file.uri, read_sample(table_file, encoding)
+    if not sample.rows:
+        raise SourceError(f"{uri}: {_no_rows(sample.malformed)}")
+    rows = [row for _, row in sample.rows]
+    columns = tuple(shape_of(name, [row.get(name) for row in rows]) for name in sample.columns)
     uses = guess_uses(columns, len(rows))
     return TableShape(
-        uri, len(rows), whole and len(found) == 1, columns, uses,
-        guess_task(columns, uses), counts, tuple(malformed),
+        uri, len(rows), sample.whole and len(found) == 1, columns, uses,
+        guess_task(columns, uses), counts, sample.malformed, sample.lost_to_quotes,
     )  # fmt: skip
 
 
@@ -87,7 +80,3 @@ def _no_rows(malformed: Sequence[Malformed]) -> str:
         return "there is a line of column names but no row below it; check what wrote it"
     first = malformed[0]
     return f"no row can be used; the first, line {first.line}: {first.reason}"
-
-
-def _columns(names: Sequence[str], rows: Sequence[Mapping[str, Json]]) -> tuple[ColumnShape, ...]:
-    return tuple(shape_of(name, [row.get(name) for row in rows]) for name in names)

@@ -10,7 +10,7 @@ from metier.sources.csv_table import read_csv
 from metier.sources.jsonl_table import read_jsonl
 from metier.sources.opening import Found, open_bytes, reading
 from metier.sources.parquet_table import read_parquet
-from metier.sources.rows import Columns, Report, Table
+from metier.sources.rows import Columns, Dialect, Report, Table
 from metier.sources.text_feed import TextFeed
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
@@ -24,6 +24,7 @@ def open_table(
     *,
     encoding: str = "utf-8",
     delimiter: str | None = None,
+    quotes: bool | None = None,
     report: Report,
     use: Columns = ALL,
 ) -> Iterator[Table]:
@@ -40,8 +41,8 @@ def open_table(
             return
         feed = TextFeed(stream, uri=found.uri, encoding=encoding)
         if found.suffix in DELIMITERS:
-            sign = delimiter or DELIMITERS[found.suffix]
-            yield read_csv(feed, uri=found.uri, delimiter=sign, report=report)
+            dialect = Dialect(delimiter or DELIMITERS[found.suffix], quotes)
+            yield read_csv(feed, uri=found.uri, dialect=dialect, report=report)
         else:
             yield read_jsonl(feed, uri=found.uri, report=report)
 

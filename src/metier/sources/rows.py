@@ -25,6 +25,21 @@ class Columns:
 
 
 @dataclass(frozen=True, slots=True)
+class Dialect:
+    """How the lines of a delimited table are cut into fields."""
+
+    delimiter: str
+    quotes: bool | None = None
+    """Whether double quotes enclose fields, as RFC 4180 says; False makes them text and each line
+    a row. None is True with a doubt: lines with tabs that quotes join, each a row by itself, are
+    reported."""
+
+
+DOUBTED = Dialect("\t")
+"""Tabs stand in hardly any text, and many who write them quote nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """One opened table."""
 

@@ -40,6 +40,10 @@ class TableSource:
     delimiter: str | None = None
     """The one character between the columns of .csv and .tsv files; None takes the suffix's, or
     where that gives no two columns a semicolon, tab or bar."""
+    quotes: bool | None = None
+    """Whether double quotes enclose fields of .csv and .tsv files; false makes them text, as where
+    a field begins with a bare one. None is true, but lines of a .tsv that quotes join although each
+    is a row by itself are reported."""
 
     def documents(self, on_malformed: Callable[[Malformed], None]) -> Iterator[Document]:
         """Yield the rows in the order of the files' names and of their lines.
@@ -84,6 +88,7 @@ class TableSource:
                 found,
                 encoding=self.encoding,
                 delimiter=self.delimiter,
+                quotes=self.quotes,
                 report=report,
                 use=Columns(frozenset(wanted), others=self.keep is None),
             ) as table:

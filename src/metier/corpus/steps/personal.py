@@ -14,10 +14,16 @@ from metier.corpus.edits import Draft, Edit
 from metier.corpus.steps.mail import spans_around
 from metier.errors import DataError
 
+_PLAIN = str.maketrans("\u00a0\u2007\u202f\u2010\u2011", "   --")
+"""Blanks and hyphens at which no line breaks; numbers are set with them so that they stay whole."""
 _DIGIT = re.compile(r"\d")
 _EMAIL = re.compile(r"(?<![\w.+%-])[\w.+%-]{1,100}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
 _CARD = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-])")
+# In the groups in which cards print it, whatever number stands before or behind.
+_CARD_GROUPS = re.compile(
+    r"(?<![\w.-])(?=(\d{4}([ -])\d{4}\2\d{4}\2\d{4}|3\d{3}([ -])\d{6}\3\d{5})(?![\w-]))"
+)
 _SSN = re.compile(r"(?<![\w-])(?!000|666|9)\d{3}-(?!00)\d\d-(?!0000)\d{4}(?![\w-])")
 _IP4 = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.]*\d)")
 _IP6 = re.compile(
@@ -52,9 +58,10 @@ class PersonalData:
     IBANs and cards must pass their checksum (ISO 7064 mod 97, Luhn), cards also an issuer's first
     digits and length, a telephone number with a plus must begin with a country's code, US social
     security numbers must be in the published ranges, so that part numbers, times and amounts stay.
-    Not found: names, postal addresses, dates of birth, telephone numbers without separators,
-    addresses spelt out ("joe at example dot org"), anything broken over two lines. A version
-    number with four parts passes for an IP address.
+    Not found: names, postal addresses, dates of birth, telephone numbers without separators or in
+    national forms other than (212) 555-1234 and 0711 / 123 456, addresses spelt out ("joe at
+    example dot org"), anything broken over two lines. A version number with four parts passes for
+    an IP address.
     """
 
     kinds: tuple[str, ...] = ("email", "iban", "card", "ssn", "ip", "phone")
@@ -71,11 +78,12 @@ class PersonalData:
 
     def edits(self, draft: Draft) -> list[Edit]:
         taken: list[Edit] = []
-        has_digits = _DIGIT.search(draft.text) is not None
+        text = draft.text.translate(_PLAIN)  # each character stays in its place
+        has_digits = _DIGIT.search(text) is not None
         # In the order of _FINDERS, the surest kind first: a later kind gets what is left over.
         for kind, finder in _FINDERS.items():
             if kind in self.kinds and (has_digits or kind == "email"):
-                finds = (Edit(start, end, f"[{kind}]") for start, end in finder(draft.text))
+                finds = (Edit(start, end, f"[{kind}]") for start, end in finder(text))
                 taken = sorted([*taken, *_beside(finds, taken)], key=_start)
         return taken
 
@@ -110,6 +118,28 @@ def _iban_checks(found: str) -> bool:
         return False
     digits = "".join(str(int(character, 36)) for character in compact[4:] + compact[:4])
     return int(digits) % 97 == 1
+
+
+def _beginnings(
+    pattern: re.Pattern[str], is_valid: Callable[[str], bool]
+) -> Callable[[str], Iterator[tuple[int, int]]]:
+    """The same, without the last groups where only those before are valid: what follows an IBAN
+    or a telephone number may have their groups' form."""
+
+    def find(text: str) -> Iterator[tuple[int, int]]:
+        for match in pattern.finditer(text):
+            start, end = match.span()
+            while end > start and not is_valid(text[start:end]):
+                end = text.rfind(" ", start, end)
+            if end > start:
+                yield start, end
+
+    return find
+
+
+def _cards(text: str) -> Iterator[tuple[int, int]]:
+    grouped = (found.span(1) for found in _CARD_GROUPS.finditer(text) if _is_card(found[1]))
+    return iter({*_matches(_CARD, _is_card)(text), *grouped})
 
 
 def _luhn_checks(found: str) -> bool:
@@ -147,11 +177,11 @@ def _is_phone(found: str) -> bool:
 
 _FINDERS: dict[str, Callable[[str], Iterator[tuple[int, int]]]] = {
     "email": lambda text: iter(spans_around(_EMAIL, "@", text)),
-    "iban": _matches(_IBAN, _iban_checks),
-    "card": _matches(_CARD, _is_card),
+    "iban": _beginnings(_IBAN, _iban_checks),
+    "card": _cards,
     "ssn": _matches(_SSN, _always),
     "ip": lambda text: (
         span for pattern in (_IP4, _IP6) for span in _matches(pattern, _is_ip)(text)
     ),
-    "phone": _matches(_PHONE, _is_phone),
+    "phone": _beginnings(_PHONE, _is_phone),
 }

@@ -46,6 +46,8 @@ _FREQUENT = {
 _UNSPACED = "぀-ヿ㐀-䶿一-鿿豈-﫿฀-໿က-႟ក-៿\U00020000-\U0002fa1f"
 _WORD = re.compile(rf"[{_UNSPACED}]+|[^\W_{_UNSPACED}]+")
 _IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
+EACH_WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
+"""A word as copies are counted in: of a script without blanks each character is one."""
 _LONGEST = 64  # characters; longer "words" are encoded data
 
 
