@@ -339,6 +339,15 @@ def test_a_base_that_is_hardly_ever_right_leaves_a_report_that_can_be_read(folde
     json.dumps(serial.to_json(as_json(report)), allow_nan=False)
 
 
+def test_what_is_left_out_does_not_hang_on_what_was_asked_before(folder, adapted):
+    rungs = '[[rungs]]\nmethod = "adapted"\n[[rungs]]\nmethod = "long_context"\ncontext_tokens = 9'
+    more = '[retention]\nsuites = ["formats", "arithmetic", "instructions"]'
+    first, second = (pipeline(folder, rungs=rungs, more=more) for _ in range(2))
+    assert second.retention is not None
+    assert first.left_out == second.left_out == first.report.left_out
+    assert {name.partition(" ")[0] for name in first.left_out} == {"long_context", "retention"}
+
+
 BLENDED = """
 [[rungs]]
 method = "adapted"
