@@ -251,7 +251,7 @@ class Pipeline:
             self.project,
             self.models,
             corpus=self._learnable,
-            made_from=self._dataset_step.name,
+            documents=self.corpus.version,
             weights=self._weights,
             progress=self.progress,
         )
