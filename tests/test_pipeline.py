@@ -13,11 +13,13 @@ from rich.console import Console
 from metier import serial
 from metier.decision.report import as_json, html, terminal
 from metier.errors import DataError, NoLabelScoresError
+from metier.methods import reads
 from metier.methods.majority import Majority
 from metier.models.engines.fake import FakeModel, FakeModels
 from metier.pipeline import Pipeline
 from metier.protocols import FitContext
 from metier.recipe import QuestionSettings, parse_recipe
+from metier.settings import rung_settings
 from metier.store import Project
 from metier.types import ABSTENTION
 from tests import joined
@@ -87,6 +89,7 @@ class Spy(Majority):
 
     name = "spy"
     given: list[FitContext] = []  # noqa: RUF012  # the plugin is made by its name alone
+    reads = None
 
     def fit(self, rung, context):
         Spy.given.append(context)
@@ -251,6 +254,61 @@ def test_other_weights_under_the_same_name_are_noticed(folder, tmp_path, adapted
     assert found[2][2] > found[1][2]
 
 
+LADDER = "".join(
+    f'[[rungs]]\nname = "{name}"\nmethod = "{name.partition("-")[0]}"\n{more}\n'
+    for name, more in {
+        "majority": "",
+        "tfidf": 'features = "word"',
+        "embedding": "",
+        "prompt": "",
+        "few_shot": "",
+        "few_shot-near": 'selection = "nearest"',
+        "blend": 'members = ["tfidf", "prompt"]',
+        "retrieve": "",
+    }.items()
+)
+
+
+@pytest.mark.parametrize(
+    ("model", "reading"),
+    [
+        ("embedder", {"embedding", "few_shot-near", "retrieve"}),
+        ("base", {"prompt", "few_shot", "few_shot-near", "blend", "retrieve"}),
+    ],
+)
+def test_another_model_builds_the_rungs_anew_that_read_it_and_no_others(folder, model, reading):
+    keys = [
+        {
+            name: built.key
+            for name, built in pipeline(
+                folder, rungs=LADDER, more=f'[model]\n{model} = "{other}"'
+            ).candidates.items()
+        }
+        for other in ("one", "another")
+    ]
+    assert {name for name in keys[0] if keys[0][name] != keys[1][name]} == reading
+
+
+def test_another_embedder_tunes_no_adapter_anew(folder):
+    tuned = next(rung for rung in parse_recipe(joined.recipe_text(rungs="")).rungs
+                 if rung.method == "lora")  # fmt: skip
+    assert reads("lora", rung_settings(tuned)) == {"base"}
+    assert reads("lora", {**rung_settings(tuned), "open_book": 0.5}) == {"base", "corpus"}
+
+
+def test_a_method_is_not_given_what_it_says_that_it_does_not_read(folder, spy, monkeypatch):
+    monkeypatch.setattr(Spy, "reads", lambda self, settings: ("embedder",))
+    pipeline(folder, rungs='[[rungs]]\nmethod = "spy"').report  # noqa: B018
+    context = spy.given[0]
+    assert context.embedder and not context.base and context.corpus is None
+
+
+def test_a_method_that_reads_what_there_is_not_is_refused(folder, spy, monkeypatch):
+    monkeypatch.setattr(Spy, "reads", lambda self, settings: ("embeder",))
+    with pytest.raises(DataError, match="reads 'embeder', which is none of base, corpus, embedder"):
+        pipeline(folder, rungs='[[rungs]]\nmethod = "spy"').candidates  # noqa: B018
+
+
 def test_changed_data_are_noticed(folder):
     before = pipeline(folder).corpus.version
     joined.write_rows(folder / "docs.csv", joined.documented()[1:])
@@ -296,6 +354,7 @@ class Adapted(Majority):
     """The commonest label, with an adapter beside it as a tuned rung has one."""
 
     name = "adapted"
+    reads = None
 
     def fit(self, rung, context):
         (context.workdir / "adapter").mkdir(exist_ok=True)
@@ -337,6 +396,15 @@ def test_a_base_that_is_hardly_ever_right_leaves_a_report_that_can_be_read(folde
     told.write_text(serial.dump(report))
     assert serial.read(type(report), told).retention == report.retention
     json.dumps(serial.to_json(as_json(report)), allow_nan=False)
+
+
+def test_what_is_left_out_does_not_hang_on_what_was_asked_before(folder, adapted):
+    rungs = '[[rungs]]\nmethod = "adapted"\n[[rungs]]\nmethod = "long_context"\ncontext_tokens = 9'
+    more = '[retention]\nsuites = ["formats", "arithmetic", "instructions"]'
+    first, second = (pipeline(folder, rungs=rungs, more=more) for _ in range(2))
+    assert second.retention is not None
+    assert first.left_out == second.left_out == first.report.left_out
+    assert {name.partition(" ")[0] for name in first.left_out} == {"long_context", "retention"}
 
 
 BLENDED = """

@@ -206,7 +206,12 @@ class ScopedAnswerer(Answerer, Protocol):
 
 @runtime_checkable
 class Method(Protocol):
-    """One kind of rung; one that trains the base's weights says so: ``tunes_base = True``."""
+    """One kind of rung; one that trains the base's weights says so: ``tunes_base = True``.
+
+    One that does not read all of the base, the embedder and the corpus says which of them it does:
+    ``reads(settings)`` gives their names in ``FitContext``. The others it is not given, and it is
+    not fitted anew when they change.
+    """
 
     @property
     def name(self) -> str: ...

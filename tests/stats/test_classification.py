@@ -40,5 +40,25 @@ def test_calibration_interval_covers_both_a_good_and_a_bad_model():
     assert held[0.2] >= 90
 
 
+def test_calibration_of_few_items_covers_the_truth():
+    draw = np.random.default_rng(4)
+    held = 0
+    for trial in range(100):
+        sure = draw.uniform(0.5, 1.0, 54)
+        right = draw.random(54) < sure - 0.1
+        found = stats.calibration_error(sure, right, seed=trial, resamples=200)
+        held += found.low <= 0.1 <= found.high
+    assert held >= 88
+
+
+def test_calibration_of_equal_confidences_does_not_hang_on_the_order_of_items():
+    right = [1] * 32 + [0] * 22
+    shuffled = np.random.default_rng(5).permutation(right)
+    for order in (right, shuffled):
+        found = stats.calibration_error([0.6] * 54, order, seed=0, resamples=200)
+        assert found.value == pytest.approx(0.6 - 32 / 54)
+        assert found.low == 0
+
+
 def test_calibration_of_one_item_is_unknown():
     assert stats.calibration_error([0.9], [1], seed=0).high == 1.0

@@ -66,6 +66,29 @@ def test_values_that_hang_together_give_a_wider_interval():
     assert together.high - together.low > 2 * (apart.high - apart.low)
 
 
+def test_a_share_by_items_and_by_clusters_of_one_are_wilson_of_as_many():
+    right = [1] * 45 + [0] * 5
+    apart = stats.proportion(45, 50)
+    alone = stats.mean(right, clusters=range(50), bounds=(0.0, 1.0))
+    assert (alone.low, alone.high) == pytest.approx((apart.low, apart.high), abs=0.01)
+    halves = stats.mean([0.9] * 20 + [0.8, 1.0] * 10, bounds=(0.0, 1.0))
+    assert halves.high - halves.low < 0.1
+
+
+@pytest.mark.parametrize(("documents", "right"), [(15, 0.9), (40, 0.9), (40, 0.97)])
+def test_shares_of_questions_about_few_documents_cover_the_truth(documents, right):
+    draw = np.random.default_rng(11)
+    trials, covered = 800, 0
+    for _ in range(trials):
+        sizes = draw.integers(1, 10, documents)
+        known = draw.beta(8 * right, 8 * (1 - right), documents)
+        scores = draw.random(sizes.sum()) < np.repeat(known, sizes)
+        clusters = np.repeat(range(documents), sizes).tolist()
+        found = stats.mean(scores, clusters=clusters, bounds=(0.0, 1.0))
+        covered += found.low <= right <= found.high
+    assert covered / trials > 0.92
+
+
 def test_one_value_says_nothing_about_the_spread():
     assert stats.mean([0.5], bounds=(0.0, 1.0)).low == 0.0
     assert stats.mean([3.0]).high == math.inf

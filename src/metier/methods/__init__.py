@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from metier.errors import DataError
 from metier.plugins import METHODS, implementations
 from metier.protocols import Method
+from metier.types import Json
+
+READABLE = frozenset({"base", "embedder", "corpus"})
+"""What a method may read beside rows and settings, as ``FitContext`` names it."""
 
 
 def method(name: str) -> Method:
@@ -25,6 +31,20 @@ def method(name: str) -> Method:
 def names() -> list[str]:
     """The names of all methods, metier's own and those of installed plugins."""
     return sorted(implementations(METHODS))
+
+
+def reads(name: str, settings: Mapping[str, Json]) -> frozenset[str]:
+    """Which of ``READABLE`` a rung of this method reads under these settings; all, unless it says.
+
+    ``DataError`` when it says something else.
+    """
+    said = getattr(method(name), "reads", None)
+    found = READABLE if said is None else frozenset(said(settings))
+    if odd := sorted(found - READABLE):
+        raise DataError(
+            f"the method {name!r} reads {odd[0]!r}, which is none of {', '.join(sorted(READABLE))}"
+        )
+    return found
 
 
 def _nearest(name: str, known: list[str]) -> str:

@@ -40,6 +40,10 @@ class Blend:
     name = "blend"
     defaults: Mapping[str, Json] = {"members": [], "shrinkage": 0.1}
 
+    def reads(self, settings: Mapping[str, Json]) -> tuple[str, ...]:
+        """Nothing of its own: its members did."""
+        return ()
+
     def fit(self, rung: str, context: FitContext) -> Candidate:
         """Ask every member about dev, find the weights, copy the members."""
         started = time.perf_counter()

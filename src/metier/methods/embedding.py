@@ -24,6 +24,10 @@ class Embedding:
     name = "embedding"
     defaults: Mapping[str, Json] = {}
 
+    def reads(self, settings: Mapping[str, Json]) -> tuple[str, ...]:
+        """The embedder."""
+        return ("embedder",)
+
     def fit(self, rung: str, context: FitContext) -> Candidate:
         """Embed train and dev once, choose the regularisation on dev, fit on train."""
         started = time.perf_counter()

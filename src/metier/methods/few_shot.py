@@ -74,6 +74,10 @@ class FewShot:
         "calibrate": "on_dev",
     }
 
+    def reads(self, settings: Mapping[str, Json]) -> tuple[str, ...]:
+        """The base, and the embedder where it looks for the nearest."""
+        return ("base", "embedder") if settings["selection"] == "nearest" else ("base",)
+
     def fit(self, rung: str, context: FitContext) -> Candidate:
         """Draw the shots, or embed the training rows to draw from later."""
         started = time.perf_counter()

@@ -43,6 +43,10 @@ class LongContext:
         "unsupported": "flag",
     }
 
+    def reads(self, settings: Mapping[str, Json]) -> tuple[str, ...]:
+        """The base, and the documents that it shows."""
+        return ("base", "corpus")
+
     def fit(self, rung: str, context: FitContext) -> Candidate:
         """Keep the documents; ``DoesNotFitError`` with the count when they do not fit."""
         started = time.perf_counter()

@@ -75,6 +75,10 @@ class Lora:
         **MIXTURE,
     }
 
+    def reads(self, settings: Mapping[str, Json]) -> tuple[str, ...]:
+        """The base, and the documents where they are mixed in."""
+        return ("base", "corpus") if settings["documents"] or settings["open_book"] else ("base",)
+
     def fit(self, rung: str, context: FitContext) -> Candidate:
         """Train one adapter per learning rate and keep the best; goes on where a kill left it.
 

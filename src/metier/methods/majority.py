@@ -18,6 +18,10 @@ class Majority:
     name = "majority"
     defaults: Mapping[str, Json] = {}
 
+    def reads(self, settings: Mapping[str, Json]) -> tuple[str, ...]:
+        """Nothing but rows."""
+        return ()
+
     def fit(self, rung: str, context: FitContext) -> Candidate:
         """Count the labels; one is added to each count, so that no label is impossible."""
         started = time.perf_counter()

@@ -59,6 +59,10 @@ class Prompt:
         "calibrate": "on_dev",
     }
 
+    def reads(self, settings: Mapping[str, Json]) -> tuple[str, ...]:
+        """The base."""
+        return ("base",)
+
     def fit(self, rung: str, context: FitContext) -> Candidate:
         """Learn nothing but, with ``calibrate``, the labels' prior; keep the settings."""
         started = time.perf_counter()

@@ -49,6 +49,10 @@ class Tfidf:
     name = "tfidf"
     defaults: Mapping[str, Json] = {"features": "auto"}
 
+    def reads(self, settings: Mapping[str, Json]) -> tuple[str, ...]:
+        """Nothing but rows."""
+        return ()
+
     def fit(self, rung: str, context: FitContext) -> Candidate:
         """Choose features and regularisation, then fit on the training rows."""
         started = time.perf_counter()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from metier import __version__
+from metier import __version__, serial
 from metier.evaluation.scorers import scorers_for
-from metier.methods import method
+from metier.methods import method, reads
 from metier.methods.candidate import Built
 from metier.methods.candidate import read as read_candidate
 from metier.pipeline.weights import weights_of
@@ -17,7 +17,7 @@ from metier.recipe import Recipe, RungSettings
 from metier.settings import rung_settings
 from metier.sources.fingerprint import fingerprint
 from metier.store import Project, step_key
-from metier.types import Dataset, Json
+from metier.types import Dataset, Json, content_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ class Building:
     models: Models
     corpus: Corpus
     """The documents that a rung may learn from."""
-    made_from: str
-    """The step that made the rows."""
+    documents: str
+    """The version of all documents, those that are test items among them."""
     weights: Mapping[str, str | None]
     """Of the models by name, as far as they are known."""
     progress: Progress
@@ -43,6 +43,7 @@ class Building:
         It may take from those ``fitted`` before it. Raises what the method raises.
         """
         settings = rung_settings(rung)
+        read = reads(rung.method, settings)
         members = _members(settings, fitted)
         seen = {
             name: one
@@ -51,11 +52,10 @@ class Building:
         }
         inputs = {
             "metier": __version__,
-            "dataset": [self.made_from, dataset.version],
+            "rows": content_hash(serial.to_json((dataset.task, dataset.train, dataset.dev))),
             "rung": [rung.rung, rung.method, settings],
             "members": {name: seen[name].key for name in members if name in seen},
-            "model": self.recipe.model.model_dump(),
-            "weights": dict(self.weights),
+            **self._read(read),
             "seed": self.recipe.seed,
         }
         if settings.get("reranker"):
@@ -64,11 +64,22 @@ class Building:
             inputs["names"] = fingerprint("table", {"path": self.folder / settings["names"]})
 
         def build(directory: Path) -> None:
-            context = self._context(rung.rung, settings, dataset, seen, directory)
+            context = self._context(rung.rung, settings, dataset, seen, read, directory)
             method(rung.method).fit(rung.rung, context)
 
         directory = self.project.step("fit", inputs, build)
         return Built(read_candidate(directory), directory, step_key("fit", inputs))
+
+    def _read(self, names: Collection[str]) -> dict[str, Json]:
+        """What a method reads beside its rows, as it stands in the address of what it makes."""
+        model, found = self.recipe.model, {}
+        if "base" in names:
+            found["base"] = [model.base, self.weights[model.base], model.engine]
+        if "embedder" in names:
+            found["embedder"] = [model.embedder, self.weights[model.embedder]]
+        if "corpus" in names:
+            found["corpus"] = [self.documents, self.corpus.version]
+        return found
 
     def _context(
         self,
@@ -76,21 +87,23 @@ class Building:
         settings: dict[str, Json],
         dataset: Dataset,
         seen: Mapping[str, Built],
+        read: Collection[str],
         directory: Path,
     ) -> FitContext:
+        model = self.recipe.model
         scorer = scorers_for(dataset.task)[0]
         return FitContext(
             task=dataset.task,
             train=dataset.train,
             dev=dataset.dev,
-            base=self.recipe.model.base,
-            embedder=self.recipe.model.embedder,
+            base=model.base if "base" in read else "",
+            embedder=model.embedder if "embedder" in read else "",
             models=self.models,
             workdir=directory,
             settings=settings,
             seed=self.recipe.seed,
             fitted={name: (b.candidate, b.directory) for name, b in seen.items()},
-            corpus=self.corpus,
+            corpus=self.corpus if "corpus" in read else None,
             folder=self.folder,
             score=lambda row, answer: scorer.score(row, answer).value or 0.0,
             progress=lambda done, of, what: self.progress(done, of, f"fit {name}: {what}"),

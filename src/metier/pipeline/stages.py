@@ -77,8 +77,7 @@ class Pipeline:
         self.recipe = recipe
         self.project = project
         self.progress = progress
-        self.rungs, self.left_out = ladder(recipe)
-        """What is built; what of the ladder is not, and once asked of the suites, and why."""
+        self.rungs, self._beyond_the_base = ladder(recipe)
         self._text = text
         self._folder = Path(file).absolute().parent
         self._corpus_table = project.path / "corpus.lance"
@@ -213,25 +212,36 @@ class Pipeline:
 
     # --- dataset → candidates -------------------------------------------------------------------
 
-    @cached_property
+    @property
     def candidates(self) -> dict[str, Built]:
         """Every rung that the budget and the data have room for, in the ladder's order."""
+        return self._built[0]
+
+    @cached_property
+    def _built(self) -> tuple[dict[str, Built], dict[str, str]]:
+        """The candidates, and which rungs are none and why."""
         built: dict[str, Built] = {}
+        left_out = dict(self._beyond_the_base)
         minutes = self.recipe.budget.minutes
         for rung in self.rungs:
             spent = (time.monotonic() - self._started) / 60
             if minutes is not None and spent > minutes:
-                self.left_out[rung.rung] = f"the budget of {minutes:g} minutes was spent"
+                left_out[rung.rung] = f"the budget of {minutes:g} minutes was spent"
                 continue
             try:
                 built[rung.rung] = self._building.rung(rung, self.dataset, built)
             except (DoesNotFitError, NoLabelScoresError) as error:
                 if isinstance(error, NoLabelScoresError) and not self.recipe.usual_ladder:
                     raise  # it was asked for by name
-                self.left_out[rung.rung] = str(error)
+                left_out[rung.rung] = str(error)
         if not built:
-            raise EmptyStageError("fit", {reason: 1 for reason in self.left_out.values()})
-        return built
+            raise EmptyStageError("fit", {reason: 1 for reason in left_out.values()})
+        return built, left_out
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Which rungs were not built, on which suites nothing can be lost, and why."""
+        return self._built[1] | self._retained[1]
 
     @cached_property
     def _building(self) -> Building:
@@ -241,7 +251,7 @@ class Pipeline:
             self.project,
             self.models,
             corpus=self._learnable,
-            made_from=self._dataset_step.name,
+            documents=self.corpus.version,
             weights=self._weights,
             progress=self.progress,
         )
@@ -268,14 +278,17 @@ class Pipeline:
         base = next(card for card in cards if card.rung == bare[0])
         return with_not_known(cards, base, self.dataset.test)
 
-    @cached_property
+    @property
     def retention(self) -> tuple[Retention, ...]:
         """What each rung with an adapter kept of the base model's abilities."""
+        return self._retained[0]
+
+    @cached_property
+    def _retained(self) -> tuple[tuple[Retention, ...], dict[str, str]]:
+        """What was kept, and which suites tell nothing of it and why."""
         if not self._tuned:
-            return ()
-        kept, silent = self._asking.retention(self._tuned, suites(self.recipe, self._folder))
-        self.left_out.update(silent)
-        return kept
+            return (), {}
+        return self._asking.retention(self._tuned, suites(self.recipe, self._folder))
 
     @cached_property
     def _tuned(self) -> dict[str, list[Built]]:

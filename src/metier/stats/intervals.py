@@ -45,8 +45,11 @@ def mean(
     clusters: Sequence[Hashable] | None = None,
     bounds: Bounds | None = None,
 ) -> Estimate:
-    """Mean with Student's interval; Wilson's when every value is 0 or 1 and ``bounds`` is (0, 1).
+    """Mean with Student's interval; Wilson's when ``bounds`` is (0, 1).
 
+    Wilson's is that of as many 0s and 1s as would leave the mean as unsure as these values do, by
+    clusters too, at Student's quantile (Franco et al. 2019): near 0 and 1 Student's misses the
+    truth twice as often as it says.
     ``clusters`` names the document (or the like) of each value: values of one cluster hang
     together, so the error is summed by cluster (CR1, clusters - 1 degrees of freedom, as
     statsmodels has it). ``bounds`` are the least and the greatest possible value. One value, or
@@ -66,7 +69,17 @@ def mean(
     if np.ptp(x) == 0 or error == 0:
         return replace(unvaried(value, groups, bounds), n=len(x))
     half = float(reference.t.ppf((1 + CONFIDENCE) / 2, groups - 1)) * error
+    if bounds == (0.0, 1.0) and value * (1 - value) > 0:
+        return _share(value, half, len(x))
     return Estimate(value, max(lowest, value - half), min(highest, value + half), len(x))
+
+
+def _share(value: float, half: float, n: int) -> Estimate:
+    """Wilson's interval where Student's reaches ``half`` to either side, of ``n`` items."""
+    pull = half * (half / (value * (1 - value)))
+    centre, reach = value + pull / 2, math.hypot(half, pull / 2)
+    low, high = (max(0.0, centre - reach) / (1 + pull), (centre + reach) / (1 + pull))
+    return Estimate(value, min(low, value), min(1.0, max(high, value)), n)
 
 
 def bootstrap(

@@ -39,7 +39,7 @@ def dataset(project):
 
 
 def fitted(project, dataset, candidate, **more):
-    inputs = {"dataset": [dataset, "x"], "rung": candidate["rung"], "members": {}, **more}
+    inputs = {"rows": dataset, "corpus": ["v1", "x"], "rung": candidate["rung"], **more}
     return step(project, "fit", inputs, {"candidate.json": candidate})
 
 
@@ -54,8 +54,10 @@ def test_an_adapter_holds_what_it_learnt(project, dataset):
     assert found.indexes == ()
 
 
-def test_an_adapter_that_read_the_documents_holds_them_all(project, dataset):
-    read = fitted(project, dataset, rung("tuned", files=["adapter/w"], learnt=["2"], documents=1))
+@pytest.mark.parametrize("setting", ["documents", "open_book"])
+def test_an_adapter_that_read_the_documents_holds_them_all(project, dataset, setting):
+    candidate = rung("tuned", files=["adapter/w"], learnt=["2"], **{setting: 1})
+    read = fitted(project, dataset, candidate)
     assert holders(project, "quarry", ["v1"]).adapters == (f"tuned ({read})",)
     assert holders(project, "quarry", []).adapters == ()
 

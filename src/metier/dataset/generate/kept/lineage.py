@@ -31,8 +31,7 @@ def holders(project: Project, document: str, corpora: Collection[str]) -> Holder
     held = {found for ids in rows.values() for found in ids}
     rungs = {name: _read(path / "candidate.json") for name, path in folders.items()}
     fitted = {name: rung for name, rung in rungs.items() if isinstance(rung, Mapping)}
-    tainted = _versions_with(folders, corpora)
-    learnt = {name for name, rung in fitted.items() if _learnt(rung, folders[name], held, tainted)}
+    learnt = {name for name, rung in fitted.items() if _learnt(rung, folders[name], held, corpora)}
     for name in fitted:  # in a second round, since a taken over adapter is another rung's
         members = set(_texts((_read(folders[name] / "inputs.json") or {}).get("members")))
         if members & learnt and _has(fitted[name], ADAPTER):
@@ -56,15 +55,6 @@ def _finished(project: Project) -> dict[str, Path]:
     return {path.name: path for path in steps if path.suffix != ".part"}
 
 
-def _versions_with(folders: Mapping[str, Path], corpora: Collection[str]) -> set[str]:
-    """The datasets that were drawn over a corpus that has the document."""
-    return {
-        name
-        for name, path in folders.items()
-        if name.startswith("dataset-") and set(corpora) & set(_texts(_read(path / "inputs.json")))
-    }
-
-
 def _rows_of(path: Path, document: str) -> set[str]:
     """Ids of the step's rows that come from the document."""
     if (path / ACCEPTED).exists():
@@ -83,13 +73,13 @@ def _evidence(row: Mapping[str, Json]) -> list[str]:
 
 
 def _learnt(
-    rung: Mapping[str, Json], path: Path, held: Collection[str], tainted: Collection[str]
+    rung: Mapping[str, Json], path: Path, held: Collection[str], corpora: Collection[str]
 ) -> bool:
     """Whether a rung's adapter learnt from one of the rows, or from the documents as they are."""
     if not _has(rung, ADAPTER):
         return False
-    read_them = bool(rung["settings"].get("documents"))
-    from_corpus = read_them and set(tainted) & set(_texts(_read(path / "inputs.json")))
+    read_them = any(rung["settings"].get(name) for name in ("documents", "open_book"))
+    from_corpus = read_them and set(corpora) & set(_texts(_read(path / "inputs.json")))
     return bool(from_corpus or set(held) & set(rung.get("train_examples", ())))
 
 
