@@ -3,7 +3,6 @@
 import dataclasses
 import io
 import json
-import struct
 from collections.abc import Sequence
 from itertools import cycle
 
@@ -231,22 +230,13 @@ def test_what_a_rung_learns_from_is_in_its_address(folder, before, after):
     assert len(keys) == 4
 
 
-def write_weights(folder, number):
-    """A model directory whose weights are this one number."""
-    folder.mkdir(exist_ok=True)
-    header = json.dumps({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
-    content = struct.pack("<Q", len(header)) + header + struct.pack("<f", number)
-    (folder / "model.safetensors").write_bytes(content)
-    (folder / "config.json").write_text("{}")
-
-
 @pytest.mark.parametrize("model", ["base", "embedder"])
 def test_other_weights_under_the_same_name_are_noticed(folder, tmp_path, adapted, model):
     rungs, more = '[[rungs]]\nmethod = "adapted"', '[retention]\nsuites = ["arithmetic"]\n'
     more += f'[model]\n{model} = "{tmp_path / "model"}"'
     found = []
     for number in (1, 1, 2):
-        write_weights(tmp_path / "model", number)
+        joined.write_weights(tmp_path / "model", number)
         line = pipeline(folder, rungs=rungs, more=more)
         found.append((line.candidates["adapted"].key, line.retention, steps(folder)))
     assert found[0] == found[1]

@@ -80,10 +80,12 @@ def reply(text, usage=None, finish="stop", **more):
 
 
 def events(pieces):
+    chunk = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": "m"}
     for piece in pieces:
         choice = {"index": 0, "delta": {"content": piece}, "finish_reason": None}
-        chunk = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": "m"}
         yield f"data: {json.dumps({**chunk, 'choices': [choice]})}\n\n"
+    choice = {"index": 0, "delta": {}, "finish_reason": "stop"}
+    yield f"data: {json.dumps({**chunk, 'choices': [choice]})}\n\n"
     yield "data: [DONE]\n\n"
 
 

@@ -11,7 +11,7 @@ from metier.evaluation.scorers import scorers_for
 from metier.methods import method, reads
 from metier.methods.candidate import Built
 from metier.methods.candidate import read as read_candidate
-from metier.pipeline.weights import weights_of
+from metier.models.versions import weights_of
 from metier.protocols import Corpus, FitContext, Models, Progress
 from metier.recipe import Recipe, RungSettings
 from metier.settings import rung_settings

@@ -10,9 +10,10 @@ from metier.corpus.draw import drawn
 from metier.dataset.generate.estimate import estimate
 from metier.dataset.generate.kept.review import REVIEWS, read_reviews
 from metier.dataset.generate.kept.rows import REPORT, examples, read_generated, write_generated
-from metier.dataset.generate.plan import GenerationPlan
+from metier.dataset.generate.plan import SPANS, TEXT, GenerationPlan
 from metier.dataset.generate.run import Parts, generate
 from metier.dataset.generate.writers.ledger import ProjectLedger
+from metier.models.versions import weights_of
 from metier.protocols import Corpus, Models, Progress
 from metier.store import Project, step_key
 from metier.types import Example, GenerationEstimate, GenerationReport, Json
@@ -34,7 +35,10 @@ class Generation:
     def inputs(self) -> dict[str, Json]:
         """All that it is made from."""
         made_from = {"corpus": self.corpus.version, "documents": self.documents}
-        return {"metier": __version__, **made_from, "plan": asdict(self.plan)}
+        plan = self.plan
+        models = {plan.asker, plan.answerer, plan.reader, plan.checker, plan.embedder}
+        weights = {name: weights_of(name) for name in sorted(models - {SPANS, TEXT})}
+        return {"metier": __version__, **made_from, "plan": asdict(plan), "weights": weights}
 
     @property
     def key(self) -> str:

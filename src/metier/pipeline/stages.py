@@ -26,12 +26,12 @@ from metier.evaluation.scorers import scorers_for
 from metier.hardware import hardware
 from metier.methods.candidate import Built
 from metier.methods.looked_up import INDEX
+from metier.models.versions import weights_of
 from metier.pipeline.asking import Asking
 from metier.pipeline.building import Building
 from metier.pipeline.data import INGESTED, Rows, corpus_step, found_leak
 from metier.pipeline.generation import Generation, generated_examples, generation_report
 from metier.pipeline.overlaps import Overlaps
-from metier.pipeline.weights import weights_of
 from metier.problems import check_settings
 from metier.protocols import Corpus, Models, Progress, silent
 from metier.recipe import Recipe

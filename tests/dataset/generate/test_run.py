@@ -22,9 +22,11 @@ from metier.dataset.generate.text.passage import passages
 from metier.dataset.generate.writers.ledger import MemoryLedger, ProjectLedger
 from metier.dataset.generate.writers.patterns import BY_RULE
 from metier.errors import DataError, EmptyStageError
+from metier.pipeline.generation import Generation
 from metier.retrieval.grounding.support import TextChecker
 from metier.store import Project
 from metier.types import ABSTENTION, Completion, Document, Usage, Verdict
+from tests import joined
 
 from .texts import HARBOUR, QUARRY, documents
 
@@ -292,6 +294,24 @@ def test_a_budget_of_dollars_outlives_kills(models, tmp_path, in_project):
         served = type("Served", (type(models),), {"language_model": lambda *_: again})()
         with pytest.raises(Killed):
             generate(corpus, plan, Parts(served, ProjectLedger(project, "two")))
+
+
+def test_other_weights_under_a_teachers_name_are_asked_anew(models, tmp_path):
+    met = "The Town Committee met in 1900. House {} stands near the river, as people like it to."
+    corpus = MemoryCorpus([Document(f"d{n}", met.format(n), f"Town {n}") for n in range(3)])
+    name, project = str(tmp_path / "model"), Project(tmp_path / "project")
+    plan = GenerationPlan(name, name, menu={"factual": 1}, patterns=0)
+    asked, keys = [], []
+    for number in (1, 1, 2):
+        joined.write_weights(tmp_path / "model", number)
+        model = Mortal(99)
+        model.name = name
+        served = type("Served", (type(models),), {"language_model": lambda *_, m=model: m})()
+        generate(corpus, plan, Parts(served, ProjectLedger(project)))
+        asked.append(model.asked)
+        keys.append(Generation(corpus, None, plan, project).key)
+    assert asked == [6, 0, 6]
+    assert keys[0] == keys[1] != keys[2]
 
 
 def test_what_the_estimate_tried_is_not_asked_again(models):

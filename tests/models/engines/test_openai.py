@@ -62,6 +62,7 @@ NO_ANSWERS = {
     "empty": ("", JSON),
     "null": ("null", JSON),
     "a list": ("[]", JSON),
+    "choices by name": ('{"choices": {"first": 1}}', JSON),
     "no choices": ('{"choices": []}', JSON),
     "no message": ('{"choices": [{"index": 0, "finish_reason": "stop"}]}', JSON),
 }
@@ -79,6 +80,34 @@ def test_what_is_no_answer_is_told_and_costs_no_other_answer(upstream, body, hea
         model.generate([ask("one")], GenerateConfig())
     with pytest.raises(EndpointError, match="sent no piece"):
         list(model.stream(ask("one"), GenerateConfig()))
+
+
+EVENTS = {"content-type": "text/event-stream"}
+
+
+def streamed(*choices):
+    return "".join(f"data: {json.dumps({'choices': [one]})}\n\n" for one in choices)
+
+
+@pytest.mark.parametrize(
+    "rest", ["", 'data: {"id": ', streamed(None), streamed({"delta": {"content": 5}})]
+)
+def test_a_stream_that_breaks_off_is_no_answer(upstream, rest):
+    begun = streamed({"delta": {"content": "Par"}, "finish_reason": None})
+    _, model = upstream([(200, begun + rest, EVENTS)])
+    heard = []
+    with pytest.raises(EndpointError, match="openai:m@http"):
+        heard.extend(model.stream(ask("Capital of France?"), GenerateConfig()))
+    end = streamed({"delta": {"content": "is"}}, {"delta": {}, "finish_reason": "stop"})
+    _, model = upstream([(200, begun + end, EVENTS)])
+    assert "".join(model.stream(ask("Capital of France?"), GenerateConfig())) == "Paris"
+
+
+@pytest.mark.parametrize("usage", [5, [], "none", {"prompt_tokens": "many"}])
+def test_what_cannot_be_read_of_tokens_costs_no_answer(upstream, usage):
+    _, model = upstream([(200, reply("Paris", usage=usage), {})])
+    done = model.generate([ask("one")], GenerateConfig())[0]
+    assert (done.text, done.usage) == ("Paris", Usage())
 
 
 def test_tokens_that_are_not_told_are_what_is_left_of_the_total(upstream):

@@ -104,6 +104,38 @@ def test_a_claim_and_its_denial_support_each_other_less_than_themselves(affirmed
         assert support("", claim, claim) > 0.5 > support("", claim, other)
 
 
+@pytest.mark.parametrize(
+    ("affirmed", "denied"),
+    [
+        ("The drug is effective in adults.", "The drug is neither effective in adults nor safe."),
+        ("药物有效。", "药物无效。"),
+        ("该药物可以治疗疟疾。", "该药物不可以治疗疟疾。"),
+        ("这种药物对疟疾有效。", "这种药物对疟疾没有效果。"),
+        ("该公司已支付赔偿金。", "该公司未支付赔偿金。"),
+        ("該公司已支付賠償金。", "該公司沒有支付賠償金。"),
+        ("Er hat davon gewusst.", "Er hat davon nichts gewusst."),
+        ("Das Mittel wirkt bei Grippe.", "Das Mittel wirkt weder bei Grippe noch bei Husten."),
+        ("Das Mittel ist wirksam bei Grippe.", "Das Mittel ist unwirksam bei Grippe."),
+        ("El fármaco tiene efecto en adultos.", "El fármaco no tiene ningún efecto en adultos."),
+        ("El testigo vio al acusado.", "El testigo no vio nunca al acusado."),
+        ("Le médicament est vendu en pharmacie.", "Le médicament n'est plus vendu en pharmacie."),
+        ("Le patient est venu avec ordonnance.", "Le patient est venu sans ordonnance."),
+    ],
+)
+def test_a_denial_is_heard_in_other_languages(affirmed, denied):
+    assert support("", affirmed, denied) < 0.4
+    assert support("", affirmed, affirmed) > 0.9
+    assert support("", denied, denied) > 0.9
+
+
+@pytest.mark.parametrize(
+    "passage",
+    ["这种药物非常有效。", "药物对不同的人有效。", "药物是不是有效？药物有效。", "未来药物有效。"],
+)
+def test_a_chinese_sign_denies_nothing_in_a_word_that_does_not(passage):
+    assert support("", "药物有效。", passage) > 0.6
+
+
 def test_two_ways_to_write_not_are_one_denial():
     short = support("", "The court didn't accept the appeal.", "The court did not accept it.")
     long = support("", "The court did not accept the appeal.", "The court did not accept it.")

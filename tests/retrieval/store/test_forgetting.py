@@ -1,12 +1,18 @@
 """What is deleted or replaced leaves the disk, once nobody reads it any more."""
 
+import time
 from datetime import timedelta
+from threading import Thread
 
 import lance
 import pytest
 
+from metier.corpus.passages_of import passages_of
 from metier.models.engines.fake import FakeEmbedder
 from metier.retrieval.store.index import TABLE, Index
+from metier.retrieval.store.live import CaughtUp, follow, sweeping
+from metier.retrieval.store.table import has_deletions, keep_indexed, rewrite
+from metier.sources import StreamSource
 from tests.retrieval.stores import found, passage, store
 
 SECRET = "xylographer"
@@ -41,6 +47,54 @@ def test_settling_takes_replaced_text_off_the_disk(index):
     index.settle(grace=AT_ONCE)
     assert not holding(index.path)
     assert found(index, "nobody lives", 1) == ["secret"]
+
+
+def test_a_followed_deletion_leaves_the_disk(index, tmp_path):
+    live = Index(index.path, FakeEmbedder(), index.settings, grace=AT_ONCE)
+    stream = tmp_path / "stream.jsonl"
+    stream.write_text('{"op": "delete", "id": "secret"}\n{"id": "d7", "text": "on yaks now"}\n')
+    end = CaughtUp()
+    batches = end.watching(StreamSource(stream).updates(lambda bad: None, stop=end))
+    follow(live, batches, passages=passages_of(), position=tmp_path / "position")
+    assert not holding(index.path)
+    assert not holding(index.path, "text 7 on")
+    assert found(live, "yaks now", 1) == ["d7"]
+
+
+def test_what_a_killed_process_took_out_leaves_the_disk_with_the_next(index, tmp_path):
+    live = Index(index.path, FakeEmbedder(), index.settings, grace=AT_ONCE)
+    live.delete(["secret"])
+    with sweeping(live, every=0.05):
+        deadline = time.monotonic() + 60
+        while holding(index.path) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not holding(index.path)
+
+
+def test_writers_go_on_while_the_store_is_swept(index):
+    for number in range(8):
+        index.delete([f"d{number}"])
+        sweeper = Thread(target=index.sweep)
+        sweeper.start()
+        index.upsert([passage(f"new{number}", f"yak {number} on the hill")])
+        index.delete([f"d{number + 20}"])
+        sweeper.join()
+        assert found(index, f"yak {number}", 1) == [f"new{number}"]
+    assert len(index) == 51 - 16 + 8
+    index.sweep()
+    assert not has_deletions(index._writable())
+
+
+def test_an_index_that_a_rewrite_preempts_is_made_later(index):
+    index.delete(["secret"])
+    index.upsert([passage("late", "yaks")])
+    seen = index._writable()
+    rewrite(index._writable())
+    keep_indexed(seen, all_rows=True)
+    assert found(index, "yaks", 1) == ["late"]
+    keep_indexed(index._writable(), all_rows=True)
+    covered = index._writable().describe_indices()
+    assert [one.num_rows_indexed for one in covered] == [len(index)] * len(covered)
 
 
 def test_many_changes_leave_few_files(index):

@@ -11,7 +11,7 @@ from metier.dataset.generate.plan import SPANS, TEXT, GenerationPlan
 from metier.dataset.generate.text.passage import passages
 from metier.dataset.generate.writers.answer import answer_prompt
 from metier.dataset.generate.writers.ask import CONFIG, asker_prompt
-from metier.dataset.generate.writers.ledger import Ledger, MemoryLedger, request_key
+from metier.dataset.generate.writers.ledger import Ledger, MemoryLedger
 from metier.dataset.generate.writers.teacher import Teacher
 from metier.protocols import Corpus, LanguageModel, Models
 from metier.types import Conversation, GenerationEstimate
@@ -109,12 +109,13 @@ def _length(model: LanguageModel, conversation: Conversation) -> int:
 
 def _seconds(model: LanguageModel, part: _Part, ledger: Ledger) -> float:
     """Seconds for one request, from a few in one batch that were not asked before."""
-    new = [c for c in part.prompts if ledger.recall(request_key(model.name, c, CONFIG)) is None]
+    teacher = Teacher(model, ledger)
+    new = [c for c in part.prompts if not teacher.knows(c, CONFIG)]
     tried = new[:_TRIED]
     if not tried:
         return 0.0
     began = time.monotonic()
-    Teacher(model, ledger).ask(tried, CONFIG)
+    teacher.ask(tried, CONFIG)
     return (time.monotonic() - began) / len(tried)
 
 

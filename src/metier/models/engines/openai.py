@@ -141,7 +141,7 @@ class OpenAIModel:
             yield self.answer(conversation, config).text
             return
         for chunk in self.replies(conversation, config, stream=True):
-            if chunk.choices and chunk.choices[0].delta and chunk.choices[0].delta.content:
+            if chunk.choices and chunk.choices[0].delta.content:
                 yield chunk.choices[0].delta.content
 
     def replies(
@@ -154,20 +154,31 @@ class OpenAIModel:
     ) -> Iterator[Reply]:
         """The endpoint's own chunks, or its whole reply as the only one.
 
-        The last chunk has the usage, where the endpoint can tell it.
+        The last chunk has the usage, where the endpoint can tell it. ``EndpointError`` for a
+        stream that ends before its answer does.
         """
         if not stream:
             yield self._ask(conversation, config, more)
             return
         streamed = {"stream": True, "stream_options": {"include_usage": True}, **(more or {})}
-        some = False
+        some = whole = False
         with self._ask(conversation, config, streamed) as chunks, self._faults():
             for chunk in chunks:
                 if hasattr(chunk, "choices"):
-                    some = True
+                    some, chunk.choices = True, self._pieces(chunk.choices)
+                    whole = whole or any(one.finish_reason for one in chunk.choices)
                     yield chunk
         if not some:
             raise EndpointError(f"{self.name} sent no piece of an answer; check the URL")
+        if not whole:
+            raise EndpointError(f"{self.name} broke off in the middle of an answer; ask again")
+
+    def _pieces(self, choices: Any) -> list[Any]:
+        """The choices of a chunk, each with a text or none; the client lets anything through."""
+        found = choices or []
+        if not isinstance(found, list) or not all(_says(one, "delta") for one in found):
+            raise EndpointError(f"{self.name} sent what is no piece of an answer: {found!r:.100}")
+        return found
 
     def answer(
         self, conversation: Conversation, config: GenerateConfig, more: Settings | None = None
@@ -329,8 +340,13 @@ def _as_choice(config: GenerateConfig, more: Settings) -> tuple[GenerateConfig, 
 def _is_completion(reply: Reply) -> bool:
     """Whether it has an answer; the client lets through whatever came with a 200."""
     choices = getattr(reply, "choices", None)
-    message = getattr(choices[0], "message", None) if choices else None
-    return message is not None and isinstance(message.content, str | None)
+    return isinstance(choices, list) and bool(choices) and _says(choices[0], "message")
+
+
+def _says(choice: Any, under: str) -> bool:
+    """Whether a choice has a text, or none, where it belongs."""
+    said = getattr(choice, under, None)
+    return said is not None and isinstance(getattr(said, "content", 0), str | None)
 
 
 def _completion(reply: Reply, config: GenerateConfig) -> Completion:
@@ -344,13 +360,18 @@ def _completion(reply: Reply, config: GenerateConfig) -> Completion:
 
 
 def usage_of(reply: Reply) -> Usage | None:
-    """What a reply or a chunk says of tokens; None where it says nothing."""
+    """What a reply or a chunk says of tokens; None where it says nothing that can be read."""
     told = reply.usage
-    if told is None or told.prompt_tokens is None:
+    read = _count(told, "prompt_tokens")
+    if read is None:
         return None
-    details = told.prompt_tokens_details
-    cached = (details.cached_tokens or 0) if details is not None else 0
-    written = told.completion_tokens
+    cached = _count(getattr(told, "prompt_tokens_details", None), "cached_tokens") or 0
+    written = _count(told, "completion_tokens")
     if written is None:
-        written = max(0, (told.total_tokens or 0) - told.prompt_tokens)
-    return Usage(told.prompt_tokens, written, cached)
+        written = max(0, (_count(told, "total_tokens") or 0) - read)
+    return Usage(read, written, cached)
+
+
+def _count(told: Any, name: str) -> int | None:
+    number = getattr(told, name, None)
+    return number if isinstance(number, int) else None

@@ -41,6 +41,10 @@ class GrowingGuide:
         """Take documents of one tenant out."""
         return self._store.delete(documents, tenant=tenant)
 
+    def sweep(self) -> None:
+        """As the store's."""
+        self._store.sweep()
+
 
 class NewestGuide:
     """A search led by the guide in ``path`` as it stands: a changed file counts from then on."""

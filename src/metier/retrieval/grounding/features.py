@@ -22,6 +22,9 @@ _ANTONYMS = (
     "accept reject", "enable disable", "north south", "east west", "northern southern",
     "eastern western", "improve worsen", "improved worsened", "present absent", "always never",
     "all none", "maximum minimum", "faster slower", "strong weak", "stronger weaker",
+    "wirksam unwirksam", "mehr weniger", "höher niedriger", "größer kleiner", "positiv negativ",
+    "eficaz ineficaz", "más menos", "mayor menor", "antes después", "positivo negativo",
+    "efficace inefficace", "plus moins", "avant après", "positif négatif",
 )  # fmt: skip
 _NEAR = 10.0
 """Words after which a question's word counts e times less for an answer; a short sentence."""

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from metier.retrieval.grounding.denials import denials, is_denial
 from metier.retrieval.grounding.sentences import sentences
 from metier.retrieval.grounding.signs import MINUS
 from metier.retrieval.store.words import recognise, terms
@@ -38,12 +39,6 @@ _FUNCTION_WORDS = (
     "quién cuál cuáles cuándo dónde cómo cuánto cuántos no se su sus lo como"
 )
 _FUNCTION = frozenset(_FUNCTION_WORDS.split())
-_NEGATION_WORDS = (
-    "no not never none neither nor cannot without nobody nothing nowhere hardly fail fails failed "
-    "nicht kein keine keinen keinem keiner keines keineswegs nie niemals nirgends ohne "
-    "sin nunca ningún ninguna pas jamais aucun aucune rien"
-)
-_NEGATIONS = frozenset(_NEGATION_WORDS.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +57,7 @@ class Word:
     number: str | None
     """Its value in digits, with its minus, without thousands' marks; None when it is no number."""
     negation: bool
-    """Of ``isn't``, which gives two, the first alone: two negations would cancel each other."""
+    """Whether it denies its sentence; of ``isn't``, which gives two words, the first alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +81,23 @@ def read(text: str, language: str = "") -> Reading:
     bounds = sentences(text)
     words: list[Word] = []
     for place, (start, end) in enumerate(bounds):
+        denied = False
         for match in _WORD.finditer(text, start, end):
-            words += _words(match, place, language, first=match.start() == start)
+            found = _words(match, place, language, first=match.start() == start, denied=denied)
+            denied = denied or any(word.negation for word in found)
+            words += found
     return Reading(text, tuple(bounds), tuple(words), language)
 
 
-def _words(match: re.Match[str], sentence: int, language: str, *, first: bool) -> list[Word]:
+def _words(
+    match: re.Match[str], sentence: int, language: str, *, first: bool, denied: bool
+) -> list[Word]:
     written = match.group()
     plain = written.casefold().replace("’", "'")
     number = _number(plain)
     bare = plain.removesuffix("'s")
-    negation = plain in _NEGATIONS or plain.endswith("n't")
+    negations = denials(plain, language, denied=denied)
+    says = bare not in _FUNCTION and not is_denial(plain, language)
     name = written[0].isupper() and (not first or written[1:].isupper()) and number is None
     stems = [number] if number is not None else terms(bare, language)
     apart = len(stems) > 1 and len(stems) >= len(written) - 1  # pairs of unspaced characters
@@ -106,10 +107,10 @@ def _words(match: re.Match[str], sentence: int, language: str, *, first: bool) -
             start=match.start() + (place if apart else 0),
             end=match.start() + place + 2 if apart else match.end(),
             sentence=sentence,
-            content=bare not in _FUNCTION and not negation,
+            content=says,
             name=name,
             number=number,
-            negation=negation and place == 0,
+            negation=place < negations,
         )
         for place, stem in enumerate(stems)
     ]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Protocol
 
 from metier.errors import StorageError
 from metier.protocols import Progress, silent
+from metier.retrieval.store.table import GRACE
 from metier.store import write_text
 from metier.types import Document, Passage, Update
 
@@ -21,6 +25,10 @@ class Store(Protocol):
 
     def delete(self, documents: Collection[str], *, tenant: str = "") -> int:
         """Take documents of one tenant out."""
+        ...
+
+    def sweep(self) -> None:
+        """Take off the disk what was deleted or replaced; who writes meanwhile does not wait."""
         ...
 
 
@@ -37,16 +45,42 @@ def follow(
 
     ``batches`` comes from ``StreamSource.updates(..., after=resume(position))``. The position is
     written after the batch stands in the store: after a kill the last batch is taken in again,
-    which changes nothing.
+    which changes nothing. Deleted and replaced text leaves the disk meanwhile; see ``sweeping``.
     """
     done = 0
-    for batch in batches:
-        apply(store, batch, passages, succeed=succeed)
-        if batch:
-            write_text(position, f"{batch[-1].position}\n")
-        done += len(batch)
-        progress(done, None, "updates")
+    with sweeping(store) as sweeps:
+        for batch in batches:
+            apply(store, batch, passages, succeed=succeed)
+            if batch:
+                write_text(position, f"{batch[-1].position}\n")
+            done += len(batch)
+            progress(done, None, "updates")
+            if sweeps.done():  # only by a fault, such as a full disk
+                sweeps.result()
     return done
+
+
+@contextmanager
+def sweeping(store: Store, *, every: float = GRACE.total_seconds()) -> Iterator[Future[None]]:
+    """Sweep a store at once, every so many seconds, and at the end, in a thread of its own.
+
+    At once, since what a killed process took out is there still.
+    """
+    ended = Event()
+
+    def work() -> None:
+        store.sweep()
+        while not ended.wait(every):
+            store.sweep()
+        store.sweep()
+
+    with ThreadPoolExecutor(1) as thread:
+        sweeps = thread.submit(work)
+        try:
+            yield sweeps
+        finally:
+            ended.set()
+    sweeps.result()
 
 
 def apply(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -75,6 +76,21 @@ def rewrite(table: lance.LanceDataset) -> None:
     table.optimize.compact_files(materialize_deletions_threshold=0.0)
 
 
+def has_deletions(table: lance.LanceDataset) -> bool:
+    """Whether a file of the newest version still holds rows that were taken out."""
+    return any(fragment.num_deletions for fragment in table.get_fragments())
+
+
+@contextmanager
+def unless_preempted() -> Iterator[None]:
+    """Leave a change undone before which another one was made to the same rows; it can wait."""
+    try:
+        yield
+    except OSError as error:  # Lance has no error of its own for it
+        if "commit conflict" not in str(error):
+            raise
+
+
 def forget(table: lance.LanceDataset, *, grace: timedelta = GRACE) -> None:
     """Take off the disk what versions alone hold that were replaced longer ago than ``grace``.
 
@@ -98,16 +114,18 @@ def _keys(rows: pa.Table) -> set[tuple[str, ...]]:
 def keep_indexed(table: lance.LanceDataset, *, all_rows: bool = False) -> None:
     """Build the indexes that so many rows need, and let each take in new rows once they are many.
 
-    What no index covers yet is found all the same, by reading it; ``all_rows`` leaves none such.
+    What no index covers yet is found all the same, by reading it; ``all_rows`` leaves none such,
+    unless the rows are being rewritten meanwhile.
     """
     covered = {one.name: one.num_rows_indexed for one in table.describe_indices()}
     rows = table.count_rows()
     for name, index in _INDEXES.items():
-        if name not in covered:
-            if rows >= index.least:
-                index.build(table)
-        elif rows - covered[name] > (0 if all_rows else index.unread):
-            table.optimize.optimize_indices(index_names=[name])
+        with unless_preempted():
+            if name not in covered:
+                if rows >= index.least:
+                    index.build(table)
+            elif rows - covered[name] > (0 if all_rows else index.unread):
+                table.optimize.optimize_indices(index_names=[name])
 
 
 def _index_words(table: lance.LanceDataset) -> None:

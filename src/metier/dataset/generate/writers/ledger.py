@@ -73,7 +73,14 @@ class ProjectLedger:
         return self._waited.get(key)
 
 
-def request_key(model: str, conversation: Conversation, config: GenerateConfig) -> str:
-    """The address of a request: who was asked what, and how."""
+def request_key(
+    model: str, weights: str | None, conversation: Conversation, config: GenerateConfig
+) -> str:
+    """The address of a request: who was asked what, and how.
+
+    ``weights`` is their fingerprint, for others under the same name answer otherwise; None where
+    the name is all that is known.
+    """
     said = [[message.role, message.content] for message in conversation]
-    return content_hash([model, said, serial.to_json(config)])
+    who = model if weights is None else [model, weights]
+    return content_hash([who, said, serial.to_json(config)])

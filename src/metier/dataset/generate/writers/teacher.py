@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 
 from metier.dataset.generate.writers.ledger import Ledger, request_key
 from metier.errors import EndpointError
+from metier.models.versions import weights_of
 from metier.protocols import LanguageModel
 from metier.types import Completion, Conversation, GenerateConfig, Usage
 
@@ -53,13 +54,14 @@ class Teacher:
         and so does the time that they took."""
         self.seconds_before = 0.0
         self._charged: set[str] = set()
+        self._weights = weights_of(model.name)
         self._model = model
         self._ledger = ledger
         self._down = 0
 
     def ask(self, batch: Sequence[Conversation], config: GenerateConfig) -> list[Reply]:
         """One reply for each conversation; raises EndpointError when the endpoint is down."""
-        keys = [request_key(self.name, conversation, config) for conversation in batch]
+        keys = [self._key(conversation, config) for conversation in batch]
         open_places: dict[str, int] = {}
         for place, key in enumerate(keys):
             known = self._ledger.recall(key)
@@ -75,6 +77,13 @@ class Teacher:
             self._note(keys[places[place]], completion, now - since)
             since = now
         return [self._reply(key) for key in keys]
+
+    def knows(self, conversation: Conversation, config: GenerateConfig) -> bool:
+        """Whether this was answered before."""
+        return self._ledger.recall(self._key(conversation, config)) is not None
+
+    def _key(self, conversation: Conversation, config: GenerateConfig) -> str:
+        return request_key(self.name, self._weights, conversation, config)
 
     def _charge(self, key: str, known: Completion) -> None:
         """Count a remembered answer against the budget, once, if this dataset had asked for it."""
