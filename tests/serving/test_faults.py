@@ -11,7 +11,7 @@ import httpx
 import openai
 import pytest
 
-from metier.models.engines.fake import FakeModel
+from metier.models.engines.fake import FakeEmbedder, FakeModel
 from metier.serving.catalogue.entries import Entry
 from metier.serving.engines.batcher import Batcher
 from metier.serving.engines.writers import PlainWriter
@@ -104,6 +104,48 @@ def test_what_nobody_waits_for_any_more_leaves_the_queue(tmp_path):
         model.open.set()
     assert {(row["status"], row["completion_tokens"]) for row in rows} == {(499, 0)}
     assert model.asked == ["first"]
+
+
+class SlowEmbedder(FakeEmbedder):
+    """Reads when it is let; keeps what it was given."""
+
+    def __init__(self):
+        super().__init__()
+        self.open = threading.Event()
+        self.begun = threading.Event()
+        self.given = []
+
+    def embed(self, texts):
+        self.given += texts
+        self.begun.set()
+        self.open.wait(30)
+        return super().embed(texts)
+
+
+def test_vectors_that_nobody_waits_for_any_more_are_not_made(tmp_path):
+    embedder = SlowEmbedder()
+    gateway = fake_gateway(
+        tmp_path, entries=[lambda batcher: Entry("slow", "embedder", embedder=embedder)]
+    )
+    long = ["long " * 20_000] * 8
+
+    def leave(url, texts):
+        with httpx.Client(timeout=httpx.Timeout(30, read=0.5)) as client:
+            with pytest.raises(httpx.ReadTimeout):
+                client.post(f"{url}/embeddings", json={"model": "slow", "input": texts})
+            embedder.begun.wait(30)
+
+    with serving(gateway) as url:
+        leave(url, long)
+        leave(url, "later")
+        while len(rows := gateway.book.history("")) < 2:  # the test's time-out would end it
+            time.sleep(0.02)
+        embedder.open.set()
+        client = openai.OpenAI(base_url=url, api_key="none")
+        client.embeddings.create(model="slow", input="last")
+    assert [row["status"] for row in rows] == [499, 499]
+    assert sorted(row["prompt_tokens"] for row in rows) == [0, 20_000]
+    assert embedder.given == [long[0], "last"]
 
 
 def test_calls_that_were_taken_back_leave_room_for_others():

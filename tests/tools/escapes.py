@@ -80,7 +80,7 @@ FILES = {
     "shared memory by name": "from multiprocessing.shared_memory import SharedMemory as S;"
     f" s = S(create=True, size=10); s.close(); s.unlink(); {DONE}",
     "an inherited descriptor": f"import os; os.fstat(HANDLE); {DONE}",
-    "any other descriptor": "import os\nfor fd in range(3, 200):\n  try: os.fstat(fd); "
+    "any other descriptor": "import os\nfor fd in range(3, 1 << 16):\n  try: os.fstat(fd); "
     f"{DONE}; break\n  except OSError: pass",
     "secrets of the environment": "import os; assert 'metier-secret' in str(os.environ);" + DONE,
     "a written library": "import shutil, ctypes, glob, os\n"

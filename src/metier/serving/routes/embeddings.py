@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from numpy.typing import NDArray
 
+from metier.protocols import Embedder
 from metier.serving.gate.traces import PROVIDER
 from metier.serving.gate.wire import EmbeddingRequest
 from metier.serving.refusal import Refusal
 from metier.serving.routes.admission import Admitting, needs, visit_of
+from metier.serving.routes.replies import while_there
 from metier.tracing import span
 from metier.types import Json, Usage
 
 router = APIRouter(route_class=Admitting)
+PART = 20_000
+"""Letters that are read at once: the embedded embedder takes less than a second for them."""
 
 
 @router.post("/v1/embeddings")
@@ -33,18 +40,68 @@ async def embeddings(body: EmbeddingRequest, request: Request) -> Response:
     if not all(text.strip() for text in texts):
         raise Refusal(400, "input takes texts that are not empty", param="input")
 
-    def embed(batch: Sequence[Sequence[str]]) -> list[tuple[NDArray[np.float32], int]]:
-        vectors = embedder.embed([text for texts in batch for text in texts])
-        parts = np.split(vectors, np.cumsum([len(texts) for texts in batch])[:-1])
-        counts = [sum(map(embedder.count_tokens, texts)) for texts in batch]
-        return list(zip(parts, counts, strict=True))
-
+    wanted = _Wanted(texts)
     named = {"gen_ai.operation.name": "embeddings", "gen_ai.provider.name": PROVIDER}
-    with span(f"embeddings {body.model}", {**named, "gen_ai.request.model": body.model}):
-        future = visit.gateway.batcher.submit(("embed", id(embedder)), texts, embed)
-        vectors, read = await asyncio.wrap_future(future)
-    visit.usage = Usage(read)
+    try:
+        with span(f"embeddings {body.model}", {**named, "gen_ai.request.model": body.model}):
+            future = visit.gateway.batcher.submit(
+                ("embed", id(embedder)), wanted, partial(_embed, embedder)
+            )
+            vectors = await while_there(request, asyncio.wrap_future(future))
+    finally:
+        wanted.cancelled = True
+        visit.usage = Usage(wanted.read)
     return JSONResponse(_embedded(body, vectors, visit.usage), headers=visit.headers)
+
+
+@dataclass(slots=True)
+class _Wanted:
+    """The texts of one request."""
+
+    texts: Sequence[str]
+    read: int = 0
+    """Tokens so far."""
+    cancelled: bool = False
+    """Whether nobody waits for the vectors any more."""
+
+
+def _embed(embedder: Embedder, batch: Sequence[_Wanted]) -> list[NDArray[np.float32]]:
+    """Vectors for each request, made part by part: what is cancelled ends with its part."""
+    made: list[dict[int, NDArray[np.float32]]] = [{} for _ in batch]
+    for part in _parts(batch):
+        live = [row for row in part if not batch[row.request].cancelled]
+        for row in live:
+            batch[row.request].read += embedder.count_tokens(row.text)
+        vectors = embedder.embed([row.text for row in live]) if live else ()
+        for row, vector in zip(live, vectors, strict=True):
+            made[row.request][row.place] = vector
+    return [np.array([vectors[place] for place in sorted(vectors)]) for vectors in made]
+
+
+class _Row(NamedTuple):
+    """A text, the number of its request in the batch, and its place there."""
+
+    text: str
+    request: int
+    place: int
+
+
+def _parts(batch: Sequence[_Wanted]) -> Iterator[list[_Row]]:
+    """All texts, those of one length together, so many at once as have ``PART`` letters."""
+    rows = [
+        _Row(text, request, place)
+        for request, wanted in enumerate(batch)
+        for place, text in enumerate(wanted.texts)
+    ]
+    part: list[_Row] = []
+    letters = 0
+    for row in sorted(rows, key=lambda row: len(row.text)):
+        if part and letters + len(row.text) > PART:
+            yield part
+            part, letters = [], 0
+        part.append(row)
+        letters += len(row.text)
+    yield part
 
 
 def _embedded(body: EmbeddingRequest, vectors: NDArray[np.float32], usage: Usage) -> Json:

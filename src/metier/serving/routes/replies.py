@@ -77,7 +77,7 @@ async def whole(
     with told.current():
         writings = visit.start(writer, asks)
     try:
-        written = await _while_there(request, asyncio.gather(*map(collect, writings)))
+        written = await while_there(request, asyncio.gather(*map(collect, writings)))
     except BaseException as error:
         told.end([], error)
         raise
@@ -97,7 +97,7 @@ async def streamed(
     with told.current():
         events = merged(visit.start(writer, asks))
     try:
-        first = await _while_there(request, anext(events))
+        first = await while_there(request, anext(events))
     except BaseException as error:
         told.end([], error)
         await events.aclose()
@@ -158,7 +158,7 @@ def _sent(texts: Sequence[str]) -> bytes:
     return "".join(f"data: {text}\n\n" for text in texts).encode()
 
 
-async def _while_there(request: Request, wanted: Awaitable[Wanted]) -> Wanted:
+async def while_there(request: Request, wanted: Awaitable[Wanted]) -> Wanted:
     """What is waited for; ``Refusal`` 499 where the client hangs up before."""
     work = asyncio.ensure_future(wanted)
     gone = asyncio.ensure_future(_until_gone(request))
