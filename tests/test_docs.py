@@ -101,6 +101,14 @@ def test_recipe_blocks_are_valid(block):
     check_settings(recipe, block, "metier.toml")
 
 
+def test_first_tutorial_explains_the_numbers_that_it_shows():
+    text = (ROOT / "docs/tutorials/first_specialist.md").read_text("utf-8")
+    shown = next(body for _, kind, body in BLOCK.findall(text) if kind == "text")
+    explained = re.findall(r"^\*\*([^*]*\d[^*]*?)\.?\*\*", text, re.M)
+    assert len(explained) >= 6
+    assert [number for number in explained if number not in " ".join(shown.split())] == []
+
+
 @pytest.mark.models
 def test_first_tutorial_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -13,6 +13,7 @@ from metier.sources.inspect import TableShape
 from metier.sources.open_table import SUFFIXES
 from metier.types import TaskKind
 
+UTF_8 = "utf-8"
 _CLEANING_OF_SUFFIX = {
     ".html": ["html"],
     ".htm": ["html"],
@@ -20,7 +21,7 @@ _CLEANING_OF_SUFFIX = {
 }
 
 
-def scaffold(shape: TableShape, data: str, recipe: Path) -> str:
+def scaffold(shape: TableShape, data: str, recipe: Path, *, encoding: str = UTF_8) -> str:
     """The text of a recipe for ``data`` that runs as it stands where the guesses are right.
 
     Each guess is followed by its reason, so that a person can check it; what could not be
@@ -33,7 +34,7 @@ def scaffold(shape: TableShape, data: str, recipe: Path) -> str:
         f'name = "{_name(data)}"',
         "seed = 0                     # every random choice starts here",
         "",
-        *_source(shape, _relative(data, recipe)),
+        *_source(shape, _relative(data, recipe), encoding),
         "",
         *_cleaning(shape),
         "",
@@ -50,13 +51,15 @@ def scaffold(shape: TableShape, data: str, recipe: Path) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _source(shape: TableShape, path: str) -> list[str]:
+def _source(shape: TableShape, path: str, encoding: str) -> list[str]:
     tables = {suffix: count for suffix, count in shape.files.items() if suffix in SUFFIXES}
     others = {suffix: count for suffix, count in shape.files.items() if suffix not in SUFFIXES}
     if not shape.columns:
         lines = ["[[sources]]", 'kind = "files"', f"paths = {_text(path)}   # {_counted(others)}"]
         return [*lines, *_left_out(tables, "table")]
     lines = ["[[sources]]", 'kind = "table"', f"path = {_text(path)}", *_left_out(others, "files")]
+    if encoding != UTF_8:
+        lines.append(f"encoding = {_text(encoding)}")
     rows = f"{shape.rows:,}" + ("" if shape.whole else " or more")
     lines.append(f"# {rows} rows; columns: {_line(', '.join(c.name for c in shape.columns))}")
     for use in ("text", "id", "title"):

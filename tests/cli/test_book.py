@@ -36,7 +36,10 @@ def test_the_audit_log_is_listed(book):
     assert "create key" in told("audit", "--book", book.path).output
 
 
-@pytest.mark.parametrize("verb", ["feedback", "audit"])
+READERS = ["feedback", "audit", "keys list", "keys revoke x", "prompts list"]
+
+
+@pytest.mark.parametrize("verb", READERS)
 def test_a_book_that_is_not_there_is_not_made(tmp_path, verb):
-    answer = told(verb, "--book", tmp_path / "none")
+    answer = told(*verb.split(), "--book", tmp_path / "none")
     assert answer.exit_code == 2 and not (tmp_path / "none").exists()

@@ -71,6 +71,7 @@ def test_what_it_will_take_is_told_before_it_starts(papers):
 
 
 def test_review_in_the_terminal_and_through_a_file(papers):
+    assert call("generate").code == 0
     done = call("generate", "review", ".", given="r\ne\nWho asked?\nnobody\na\nq\n")
     assert done.code == 0, done.err
     assert "reviewed 3: accept 1, edit 1, reject 1" in done.out
@@ -88,6 +89,7 @@ def test_review_in_the_terminal_and_through_a_file(papers):
 
 
 def test_audit_counts_and_goes_on(papers):
+    assert call("generate").code == 0
     assert printed("audit", ".", "--json") is None
     done = call("generate", "audit", ".", "--count", "4", given="y\nn\nwrong year\nq\n")
     assert "error rate 0.500" in done.out
@@ -166,3 +168,27 @@ def test_run_goes_from_documents_to_a_verdict_on_generated_questions(papers):
     assert {name.split()[0] for name in found["indexes"]} == {"retrieve"}
     assert found["adapters"] == []  # a prompt learns nothing
     assert {name.split("-")[0] for name in found["datasets"]} == {"dataset", "generate"}
+
+
+@pytest.mark.parametrize("verb", ["review", "audit", "export out.jsonl"])
+def test_rows_that_nobody_wrote_are_asked_for_and_not_written_unasked(papers, verb):
+    done = call("generate", *verb.split())
+    assert done.code == 2 and "`metier generate` writes them" in done.err
+    assert not list((papers / ".metier/steps").glob("generate-*"))
+
+
+def test_an_unknown_form_is_told_before_anything_is_read(papers):
+    done = call("generate", "export", "out.jsonl", ".", "--form", "chatlm")
+    assert done.code == 2 and "there is no form 'chatlm'" in done.err
+    assert not (papers / ".metier").exists()
+
+
+def test_nothing_is_said_to_hold_a_document_where_no_run_was(papers):
+    done = call("generate", "affected", "one", "nowhere")
+    assert done.code == 2 and "holds no runs yet" in done.err
+    assert not (papers / ".metier").exists()
+
+
+def test_a_misspelt_verb_is_not_taken_for_a_recipe(papers):
+    done = call("generate", "reveiw", ".")
+    assert done.code == 2 and "Did you mean 'review'?" in done.err

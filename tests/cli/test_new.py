@@ -66,6 +66,17 @@ def test_the_recipe_of_a_table_with_bare_quotes_reads_all_its_rows(here, fakes):
     assert (corpus["documents"], corpus["malformed"]) == (60, [])
 
 
+def test_a_table_in_another_encoding_is_looked_at_and_read_in_it(here, fakes):
+    rows = "".join(f"Grüße an Haus {n},{'ab'[n % 2]}\n" for n in range(60))
+    for name in ("utf-16", "latin-1"):
+        (here / "docs.csv").write_text("text,label\n" + rows, encoding=name)
+        assert call("new", "docs.csv", "--encoding", name, "--force").code == 0
+        with (here / "metier.toml").open("a", encoding="utf-8") as recipe:
+            recipe.write('\n[[rungs]]\nmethod = "majority"\n')
+        assert json.loads(call("ingest", "--json").out)["documents_in"] == 60
+    assert "unknown encoding" in call("new", "docs.csv", "--encoding", "latin-99", "--force").err
+
+
 def test_the_recipe_of_a_jsonl_file_is_valid(here):
     lines = [json.dumps(row) for row in joined.documented()]
     (here / "docs.jsonl").write_text("\n".join(lines), encoding="utf-8")

@@ -75,6 +75,22 @@ def test_the_temperature_brings_back_what_was_scaled_away():
     assert best_temperature(logits * 3, gold) == pytest.approx(3, rel=0.1)
 
 
+def test_thirty_rows_that_are_all_right_show_no_certainty():
+    gold = np.arange(30) % 4
+    logits = np.eye(4)[gold] * 3 + np.random.default_rng(0).normal(size=(30, 4)) * 0.1
+    sure = softmax(logits / best_temperature(logits, gold)).max(axis=1)
+    assert 0.95 < sure.mean() < 0.99
+
+
+def test_a_label_that_was_never_met_takes_no_certainty_away():
+    gold = np.arange(30) % 4
+    logits = np.eye(5)[gold] * 3
+    met, with_one_more = logits[:, :4], np.where(np.arange(5) < 4, logits, -30.0)
+    assert best_temperature(with_one_more, gold) == pytest.approx(
+        best_temperature(met, gold), rel=0.01
+    )
+
+
 def test_a_blend_trusts_the_member_that_knows():
     generator = np.random.default_rng(0)
     gold = generator.integers(3, size=300)

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metier.errors import DataError
+from metier.errors import DataError, ModelFileError
 from metier.methods.lora import Lora, conversation
 from metier.models.registry import LocalModels
 from metier.protocols import FitContext, silent
@@ -157,6 +158,46 @@ def test_a_beginning_that_rows_share_is_computed_once_and_changes_nothing(base):
     apart = replace(batch, shared=0)
     for once, each in zip(pulls(batch), pulls(apart), strict=True):
         assert torch.allclose(once, each, atol=1e-4)
+
+
+@pytest.mark.models
+def test_rounding_of_bf16_is_not_taken_for_a_decoder_that_cannot_be_cut():
+    from metier.methods.tuning.layers import SplitDecoder
+    from metier.methods.tuning.workbench import load_base
+    from metier.models.chat import ChatTokenizer
+    from metier.models.engines.scoring import Item
+    from metier.models.limits.labels import label_tree
+    from metier.models.names.resolve import resolve
+
+    directory = resolve("smollm2-135m-instruct")
+    chat, answer = ChatTokenizer(directory), label_tree([[1, 2]])
+    texts = [
+        "The antidote for heparin is",
+        "Which city is the capital of France?",
+        "How many days are there in a leap year?",
+        "The largest planet is",
+    ]
+    items = [Item(chat.prompt(conversation(TASK, text)), answer) for text in texts]
+    decoder = SplitDecoder(load_base(directory).to(torch.bfloat16), 6)
+    for pair in pairwise(items):
+        decoder.check(decoder.lay_out(pair))
+
+
+def test_a_decoder_that_scales_what_enters_it_is_refused():
+    from transformers import GraniteConfig, GraniteForCausalLM
+
+    from metier.methods.tuning.layers import SplitDecoder
+    from metier.models.engines.scoring import Item
+    from metier.models.limits.labels import label_tree
+
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "initializer_range": 0.2}
+    torch.manual_seed(0)
+    config = GraniteConfig(vocab_size=60, **sizes, **heads, embedding_multiplier=4.0)
+    decoder = SplitDecoder(GraniteForCausalLM(config).eval(), 1)
+    items = [Item([5, 6, 7 + n], label_tree([[8, 2]])) for n in range(2)]
+    with pytest.raises(ModelFileError, match="in two parts"):
+        decoder.check(decoder.lay_out(items))
 
 
 def test_own_answers_hold_the_model_where_it_is(base):

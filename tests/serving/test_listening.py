@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import httpx
+import pytest
 
 from tests import joined
 
@@ -41,3 +42,14 @@ def test_a_port_that_is_taken_is_told_without_a_traceback(tmp_path):
     assert f"127.0.0.1:{port} cannot be served on" in said
     assert "choose another --port" in said
     assert "Traceback" not in said and "serving on" not in said
+
+
+@pytest.mark.parametrize(
+    "words", [("--key", "none.pem"), ("--certificate", "none.pem"), ("--certificate", "text.pem")]
+)
+def test_a_certificate_that_encrypts_nothing_is_told_without_a_traceback(tmp_path, words):
+    (tmp_path / "text.pem").write_text("no certificate")
+    server = serve(tmp_path, "--port", "0", *words)
+    _, said = server.communicate(timeout=60)
+    assert server.returncode == 2
+    assert " ".join(words) in said and "Traceback" not in said and "serving on" not in said

@@ -37,6 +37,18 @@ def test_columns_are_guessed_with_reasons(table):
     assert shape.column_for("text") == "body" and shape.column_for("title") is None
 
 
+@pytest.mark.parametrize(("subject", "use"), [("Anatomy,Chemistry", "label"), ("", "title")])
+def test_a_subject_that_many_texts_share_is_no_title(tmp_path, subject, use):
+    shared = subject.split(",")
+    rows = [
+        f"{shared[n % len(shared)] or f'About case {n}'},This is what was asked about case {n}"
+        for n in range(40)
+    ]
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(["subject,text", *rows]))
+    assert look(path).column_for(use) == "subject"
+
+
 def test_columns_are_measured(table):
     shape = look(table)
     columns = {column.name: column for column in shape.columns}

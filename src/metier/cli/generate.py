@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,8 +13,8 @@ from metier.cli.console import JSON_OPTION, console, show, show_json, show_text
 from metier.cli.project import (
     ProjectOption,
     RecipeArgument,
+    known_project,
     opened_pipeline,
-    project_folder,
 )
 
 if TYPE_CHECKING:
@@ -24,8 +25,11 @@ class RunsByDefault(TyperGroup):
     """``metier generate RECIPE`` is ``metier generate run RECIPE``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put the default verb in front where none is given."""
+        """Put the default verb in front where none is given, and none was misspelt."""
         if not args or (args[0] not in self.commands and args[0] != "--help"):
+            meant = get_close_matches(args[0], self.commands, n=1) if args else []
+            if meant and not Path(args[0]).exists():
+                ctx.fail(f"No such command {args[0]!r}. Did you mean {meant[0]!r}?")
             args = ["run", *args]
         return super().parse_args(ctx, args)
 
@@ -151,10 +155,12 @@ def export(
     ] = "trl",
 ) -> None:
     """Write the rows that may train in a form that trainers read."""
+    from metier.dataset.generate.kept.export import check_form
     from metier.dataset.generate.kept.export import export as export_rows
     from metier.dataset.generate.kept.review import REVIEWS, read_reviews
     from metier.dataset.generate.kept.rows import reviewed
 
+    check_form(form)
     with opened_pipeline(recipe, project) as pipeline:
         rows, role = _rows(pipeline), pipeline.recipe.task.role
         reviews = read_reviews(pipeline.project.path / REVIEWS)
@@ -174,14 +180,19 @@ def affected(
     from metier.cli.generate_view import held
     from metier.pipeline.lineage import everything_from
     from metier.serial import to_json
-    from metier.store import Project
 
-    found = everything_from(Project(project_folder(recipe, project)), document)
+    found = everything_from(known_project(recipe, project), document)
     show_json(to_json(found)) if as_json else show(held(found))
 
 
 def _rows(pipeline: Pipeline) -> Any:
-    """The accepted rows (``Any``: the type is imported late)."""
+    """The accepted rows (``Any``: the type is imported late); none is written for it."""
     from metier.dataset.generate.kept.rows import read_generated
+    from metier.errors import DataError
 
+    if not pipeline.is_generated:
+        raise DataError(
+            "no questions and answers stand for this recipe and its documents yet; "
+            "`metier generate` writes them"
+        )
     return list(read_generated(pipeline.generation).accepted)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from metier.cli.console import JSON_OPTION, show, show_json
-from metier.cli.serve import BOOK, BookOption
+from metier.cli.serve import BOOK, BookOption, known_book
 
 app = typer.Typer(help="Make, list and revoke the server's keys.", no_args_is_help=True)
 
@@ -47,9 +47,7 @@ def list_keys(book: BookOption = BOOK, as_json: Annotated[bool, JSON_OPTION] = F
     """List keys by their public part."""
     from rich.table import Table
 
-    from metier.serving.records.book import Book
-
-    rows = Book(book).keys()
+    rows = known_book(book).keys()
     if as_json:
         show_json(rows)
         return
@@ -67,6 +65,5 @@ def revoke(
 ) -> None:
     """End a key's rights, at once."""
     from metier.serving.gate.access import revoke_key
-    from metier.serving.records.book import Book
 
-    revoke_key(Book(book), key)
+    revoke_key(known_book(book), key)

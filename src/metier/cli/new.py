@@ -16,6 +16,9 @@ def new(
     data: Annotated[str, typer.Argument(help="A data file, a folder of documents, or a URL.")],
     recipe: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("metier.toml"),
     force: Annotated[bool, typer.Option(help="Replace a recipe that stands there.")] = False,
+    encoding: Annotated[
+        str, typer.Option(help="Of a table, by Python's name for it, such as latin-1.")
+    ] = "utf-8",
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
     """Write a commented recipe for your data by looking at it."""
@@ -27,8 +30,8 @@ def new(
 
     if recipe.exists() and not force:
         raise StorageError(f"{recipe} stands already; choose another name, or replace it: --force")
-    shape = look(data)
-    text = scaffold(shape, data, recipe)
+    shape = look(data, encoding=encoding)
+    text = scaffold(shape, data, recipe, encoding=encoding)
     write_text(recipe, text)
     if as_json:
         show_json({"recipe": str(recipe), "guesses": [asdict(one) for one in shape.guesses]})

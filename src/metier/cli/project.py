@@ -16,6 +16,7 @@ from metier.errors import ModelFileError
 if TYPE_CHECKING:
     from metier.pipeline import Pipeline
     from metier.recipe import Recipe
+    from metier.store import Project
 
 RecipeArgument = Annotated[
     Path, typer.Argument(help="The recipe (metier.toml), or the folder that holds it.")
@@ -56,6 +57,17 @@ def opened_pipeline(recipe: Path, project: Path | None) -> Iterator[Pipeline]:
 def project_folder(recipe: Path, project: Path | None) -> Path:
     """The project folder of a recipe."""
     return project or (recipe if recipe.is_dir() else recipe.parent) / ".metier"
+
+
+def known_project(recipe: Path, project: Path | None) -> Project:
+    """The project of a recipe that ran; ``StorageError`` where none did, and none is made."""
+    from metier.errors import StorageError
+    from metier.store import Project
+
+    folder = project_folder(recipe, project)
+    if not (folder / "ledger.sqlite").exists():
+        raise StorageError(f"{folder} holds no runs yet; `metier run` starts one")
+    return Project(folder)
 
 
 def specialist_folder(path: Path) -> Path:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from metier.cli.console import JSON_OPTION, show, show_json
-from metier.cli.serve import BOOK, BookOption
+from metier.cli.serve import BOOK, BookOption, known_book
 
 app = typer.Typer(help="List the server's prompts, add and import some.", no_args_is_help=True)
 TenantOption = Annotated[str, typer.Option(help="Whose it is; everybody's if empty.")]
@@ -25,9 +25,8 @@ def list_prompts(
     from rich.table import Table
 
     from metier.serving.records import gallery
-    from metier.serving.records.book import Book
 
-    found = gallery.Gallery(Book(book)).all(tenant)
+    found = gallery.Gallery(known_book(book)).all(tenant)
     if as_json:
         show_json([gallery.as_json(prompt) for prompt in found])
         return

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from metier.cli.console import JSON_OPTION, show, show_json
-from metier.cli.project import ProjectOption, project_folder
+from metier.cli.project import ProjectOption, known_project
 
 
 def runs(
@@ -19,13 +19,7 @@ def runs(
     """List the runs and the steps that each was the first to build."""
     from rich.table import Table
 
-    from metier.errors import StorageError
-    from metier.store import Project
-
-    folder = project_folder(recipe, project)
-    if not (folder / "ledger.sqlite").exists():
-        raise StorageError(f"{folder} holds no runs yet; `metier run` starts one")
-    store = Project(folder)
+    store = known_project(recipe, project)
     rows = [{**run, "steps": store.steps(run["id"])} for run in store.runs()]
     if as_json:
         show_json(rows)

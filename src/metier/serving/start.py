@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import socket
+import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -144,6 +145,7 @@ def serve(options: ServeOptions, listening: Callable[[str], None] = lambda url: 
     from metier.serving.routes.app import make_app
 
     check_exposure(options)
+    check_certificate(options)
     bound = _bound(options.host, options.port)
     app = make_app(open_gateway(options))
     gc.freeze()  # half a second a look through what is there for good, in which nobody is answered
@@ -202,6 +204,21 @@ def _upstream(options: ServeOptions) -> Upstream | None:
             f" --base is {options.base!r}"
         )
     return Upstream(options.upstream, url)
+
+
+def check_certificate(options: ServeOptions) -> None:
+    """Raise ``DataError`` where what is named cannot encrypt, or would leave a server in plain."""
+    if options.certificate is None:
+        if options.key is not None:
+            raise DataError(f"--key {options.key} encrypts nothing alone; add --certificate")
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(options.certificate, options.key)
+    except OSError as error:  # of which ssl's own is one
+        raise DataError(
+            f"--certificate {options.certificate} with --key {options.key} is of no use: {error}; "
+            "name a chain and its private key, both in PEM"
+        ) from error
 
 
 def check_exposure(options: ServeOptions) -> None:

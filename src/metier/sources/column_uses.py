@@ -22,7 +22,7 @@ NAMES: dict[Use, frozenset[str]] = {
     ),
     "label": frozenset(
         {"label", "class", "category", "target", "answer", "topic", "intent", "sentiment", "group",
-         "decision", "newsgroup", "tag", "type", "rating"}
+         "decision", "newsgroup", "tag", "type", "rating", "subject"}
     ),
     "answer": frozenset(
         {"answer", "answers", "target", "output", "response", "completion", "summary", "reply",

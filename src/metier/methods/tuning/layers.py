@@ -23,6 +23,10 @@ _LEAST_SAVED = 0.2
 """Share of a batch's columns from which on it pays to compute a common beginning once."""
 _TELLING = 8
 """First tokens of a prompt that tell whether others begin as it does: its template and role."""
+_MOST_OFF = 0.1
+"""Share of the activations' norm by which both parts may differ from the whole decoder: where a
+beginning is read apart, rounding in bf16 alone moves the embedded model's by 0.016, and single
+values by more than that."""
 CACHE_BYTES = 4_000_000_000
 """Activations of more tokens than fit here are computed again for every batch."""
 
@@ -165,8 +169,8 @@ class SplitDecoder:
             below = self.below(batch)
             with self._only(self._layers[self._cut :], self._norm):
                 parts = self._run(batch, inputs_embeds=below)
-        scale = whole.float().abs().max()
-        if not bool((parts - whole).float().abs().max() <= 0.02 * scale):
+        off = (parts - whole).float().norm() / whole.float().norm()
+        if not bool(off <= _MOST_OFF):
             raise ModelFileError(
                 f"{type(self._model).__name__} does not give the same when run in two parts; "
                 "choose a decoder of the Llama family as the base"

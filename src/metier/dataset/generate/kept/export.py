@@ -13,10 +13,15 @@ from metier.types import GeneratedRow, Json
 
 def export(rows: Sequence[GeneratedRow], path: Path, form: str, *, role: str = "") -> None:
     """Write one JSON object a line; ``form`` is one of ``FORMS``, ``role`` a system message."""
-    if form not in FORMS:
-        raise DataError(f"there is no form {form!r}; there is {', '.join(FORMS)}")
+    check_form(form)
     lines = [json.dumps(FORMS[form](row, role), ensure_ascii=False) for row in rows]
     write_text(path, "".join(line + "\n" for line in lines))
+
+
+def check_form(form: str) -> None:
+    """Raise ``DataError`` unless ``form`` is one of ``FORMS``."""
+    if form not in FORMS:
+        raise DataError(f"there is no form {form!r}; there is {', '.join(FORMS)}")
 
 
 def _trl(row: GeneratedRow, role: str) -> Json:
