@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import sqlite3
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -64,6 +65,7 @@ MIGRATIONS: tuple[Callable[[sql.Connection], None], ...] = (_tables.create_all,)
 """Numbered from 1 by position; append, never edit after a release."""
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _GO_ON = "free some space, then run the same command again: it goes on where it stopped"
 
 
@@ -298,10 +300,24 @@ def _storage_errors(path: Path) -> Iterator[None]:
             "permissions; a damaged ledger.sqlite can be deleted (finished steps stay)"
         ) from error
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        if error.errno not in (*_FULL, errno.EROFS):
             raise
         raise StorageError(
             f"cannot write {error.filename or path}: {error.strerror}; {_GO_ON}"
+        ) from error
+
+
+@contextmanager
+def writing_temporary_files() -> Iterator[None]:
+    """Say that it is their folder that is full, which seldom is where the project lies."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise StorageError(
+            f"the folder of temporary files, {tempfile.gettempdir()}, is full; free some space "
+            "there, or name another folder in TMPDIR, then run the same command again"
         ) from error
 
 

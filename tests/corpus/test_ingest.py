@@ -188,6 +188,13 @@ def test_near_duplicates_are_judged_by_their_true_similarity():
         assert near.add("two words") is not None
 
 
+def test_a_full_folder_of_temporary_files_is_named(monkeypatch):
+    with Path("/dev/full").open("w+b", buffering=0) as full:
+        monkeypatch.setattr("tempfile.TemporaryFile", lambda: full)
+        with pytest.raises(StorageError, match="TMPDIR"), NearDuplicates(0.7) as near:
+            near.add("said once")
+
+
 def test_near_duplicates_are_found_where_no_blanks_part_words():
     said = "".join(chr(0x4E00 + 7 * n) for n in range(100))
     with NearDuplicates(0.7) as near:

@@ -6,10 +6,12 @@ import hashlib
 import tempfile
 import zlib
 from array import array
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from metier.retrieval.store.words import EACH_WORD
+from metier.store import writing_temporary_files
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,13 +84,18 @@ class NearDuplicates:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._spill.close()
+        with suppress(OSError):  # of a full disk, of which was told when it was written to
+            self._spill.close()
 
     def add(self, text: str, tenant: str = "") -> Found | None:
         """Remember the text, unless an earlier one has ``threshold`` or more of its shingles.
 
         Only texts that the tenant sees count: its own and everybody's.
         """
+        with writing_temporary_files():
+            return self._add(text, tenant)
+
+    def _add(self, text: str, tenant: str) -> Found | None:
         shingles = shingle_hashes(text)
         sketch = self._minhash.copy()
         # MinHash takes 32-bit values; equality of sets is judged on all 64 bits below.

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from metier.errors import SourceError
 from metier.sources.rows import Columns, Report, Row, Table
+from metier.store import writing_temporary_files
 from metier.types import Json
 
 ParquetFile = Any  # pyarrow has no types
@@ -27,7 +28,8 @@ def read_parquet(
 
     if compressed:
         unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the last reference
-        shutil.copyfileobj(stream, unpacked)
+        with writing_temporary_files():
+            shutil.copyfileobj(stream, unpacked)
         unpacked.seek(0)
         stream = unpacked
     if not stream.read(1):
