@@ -107,6 +107,13 @@ def test_unknown_options_are_found_in_their_own_tables(tmp_path):
     assert len(found) == 4
 
 
+@pytest.mark.parametrize("given", ['quotes = "no"', "quotes = 0", "text = [1]", "keep = 'all'"])
+def test_a_source_option_of_another_kind_is_refused_with_its_line(given):
+    text = MINIMAL.replace('text = "body"', given)
+    with pytest.raises(RecipeError, match=f"metier.toml:5: sources.1..{given[:4]}.*, got "):
+        check_settings(parse_recipe(text), text, "metier.toml")
+
+
 @pytest.mark.parametrize("written", ["foo", "openai:fo@http://127.0.0.1:9/v1"])
 def test_a_price_of_no_model_of_the_recipe_names_the_one_that_is_meant(written):
     base = "openai:foo@http://127.0.0.1:9/v1"

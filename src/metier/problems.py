@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from metier.corpus.clean import make_step
 from metier.dataset.generate.plan import SPANS, TEXT
@@ -22,6 +23,7 @@ from metier.sources import KINDS, open_source
 from metier.toml_lines import KeyPath
 from metier.types import Json
 
+_STRICT = ConfigDict(strict=True)
 Finding = tuple[KeyPath, str]
 _READERS = ("spans", "teacher")
 """What ``[generate] reader`` may be beside a model's name."""
@@ -97,13 +99,15 @@ def _source_problems(recipe: Recipe) -> Iterator[Finding]:
     for position, source in enumerate(recipe.sources):
         try:
             open_source(source.kind, source.options)
-            TypeAdapter(KINDS[source.kind]).validate_python(source.options)
         except DataError as error:
             yield ("sources", position), str(error)
-        except ValidationError as error:
-            for fault in error.errors():
-                key = fault["loc"][0] if fault["loc"] else ""
-                yield ("sources", position, key), f"{fault['msg']}, got {fault['input']!r}"
+            continue
+        types = get_type_hints(KINDS[source.kind])
+        for key, value in source.options.items():
+            try:  # "no" is text: a source takes options as they are
+                TypeAdapter(types[key], config=_STRICT).validate_python(value)
+            except ValidationError as error:
+                yield ("sources", position, key), f"{error.errors()[-1]['msg']}, got {value!r}"
         if source.snapshots and not source.valid_from:
             yield ("sources", position, "snapshots"), "needs `valid_from`, the snapshots' dates"
         if source.valid_from and (
