@@ -107,6 +107,30 @@ def test_unknown_options_are_found_in_their_own_tables(tmp_path):
     assert len(found) == 4
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("[split]\ntest = 0.8\ndev = 0.5\n", "10: split: test = 0.8 and dev = 0.5 leave nothing"),
+        ("[chunks]\nsize = 200\n", "10: chunks: overlap = 150 is more than half of size = 200"),
+        ('[rungs]\nmethod = "tfidf"\n', r"10: rungs: is a list of tables: write each as \[\[rungs"),
+        ('[cleaning]\nsteps = "html"\n', "11: cleaning.steps: must be a list, got 'html'"),
+        ('[[split]]\nby = "document"\n', r"10: split: is one table: write it once, as \[split\]"),
+        (
+            '[[rungs]]\nmethod = "tfidf"\n[[rungs]]\nmethod = "blend"\nmembers = ["tfdif"]\n',
+            "14: rungs.2..members: 'tfdif' is no rung above this one; did you mean `tfidf`",
+        ),
+        (
+            '[[rungs]]\nmethod = "prompt"\n[[rungs]]\nmethod = "retrieve"\nadapter = "lora"\n',
+            "14: rungs.2..adapter: 'lora' is no rung above this one",
+        ),
+    ],
+)
+def test_what_would_stop_the_run_later_is_found_before_it(more, said):
+    text = MINIMAL + more
+    with pytest.raises(RecipeError, match=f"metier.toml:{said}"):
+        check_settings(parse_recipe(text), text, "metier.toml")
+
+
 @pytest.mark.parametrize("given", ['quotes = "no"', "quotes = 0", "text = [1]", "keep = 'all'"])
 def test_a_source_option_of_another_kind_is_refused_with_its_line(given):
     text = MINIMAL.replace('text = "body"', given)
