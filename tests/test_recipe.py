@@ -14,7 +14,7 @@ from metier.methods.limits import out_of_limits
 from metier.problems import check_settings
 from metier.recipe import DEFAULT_RUNGS, Recipe, parse_recipe, read_recipe
 from metier.recipe.tables import PriceSettings
-from metier.settings import ladder, rate
+from metier.settings import ladder, rate, recipe_schema
 from metier.toml_lines import key_lines
 
 MINIMAL = """\
@@ -209,6 +209,14 @@ def test_schema_describes_every_key():
     schema = Recipe.model_json_schema()
     section = schema["$defs"]["SplitSettings"]["properties"]
     assert section["rows_per_class"]["description"].startswith("Draw this many")
+
+
+def test_the_schema_knows_the_options_of_every_kind_of_source():
+    known = recipe_schema()["$defs"]["SourceSettings"]["properties"]
+    assert known["quotes"]["anyOf"] == [{"type": "boolean"}, {"type": "null"}]
+    assert known["quotes"]["description"] == "Of table."
+    assert {"path", "paths", "text", "delimiter", "suffixes", "topics", "op"} <= set(known)
+    assert known["kind"]["enum"] and "authoritative" in known["tier"]["description"]
 
 
 keys = st.text("abcdefghij_-0123456789", min_size=1, max_size=8)
