@@ -14,7 +14,7 @@ from metier.methods.limits import out_of_limits
 from metier.problems import check_settings
 from metier.recipe import DEFAULT_RUNGS, Recipe, parse_recipe, read_recipe
 from metier.recipe.tables import PriceSettings
-from metier.settings import ladder, rate
+from metier.settings import ladder, rate, recipe_schema
 from metier.toml_lines import key_lines
 
 MINIMAL = """\
@@ -107,6 +107,37 @@ def test_unknown_options_are_found_in_their_own_tables(tmp_path):
     assert len(found) == 4
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("[split]\ntest = 0.8\ndev = 0.5\n", "10: split: test = 0.8 and dev = 0.5 leave nothing"),
+        ("[chunks]\nsize = 200\n", "10: chunks: overlap = 150 is more than half of size = 200"),
+        ('[rungs]\nmethod = "tfidf"\n', r"10: rungs: is a list of tables: write each as \[\[rungs"),
+        ('[cleaning]\nsteps = "html"\n', "11: cleaning.steps: must be a list, got 'html'"),
+        ('[[split]]\nby = "document"\n', r"10: split: is one table: write it once, as \[split\]"),
+        (
+            '[[rungs]]\nmethod = "tfidf"\n[[rungs]]\nmethod = "blend"\nmembers = ["tfdif"]\n',
+            "14: rungs.2..members: 'tfdif' is no rung above this one; did you mean `tfidf`",
+        ),
+        (
+            '[[rungs]]\nmethod = "prompt"\n[[rungs]]\nmethod = "retrieve"\nadapter = "lora"\n',
+            "14: rungs.2..adapter: 'lora' is no rung above this one",
+        ),
+    ],
+)
+def test_what_would_stop_the_run_later_is_found_before_it(more, said):
+    text = MINIMAL + more
+    with pytest.raises(RecipeError, match=f"metier.toml:{said}"):
+        check_settings(parse_recipe(text), text, "metier.toml")
+
+
+@pytest.mark.parametrize("given", ['quotes = "no"', "quotes = 0", "text = [1]", "keep = 'all'"])
+def test_a_source_option_of_another_kind_is_refused_with_its_line(given):
+    text = MINIMAL.replace('text = "body"', given)
+    with pytest.raises(RecipeError, match=f"metier.toml:5: sources.1..{given[:4]}.*, got "):
+        check_settings(parse_recipe(text), text, "metier.toml")
+
+
 @pytest.mark.parametrize("written", ["foo", "openai:fo@http://127.0.0.1:9/v1"])
 def test_a_price_of_no_model_of_the_recipe_names_the_one_that_is_meant(written):
     base = "openai:foo@http://127.0.0.1:9/v1"
@@ -178,6 +209,14 @@ def test_schema_describes_every_key():
     schema = Recipe.model_json_schema()
     section = schema["$defs"]["SplitSettings"]["properties"]
     assert section["rows_per_class"]["description"].startswith("Draw this many")
+
+
+def test_the_schema_knows_the_options_of_every_kind_of_source():
+    known = recipe_schema()["$defs"]["SourceSettings"]["properties"]
+    assert known["quotes"]["anyOf"] == [{"type": "boolean"}, {"type": "null"}]
+    assert known["quotes"]["description"] == "Of table."
+    assert {"path", "paths", "text", "delimiter", "suffixes", "topics", "op"} <= set(known)
+    assert known["kind"]["enum"] and "authoritative" in known["tier"]["description"]
 
 
 keys = st.text("abcdefghij_-0123456789", min_size=1, max_size=8)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from metier.corpus.clean import make_step
 from metier.dataset.generate.plan import SPANS, TEXT
@@ -22,6 +23,7 @@ from metier.sources import KINDS, open_source
 from metier.toml_lines import KeyPath
 from metier.types import Json
 
+_STRICT = ConfigDict(strict=True)
 Finding = tuple[KeyPath, str]
 _READERS = ("spans", "teacher")
 """What ``[generate] reader`` may be beside a model's name."""
@@ -35,6 +37,7 @@ def check_settings(recipe: Recipe, text: str, file: str, *, models: bool = False
     found = [
         *_rung_problems(recipe),
         *_remote_problems(recipe),
+        *_member_problems(recipe),
         *_step_problems(recipe),
         *_source_problems(recipe),
         *_name_problems(recipe),
@@ -74,6 +77,19 @@ def _remote_problems(recipe: Recipe) -> Iterator[Finding]:
             yield ("rungs", position, "method"), REMOTE.format(base=recipe.model.base)
 
 
+def _member_problems(recipe: Recipe) -> Iterator[Finding]:
+    """Rungs that another is made of and that do not stand above it; it is built after them."""
+    above: list[str] = []
+    for position, rung in enumerate(recipe.rungs):
+        for key in ("members", "adapter"):
+            given = rung.options.get(key) or []
+            for name in [given] if isinstance(given, str) else given:
+                if name not in above:
+                    said = f"{name!r} is no rung above this one" + nearest(str(name), above)
+                    yield ("rungs", position, key), said
+        above.append(rung.rung)
+
+
 def _is_like(value: Json, default: Json) -> bool:
     """Whether both are of one kind; one value may stand where the default is a list of such."""
     if default is None:
@@ -97,13 +113,15 @@ def _source_problems(recipe: Recipe) -> Iterator[Finding]:
     for position, source in enumerate(recipe.sources):
         try:
             open_source(source.kind, source.options)
-            TypeAdapter(KINDS[source.kind]).validate_python(source.options)
         except DataError as error:
             yield ("sources", position), str(error)
-        except ValidationError as error:
-            for fault in error.errors():
-                key = fault["loc"][0] if fault["loc"] else ""
-                yield ("sources", position, key), f"{fault['msg']}, got {fault['input']!r}"
+            continue
+        types = get_type_hints(KINDS[source.kind])
+        for key, value in source.options.items():
+            try:  # "no" is text: a source takes options as they are
+                TypeAdapter(types[key], config=_STRICT).validate_python(value)
+            except ValidationError as error:
+                yield ("sources", position, key), f"{error.errors()[0]['msg']}, got {value!r}"
         if source.snapshots and not source.valid_from:
             yield ("sources", position, "snapshots"), "needs `valid_from`, the snapshots' dates"
         if source.valid_from and (

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
+
+from pydantic import TypeAdapter
 
 from metier.corpus.deduplicate import Deduplication
 from metier.dataset.generate.personas import ANSWERER, ASKER
@@ -30,7 +32,7 @@ from metier.recipe import (
     SourceSettings,
     SplitSettings,
 )
-from metier.sources import open_source
+from metier.sources import KINDS, open_source
 from metier.sources.described import Description, described
 from metier.sources.join import join
 from metier.sources.opening import MAGIC
@@ -247,12 +249,17 @@ def _located(path: str, folder: Path) -> str:
 
 
 def recipe_schema() -> dict[str, Json]:
-    """JSON Schema of a recipe, with the settings of each method that is installed."""
+    """JSON Schema of a recipe, with the options of each kind of source and method."""
     schema = Recipe.model_json_schema()
     rung = schema["$defs"]["RungSettings"]
     rung["properties"]["method"]["enum"] = method_names()
     for name in method_names():
         for key, default in method(name).defaults.items():
             rung["properties"].setdefault(key, {"default": default, "description": f"Of {name}."})
+    options = schema["$defs"]["SourceSettings"]["properties"]
+    for kind, shape in KINDS.items():
+        for key, type_ in get_type_hints(shape).items():
+            described = {**TypeAdapter(type_).json_schema(), "description": f"Of {kind}."}
+            options.setdefault(key, described)
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     return schema

@@ -103,6 +103,21 @@ def test_mail_is_reduced_to_what_its_writer_said():
     assert text == "Re: engines\nand brakes\n\nThey are not. See ."
 
 
+@pytest.mark.parametrize("above", ["\n", "\r\n \n"])
+def test_headers_below_blank_lines_go_as_well(above):
+    text = f"{above}From: a@example.org\nSubject: Tea\n\nIt is ready."
+    assert cleaned(text, "mail_headers") == f"{above}Tea\n\nIt is ready."
+    assert cleaned(f"{above} From: here\non", "mail_headers") == f"{above} From: here\non"
+
+
+@pytest.mark.parametrize(
+    "text", ["On page 3 he says\nthat it is so.", "On May 3, 1990 the court said,\nand held so."]
+)
+def test_prose_that_names_a_day_before_it_reports_speech_stays(text):
+    assert cleaned(text, "quotes") == text
+    assert cleaned(f"{text.splitlines()[0]}\n> so\nmine", "quotes") == "mine"
+
+
 def test_headers_keep_no_field_when_told_so():
     document = clean(Document("d", MAIL), [make_step("mail_headers", {"keep": []})])
     assert document.text.lstrip().startswith("In article")

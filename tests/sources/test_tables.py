@@ -224,6 +224,13 @@ def test_parquet_columns_that_nobody_needs_do_not_matter(tmp_path):
     assert "not UTF-8" in malformed[0].reason
 
 
+def test_two_parquet_columns_of_one_name_are_refused_as_in_csv(tmp_path):
+    columns = [pa.array(["a"]), pa.array(["b"]), pa.array(["c"])]
+    pq.write_table(pa.table(columns, names=["text", "label", "label"]), tmp_path / "a.parquet")
+    with pytest.raises(SourceError, match="two columns are named 'label'"):
+        read(tmp_path / "a.parquet")
+
+
 def test_small_blocks_change_nothing(tmp_path, monkeypatch):
     rows = [(f'say "{n}"\n' * (n % 7 + 1), str(n)) for n in range(500)]
     content = csv_bytes(rows).replace(b"\r\n", b"\n")

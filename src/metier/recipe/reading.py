@@ -126,6 +126,12 @@ def _problem(
             message = f"{error['input']!r} is not allowed" + nearest(
                 str(error["input"]), [e.strip() for e in expected]
             )
+        case "tuple_type" if isinstance(error["input"], dict):
+            message = f"is a list of tables: write each as [[{dotted(path)}]]"
+        case "tuple_type":
+            message = f"must be a list, got {error['input']!r}"
+        case "model_type" if isinstance(error["input"], list):
+            message = f"is one table: write it once, as [{dotted(path)}]"
         case "value_error":
             message = str(error["ctx"]["error"])
         case _:

@@ -85,7 +85,16 @@ class ChunkSettings(Section):
     size: Annotated[int, Field(ge=100)] = 1200
     """The longest passage."""
     overlap: Annotated[int, Field(ge=0)] = 150
-    """Characters that a passage repeats of the one before."""
+    """Characters that a passage repeats of the one before; at most half of ``size``."""
+
+    @model_validator(mode="after")
+    def _goes_on(self) -> ChunkSettings:
+        if 2 * self.overlap > self.size:
+            raise ValueError(
+                f"overlap = {self.overlap} is more than half of size = {self.size}; take a lower "
+                "overlap or a larger size"
+            )
+        return self
 
 
 class TaskSettings(Section):
@@ -167,6 +176,15 @@ class SplitSettings(Section):
     overlap_threshold: Annotated[float, Field(gt=0, le=1)] = 0.95
     """Cosine above which a training row counts as a copy of a test item and is dropped; at 0.95
     two texts say the same. What repeats an item word for word is dropped at any value."""
+
+    @model_validator(mode="after")
+    def _leaves_rows_to_train_on(self) -> SplitSettings:
+        if self.test + self.dev >= 1:
+            raise ValueError(
+                f"test = {self.test:g} and dev = {self.dev:g} leave nothing to train on; use "
+                "shares whose sum is below 1"
+            )
+        return self
 
 
 class ModelSettings(Section):

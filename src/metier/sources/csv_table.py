@@ -8,7 +8,7 @@ from dataclasses import replace
 from io import BytesIO
 
 from metier.errors import SourceError
-from metier.sources.rows import DOUBTED, Dialect, Report, Row, Table
+from metier.sources.rows import DOUBTED, Dialect, Report, Row, Table, check_names
 from metier.sources.text_feed import MAX_CHARACTERS, TextFeed, fault
 
 OTHER_DELIMITERS = ";\t|"
@@ -96,9 +96,7 @@ def _header(lines: _Lines, uri: str, dialect: Dialect) -> tuple[str, ...]:
     if lines.fault:
         raise SourceError(f"{uri}:{lines.taken}: the row of column names: {lines.fault}")
     names = tuple(name.strip() or f"column {place}" for place, name in enumerate(first, 1))
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise SourceError(f"{uri}:{lines.taken}: two columns are named {twice[0]!r}; rename one")
+    check_names(names, f"{uri}:{lines.taken}")
     return names
 
 

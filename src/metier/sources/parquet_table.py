@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from metier.errors import SourceError
-from metier.sources.rows import Columns, Report, Row, Table
+from metier.sources.rows import Columns, Report, Row, Table, check_names
 from metier.store import writing_temporary_files
 from metier.types import Json
 
@@ -39,7 +39,9 @@ def read_parquet(
         file = parquet.ParquetFile(stream, pre_buffer=False)
     except pa.ArrowInvalid as error:
         raise SourceError(f"{uri}: not a whole Parquet file ({error}); fetch it anew") from error
-    return Table(tuple(file.schema_arrow.names), _rows(file, report, use))
+    names = tuple(file.schema_arrow.names)
+    check_names(names, uri)
+    return Table(names, _rows(file, report, use))
 
 
 def _rows(file: ParquetFile, report: Report, use: Columns) -> Iterator[Row]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from metier.errors import SourceError
 from metier.types import Json
 
 Row = tuple[int, dict[str, Json]]
@@ -46,3 +48,10 @@ class Table:
     columns: tuple[str, ...]
     rows: Iterator[Row]
     """Has to be read while the file is open."""
+
+
+def check_names(names: Sequence[str], where: str) -> None:
+    """Raise SourceError for a name that two columns have."""
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise SourceError(f"{where}: two columns are named {twice[0]!r}; rename one")

@@ -10,6 +10,7 @@ from typing import ClassVar, NamedTuple
 from metier.corpus.edits import Draft, Edit
 
 _FIELD = re.compile(r"([A-Za-z][A-Za-z0-9_.-]{0,60}):[ \t]*")
+_TEXT = re.compile(r"^[^\S\n]*\S", re.M)
 # "From " without a colon heads a message in a mailbox file; other lines of prose begin so, too.
 _FROM = re.compile(r"From (?=\S+ )")
 _FROM_OF_MAILBOX = re.compile(
@@ -86,7 +87,8 @@ class MailHeaders:
         edits: list[Edit] = []
         seen: set[str] = set()
         kept = False
-        position = 0
+        first = _TEXT.search(text)
+        position = top = first.start() if first else len(text)
         while position < len(text):
             newline = text.find("\n", position)
             end = len(text) if newline < 0 else newline + 1
@@ -97,7 +99,7 @@ class MailHeaders:
                 seen.add(name)
             elif text[position] not in " \t" or text[position:end].isspace():
                 break
-            elif position == 0:
+            elif position == top:
                 return []
             if not kept:
                 edits.append(Edit(position, end))
@@ -214,11 +216,18 @@ def _attributions(lines: Sequence[Line], quoted: Sequence[bool]) -> set[int]:
             last = _attribution_end(lines, number)
             if last is None and "<" in line.text and line.text.lstrip().startswith("In "):
                 last = number
-            if last is not None:
+            if last is not None and _is_attribution(lines, quoted, number, last):
                 found.update(range(number, last + 1))
         elif _ATTRIBUTION_END.search(line.text[-200:]) and _announces(lines, quoted, number):
             found.add(number)
     return found
+
+
+def _is_attribution(lines: Sequence[Line], quoted: Sequence[bool], first: int, last: int) -> bool:
+    """Whether lines from "On 3 May" to "said" announce what they quote; prose goes on behind."""
+    text = "".join(line.text for line in lines[first : last + 1])
+    closed = text.rstrip(" -").endswith((":", ".."))
+    return closed or bool(_SENDER.search(text)) or _announces(lines, quoted, last)
 
 
 def _attribution_end(lines: Sequence[Line], first: int) -> int | None:
