@@ -27,17 +27,6 @@ def test_a_positive_difference_speaks_for_the_first():
     assert all(one.p_adjusted >= one.p_value for one in found)
 
 
-def test_macro_f1_is_compared_over_the_labels():
-    found = compare(ladder(), "macro_f1", labels=("a", "b"))
-    assert found[0].p_value < 0.01
-    assert found[0].wins > found[0].losses
-
-
-def test_macro_f1_without_labels_says_what_is_missing():
-    with pytest.raises(DataError, match="give labels="):
-        compare(ladder(), "macro_f1")
-
-
 def test_rungs_that_were_asked_other_items_are_not_compared():
     with pytest.raises(DataError, match="2 were asked of only one"):
         compare([card("a", [1, 0, 1]), card("b", [1, 0, 1, 1, 1])], "accuracy")

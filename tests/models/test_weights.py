@@ -23,7 +23,7 @@ def base(tmp_path):
 def adapter(tmp_path, base_name="small-base", inputs=4, outputs=6):
     path = tmp_path / "adapter"
     path.mkdir()
-    settings = {"peft_type": "LORA", "base_model_name_or_path": base_name}
+    settings = {"peft_type": "LORA", "base_model_name_or_path": base_name, "r": 2}
     (path / "adapter_config.json").write_text(json.dumps(settings))
     prefix = "base_model.model.model.layers.0.self_attn.q_proj"
     weights = {
@@ -68,6 +68,15 @@ def test_an_adapter_of_another_shape_is_refused_naming_both(base, tmp_path, shap
     other = adapter(tmp_path, "/elsewhere/large-base", **shape)
     with pytest.raises(ModelFileError, match=r"large-base.*small-base.*q_proj"):
         check_adapter(other, base, base_name="small-base")
+
+
+def test_an_adapter_beside_the_configuration_of_another_is_refused(base, tmp_path):
+    mixed = adapter(tmp_path)
+    config = mixed / "adapter_config.json"
+    told = json.loads(config.read_text())
+    config.write_text(json.dumps({**told, "r": told["r"] + 1}))
+    with pytest.raises(ModelFileError, match=r"weights have rank \d, its adapter_config.json says"):
+        check_adapter(mixed, base, base_name="small-base")
 
 
 def test_an_adapter_of_an_equal_shape_but_another_name_is_refused(base, tmp_path):

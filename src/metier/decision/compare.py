@@ -15,7 +15,6 @@ def compare(
     scorecards: Sequence[Scorecard],
     metric: str,
     *,
-    labels: Sequence[str] = (),
     eligible: Collection[str] | None = None,
     groups: Mapping[str, str] | None = None,
     seed: int = 0,
@@ -23,8 +22,8 @@ def compare(
     """Each rung against the one below it, and the best against every other; Holm over all.
 
     ``scorecards`` stand in the ladder's order and hold the same items. ``eligible`` names the
-    rungs among which the best is sought: those that pass the gates. ``labels`` are needed for
-    macro_f1. ``groups`` gives the document of each example id, for tests by cluster.
+    rungs among which the best is sought: those that pass the gates. ``groups`` gives the document
+    of each example id, for tests by cluster.
     """
     if not scorecards:
         return []
@@ -34,7 +33,7 @@ def compare(
     )
     pairs = _pairs(list(cards), best)
     found = [
-        _compared(cards[rung], cards[against], _How(metric, tuple(labels), groups, seed))
+        _compared(cards[rung], cards[against], _How(metric, groups, seed))
         for rung, against in pairs
     ]
     adjusted = stats.holm([comparison.p_value for comparison in found])
@@ -61,7 +60,6 @@ def value_of(card: Scorecard, metric: str) -> float:
 @dataclass(frozen=True, slots=True)
 class _How:
     metric: str
-    labels: tuple[str, ...]
     groups: Mapping[str, str] | None
     seed: int
 
@@ -75,15 +73,15 @@ def _pairs(rungs: Sequence[str], best: str | None) -> list[tuple[str, str]]:
 
 def _compared(card: Scorecard, against: Scorecard, how: _How) -> Comparison:
     ours, theirs = _aligned(card, against)
-    metric = "accuracy" if how.metric == "macro_f1" else how.metric
     scores = [
         (item.example, a, b)
         for item, other in zip(ours, theirs, strict=True)
-        if (a := _score(item, metric)) is not None and (b := _score(other, metric)) is not None
+        if (a := _score(item, how.metric)) is not None
+        and (b := _score(other, how.metric)) is not None
     ]
     if not scores:
         raise DataError(
-            f"no item has the score {metric!r} under {card.rung!r} and {against.rung!r}"
+            f"no item has the score {how.metric!r} under {card.rung!r} and {against.rung!r}"
         )
     test = stats.paired_difference(
         [a for _, a, _ in scores],
@@ -91,17 +89,13 @@ def _compared(card: Scorecard, against: Scorecard, how: _How) -> Comparison:
         seed=how.seed,
         clusters=_clusters([example for example, _, _ in scores], how.groups),
     )
-    difference, p_value = test.difference, test.p_value
-    if how.metric == "macro_f1":
-        macro = _macro_f1(ours, theirs, how)
-        difference, p_value = macro.difference, macro.p_value
     return Comparison(
         rung=card.rung,
         against=against.rung,
         metric=how.metric,
-        difference=difference,
-        p_value=p_value,
-        p_adjusted=p_value,
+        difference=test.difference,
+        p_value=test.p_value,
+        p_adjusted=test.p_value,
         wins=test.wins,
         losses=test.losses,
         discordance=test.discordance,
@@ -131,16 +125,3 @@ def _clusters(examples: Sequence[str], groups: Mapping[str, str] | None) -> tupl
         return None
     names = tuple(groups.get(example) or example for example in examples)
     return names if len(set(names)) < len(names) else None
-
-
-def _macro_f1(
-    ours: Sequence[ItemResult], theirs: Sequence[ItemResult], how: _How
-) -> stats.StatisticDifference:
-    if not how.labels:
-        raise DataError("macro_f1 is compared over the task's labels; give labels=")
-    a, b = (
-        stats.label_codes([item.answer.text.strip() for item in items], how.labels)
-        for items in (ours, theirs)
-    )
-    targets = stats.label_codes([item.target.strip() for item in ours], how.labels)
-    return stats.paired_statistic(stats.macro_f1, a, b, targets, seed=how.seed)

@@ -54,7 +54,6 @@ def decide(
     terms: Terms,
     *,
     retention: Sequence[Retention] = (),
-    labels: Sequence[str] = (),
     groups: Mapping[str, str] | None = None,
     seed: int = 0,
 ) -> Decision:
@@ -65,7 +64,6 @@ def decide(
     comparisons = compare(
         scorecards,
         terms.metric,
-        labels=labels,
         eligible=passing(scorecards, results),
         groups=groups,
         seed=seed,

@@ -90,6 +90,8 @@ def check_adapter(adapter: Path, base: Path, *, base_name: str) -> Json:
     }
     for name, shape in safetensors_shapes(adapter / "adapter_model.safetensors").items():
         reason = _misfit(name, shape, shapes)
+        if reason is None and not config.get("rank_pattern"):  # else ranks differ by module
+            reason = _other_rank(name, shape, config.get("r"))
         if reason:
             raise ModelFileError(f"{mismatch}: {reason}")
     return config
@@ -129,4 +131,13 @@ def _misfit(name: str, shape: tuple[int, ...], base: Shapes) -> str | None:
     expected, found = (inputs, shape[1]) if name.endswith("A.weight") else (outputs, shape[0])
     if expected != found:
         return f"{module} has {found} where the base has {expected}"
+    return None
+
+
+def _other_rank(name: str, shape: tuple[int, ...], rank: Json) -> str | None:
+    """Why one LoRA matrix is not of the adapter's configuration."""
+    ranks = {"lora_A.weight": shape[0], "lora_B.weight": shape[-1]}
+    found = next((size for end, size in ranks.items() if name.endswith(end)), rank)
+    if found != rank:
+        return f"its weights have rank {found}, its adapter_config.json says {rank}"
     return None

@@ -343,7 +343,6 @@ class Pipeline:
             self.scorecards,
             replace(terms(self.recipe, self.metric, trained), tuned=tuple(self._tuned)),
             retention=self.retention,
-            labels=self.dataset.task.labels,
             groups=self._groups,
             seed=self.recipe.seed,
         )

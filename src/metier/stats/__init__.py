@@ -8,17 +8,14 @@ from metier.stats.classification import (
 from metier.stats.intervals import bootstrap, mean, proportion, ratio
 from metier.stats.paired import (
     PairedDifference,
-    StatisticDifference,
     detectable_difference,
     holm,
     items_needed,
     paired_difference,
-    paired_statistic,
 )
 
 __all__ = [
     "PairedDifference",
-    "StatisticDifference",
     "bootstrap",
     "calibration_error",
     "detectable_difference",
@@ -28,7 +25,6 @@ __all__ = [
     "macro_f1",
     "mean",
     "paired_difference",
-    "paired_statistic",
     "proportion",
     "ratio",
 ]

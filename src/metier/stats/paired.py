@@ -16,9 +16,6 @@ from metier.stats.intervals import (
     BATCH_CELLS,
     CONFIDENCE,
     Array,
-    Statistic,
-    batches,
-    bootstrap,
     cluster_sums,
     mean,
     require_items,
@@ -40,14 +37,6 @@ class PairedDifference:
     """Mean squared difference; of 0/1 scores the share of items that only one got right."""
     design_effect: float = 1.0
     """By how much items of one cluster hang together: so many tell as much as one alone would."""
-
-
-@dataclass(frozen=True, slots=True)
-class StatisticDifference:
-    """How far a statistic of all items differs between two series, and how sure that is."""
-
-    difference: Estimate
-    p_value: float
 
 
 def paired_difference(
@@ -95,38 +84,6 @@ def design_effect(values: ArrayLike, clusters: Sequence[Hashable] | None) -> flo
         return n / groups
     together = float((sums**2).sum()) / n * groups / (groups - 1)
     return max(1.0, together / plain)
-
-
-def paired_statistic(
-    statistic: Statistic,
-    a: ArrayLike,
-    b: ArrayLike,
-    *shared: ArrayLike,
-    seed: int,
-    resamples: int = 2000,
-) -> StatisticDifference:
-    """Compare a statistic that is no mean (macro-F1), with a two-sided p value.
-
-    ``statistic(a, *shared) - statistic(b, *shared)``: paired bootstrap for the interval,
-    approximate randomisation (Noreen 1989: swap the two answers of an item at random) for p.
-    """
-    x, y = np.asarray(a), np.asarray(b)
-    columns = [np.asarray(array) for array in shared]
-
-    def difference(left: Array, right: Array, *rest: Array) -> Array:
-        return np.asarray(statistic(left, *rest) - statistic(right, *rest))
-
-    estimate = bootstrap(
-        difference, x, y, *columns, seed=seed, resamples=resamples, bounds=(-1.0, 1.0)
-    )
-    generator = np.random.default_rng(seed)
-    as_extreme = 0
-    for size in batches(resamples, len(x)):
-        swap = generator.random((size, len(x))) < 0.5
-        tiled = [np.broadcast_to(column, swap.shape) for column in columns]
-        swapped = difference(np.where(swap, y, x), np.where(swap, x, y), *tiled)
-        as_extreme += int((np.abs(swapped) >= abs(estimate.value) - 1e-12).sum())
-    return StatisticDifference(estimate, (as_extreme + 1) / (resamples + 1))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
