@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from dataclasses import replace
+from itertools import cycle
 
 import pytest
 
@@ -12,7 +13,7 @@ from metier.dataset.generate.checks.checker import Known, measure
 from metier.dataset.generate.coverage import coverage
 from metier.dataset.generate.estimate import estimate
 from metier.dataset.generate.hints import weak_teachers
-from metier.dataset.generate.kept.rows import examples
+from metier.dataset.generate.kept.rows import examples, read_generated, write_generated
 from metier.dataset.generate.menu import Queue, orders
 from metier.dataset.generate.plan import GenerationPlan, Prices
 from metier.dataset.generate.proposal import Proposal
@@ -312,6 +313,36 @@ def test_other_weights_under_a_teachers_name_are_asked_anew(models, tmp_path):
         keys.append(Generation(corpus, None, plan, project).key)
     assert asked == [6, 0, 6]
     assert keys[0] == keys[1] != keys[2]
+
+
+HALF = "\\ud83d"
+"""Half of a pair of surrogates, as JSON escapes it."""
+
+
+class Broken(Mortal):
+    """Writes what no file can hold: halves of characters, and JSON without an end to its depth."""
+
+    said = (
+        json.dumps({"quotes": ["The Town Committee met in 1900."], "answer": "1900"}),
+        f'{{"quotes": ["The {HALF} Committee"], "answer": "19{HALF}00"}}',
+        '{"quotes": ' + "[" * 100_000,
+    )
+    asks = ("In which year did the Town Committee meet?", "In which year \ud83d?", "\ud83d")
+
+    def generate(self, batch, config):
+        said = cycle(self.said if config.json_schema else self.asks)
+        return [Completion(text, usage=Usage()) for text, _ in zip(said, batch, strict=False)]
+
+
+def test_what_no_file_can_hold_ends_no_generation(models, tmp_path):
+    met = "The Town Committee met in 1900. House {} stands near the river, as people like it to."
+    corpus = MemoryCorpus([Document(f"d{n}", met.format(n), f"Town {n}") for n in range(9)])
+    served = type("Served", (type(models),), {"language_model": lambda *_: Broken(99)})()
+    plan = GenerationPlan("m", "m", menu={"factual": 1}, patterns=0, give_up=0.0)
+    made = generate(corpus, plan, Parts(served, ProjectLedger(Project(tmp_path / "project"))))
+    write_generated(made, tmp_path)
+    assert made.accepted
+    assert read_generated(tmp_path).rejected == made.rejected
 
 
 def test_what_the_estimate_tried_is_not_asked_again(models):

@@ -63,6 +63,7 @@ NO_ANSWERS = {
     "null": ("null", JSON),
     "a list": ("[]", JSON),
     "choices by name": ('{"choices": {"first": 1}}', JSON),
+    "depth without end": ("[" * 100_000, JSON),
     "no choices": ('{"choices": []}', JSON),
     "no message": ('{"choices": [{"index": 0, "finish_reason": "stop"}]}', JSON),
 }
@@ -151,6 +152,12 @@ def test_what_stays_outside_the_choices_is_returned_as_it_came(upstream):
     done = model.generate([ask("Colour?")], GenerateConfig(choices=("red", "blue")))[0]
     assert done.text == "green"
     assert len(seen) == 2
+
+
+def test_a_choice_in_json_without_end_is_returned_as_it_came(upstream):
+    _, model = upstream([(200, reply("[" * 100_000), {})])
+    done = model.generate([ask("hello")], GenerateConfig(choices=("a", "b")))[0]
+    assert done.text.startswith("[[[")
 
 
 @pytest.mark.parametrize("first", ["red", "I think it is red."])

@@ -13,6 +13,7 @@ from metier.retrieval.authority.linked import LinkedRetriever
 from metier.retrieval.authority.tiers import Tier, TieredRetriever
 from metier.retrieval.authority.timeline import (
     Timeline,
+    differences,
     ends,
     evolutions,
     holds,
@@ -263,3 +264,12 @@ def test_to_ask_as_of_before_everything_says_since_when_there_is_something(linke
         linked.search(["T1217"], scope=Scope(as_of="1999-12-31"))
     with pytest.raises(DataError, match="is no date"):
         linked.search(["T1217"], scope=Scope(as_of="yesterday"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(["a", "a"], ["a"]), (None, []), ("", None), ([], ""), (["b", "a"], ["a", "b"])],
+)
+def test_what_says_the_same_is_no_change(old, new):
+    before, after = (Version("e", {"x": value}, "2020-01-01") for value in (old, new))
+    assert differences(before, after, "2021-01-01") == []

@@ -43,7 +43,7 @@ def unwrapped(text: str, config: GenerateConfig) -> str:
         return text
     try:
         value = json.loads(text)
-    except ValueError:  # a limit cut it off
+    except (ValueError, RecursionError):  # a limit cut it off
         begun = _BEGINNING.match(text)
         return text[begun.end() :] if begun and not config.choices else text.strip()
     if not isinstance(value, dict) or "answer" not in value:

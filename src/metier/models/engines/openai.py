@@ -290,7 +290,7 @@ class OpenAIModel:
             raise EndpointError(
                 f"{self.name} did not answer after the retries: {error}; is it running?"
             ) from error
-        except ValueError as error:  # JSON that was cut off, or none
+        except (ValueError, RecursionError) as error:  # JSON that was cut off, or none
             raise EndpointError(f"{self.name} sent what cannot be read: {error}") from error
 
     def _start(self, conversation: Conversation) -> int:

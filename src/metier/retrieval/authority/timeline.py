@@ -107,7 +107,10 @@ def holds(valid_from: str | None, valid_to: str | None, day: str) -> bool:
 
 
 def differences(before: Version | None, after: Version | None, day: str) -> list[Change]:
-    """The fields in which two states of one entity differ; lists are compared as sets."""
+    """The fields in which two states of one entity differ.
+
+    Lists are compared as sets; nothing, an empty text and an empty list are the same.
+    """
     old = before.fields if before else {}
     new = after.fields if after else {}
     entity = (before or after or Version("")).entity
@@ -194,6 +197,7 @@ def ends(starts: Mapping[str, Sequence[str]], *, snapshots: bool) -> dict[tuple[
     return found
 
 
+_NOTHING: tuple[Json, ...] = (None, "", [])
 _MOST_VERSIONS = 64
 _LONG = 200
 """Characters beyond which the two values of a change are not shown side by side."""
@@ -231,8 +235,8 @@ def _entity(hit: Hit) -> str:
 
 def _same(old: Json, new: Json) -> bool:
     if isinstance(old, list) and isinstance(new, list):
-        return sorted(map(str, old)) == sorted(map(str, new))
-    return bool(old == new)
+        return set(map(str, old)) == set(map(str, new))
+    return old == new or (old in _NOTHING and new in _NOTHING)
 
 
 def _spelled(value: Json) -> str:

@@ -51,6 +51,11 @@ def one_line(text: str) -> str:
     return _BLANKS.sub(" ", text).strip()
 
 
+def well_formed(text: str) -> str:
+    """The text with ``?`` for each half of a surrogate pair, which no file can hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def words(text: str) -> list[str]:
     """Words without case, accents of typography or articles, for comparing answers."""
     plain = unicodedata.normalize("NFKC", text).translate(_PLAIN).casefold()

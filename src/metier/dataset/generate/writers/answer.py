@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from metier.dataset.generate.personas import spoken
 from metier.dataset.generate.text.passage import Passage
-from metier.dataset.generate.text.sentences import one_line
+from metier.dataset.generate.text.sentences import one_line, well_formed
 from metier.dataset.generate.writers.ask import shown
 from metier.dataset.generate.writers.teacher import Reply, Teacher
 from metier.types import ABSTENTION, Conversation, GenerateConfig, Json, Message
@@ -84,8 +84,8 @@ def read_answer(reply: Reply) -> Answered:
         quotes = value.get("quotes", value.get("quote", ()))
         quotes = [quotes] if isinstance(quotes, str) else quotes
         if isinstance(quotes, list) and isinstance(value.get("answer"), (str, int, float)):
-            said = tuple(q for q in quotes if isinstance(q, str) and q.strip())
-            return _checked(one_line(str(value["answer"])), said)
+            said = tuple(well_formed(q) for q in quotes if isinstance(q, str) and q.strip())
+            return _checked(one_line(well_formed(str(value["answer"]))), said)
         return Answered("", (), "the JSON has another form")
     if reply.cut or text.startswith(("{", "[", "```")):
         return Answered("", (), "the JSON is cut off")
@@ -111,7 +111,7 @@ def _object(text: str) -> dict[str, Json] | None:
     for match in re.finditer(r"\{", text):
         try:
             value, _ = decoder.raw_decode(text, match.start())
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(value, dict):
             return value

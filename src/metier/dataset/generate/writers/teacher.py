@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from metier.dataset.generate.text.sentences import well_formed
 from metier.dataset.generate.writers.ledger import Ledger, request_key
 from metier.errors import EndpointError
 from metier.models.versions import weights_of
@@ -97,7 +98,7 @@ class Teacher:
         kept = self._ledger.recall(key)
         if kept is None:
             return Reply(None, key)
-        return Reply(kept.text, key, kept.finish_reason == "length")
+        return Reply(well_formed(kept.text), key, kept.finish_reason == "length")
 
     def _answers(
         self, batch: Sequence[Conversation], config: GenerateConfig
