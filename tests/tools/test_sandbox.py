@@ -66,6 +66,17 @@ open('large', 'wb').write(bytes(2 << 20))
     assert sorted(ran.left_out) == ["large", "link"]
 
 
+def test_a_tree_of_any_depth_is_read_as_far_as_it_can_be(small):
+    deep = (
+        "import os\nfor _ in range(1000): os.mkdir('d'); os.chdir('d')\nopen('f', 'w').write('x')"
+    )
+    assert small.run(deep).files == {"d/" * 1000 + "f": b"x"}
+    shut = (
+        "import os\nos.mkdir('d'); open('d/f', 'w').close(); os.chmod('d', 0); os.symlink('.', 'l')"
+    )
+    assert sorted(small.run(shut).left_out) == ["d", "l"]
+
+
 @pytest.mark.parametrize(
     ("code", "ending"),
     [

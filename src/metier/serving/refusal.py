@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -75,10 +76,23 @@ def busy(seconds: int, why: str) -> Refusal:
 
 
 def invalid(faults: Sequence[Any]) -> Refusal:
-    """The first of a body's faults, with its place."""
-    place = ".".join(str(part) for part in faults[0]["loc"] if part != "body")
-    told = str(faults[0]["msg"]).removeprefix("Value error, ")
+    """The first of a body's faults, with its place.
+
+    Where a field takes several kinds, each has its fault; told is that of the kind which fits best.
+    """
+    places = [[part for part in fault["loc"] if part != "body"] for fault in faults]
+    first = [place[:1] == places[0][:1] for place in places]
+    at = max(
+        (number for number, same in enumerate(first) if same),
+        key=lambda number: (len(places[number]), not faults[number]["type"].endswith("_type")),
+    )
+    place = ".".join(str(part) for part in places[at] if not _KIND.fullmatch(str(part)))
+    told = str(faults[at]["msg"]).removeprefix("Value error, ")
     return Refusal(400, f"{place}: {told}" if place else told, param=place or None)
+
+
+_KIND = re.compile(r"str|.*\[.*\]")
+"""How pydantic names the kinds of a field that takes several."""
 
 
 def refusal_of(error: BaseException) -> Refusal:

@@ -95,6 +95,42 @@ def test_an_adapter_changes_its_own_answers_alone(
     assert texts[0] != texts[1]
 
 
+@pytest.fixture
+def gated(adapter, tmp_path):
+    """The adapter with its changes turned about for the layers before the gate, which OpenVINO
+    computes as one with what follows where nothing is added to them."""
+    folder = shutil.copytree(adapter, tmp_path / "gated")
+    weights = load_file(folder / "adapter_model.safetensors")
+    turned = {
+        name.replace("down_proj", layer).replace(f"lora_{part}", f"lora_{other}"): weight.T.copy()
+        for name, weight in weights.items()
+        for layer in ("gate_proj", "up_proj")
+        for part, other in ("AB", "BA")
+        if f"down_proj.lora_{part}" in name
+    }
+    save_file(weights | turned, folder / "adapter_model.safetensors")
+    return folder
+
+
+@pytest.mark.models
+def test_answers_are_the_same_to_the_last_bit_alone_and_beside_adapters(engine, job, paged, gated):
+    paged.register(gated, base_name=NAME)
+
+    def scores(*adapters):
+        paged.reset()
+        jobs = [
+            job(asked, tokens=8, adapter=own, top_scores=1)
+            for asked, own in zip(ASKED, adapters, strict=False)
+        ]
+        ended(engine, *jobs)
+        return [[(score.token, score.logprob) for score in one.scores] for one in jobs]
+
+    base, tuned = scores(None)[0], scores(gated)[0]
+    assert scores(None, gated, gated)[0] == scores(None, None, gated)[0] == base
+    assert scores(gated, None, None)[0] == scores(gated, gated, None)[0] == tuned
+    assert base != tuned
+
+
 @pytest.mark.models
 def test_a_beginning_is_read_once_for_each_space(engine, job):
     long = (Message("user", "Summarise. " + "The sea is deep and the land is wide. " * 30),)

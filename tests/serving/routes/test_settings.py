@@ -135,3 +135,22 @@ def test_what_would_change_the_answer_and_is_not_offered_is_refused_by_name(tmp_
     assert answer.status_code == 400
     assert answer.json()["error"]["param"].startswith(name)
     assert neutral.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("route", "sent", "said"),
+    [
+        ("embeddings", {"input": []}, "input: List should have at least 1 item"),
+        ("embeddings", {"input": ["a", None]}, "input.1: Input should be a valid string"),
+        ("responses", {"input": [{"role": "alien", "content": "x"}]}, "input.0.role: Input should"),
+        ("responses", {"input": [{"type": "reasoning", "id": "x"}]}, "input.0.type: Input should"),
+        ("chat/completions", {"messages": ASKED, "tools": [{"type": "web"}]}, "tools.0.type: "),
+    ],
+)
+def test_a_fault_is_told_of_what_was_sent_and_by_its_own_names(tmp_path, route, sent, said):
+    with serving(fake_gateway(tmp_path)) as url:
+        refused = httpx.post(f"{url}/{route}", json={"model": "fake", **sent})
+    error = refused.json()["error"]
+    assert refused.status_code == 400
+    assert error["message"].startswith(said)
+    assert error["param"] == error["message"].partition(":")[0]

@@ -112,8 +112,23 @@ class PagedEngine:
     def forward(self, slices: Sequence[Slice]) -> torch.Tensor:
         """Logits (tokens where they are wanted, vocabulary) in float32; valid until the next call.
 
-        At most ``adapters_at_once`` different adapters may be among them.
+        At most ``adapters_at_once`` different adapters may be among them. Slices without one have
+        a pass of their own: in bf16 OpenVINO rounds the base's layers otherwise where something is
+        added to them, so the base's answers would hang on who else asks.
         """
+        import torch
+
+        plain = [part for part in slices if part.adapter is None]
+        adapted = [part for part in slices if part.adapter is not None]
+        if not plain or not adapted:
+            return self._pass(slices)
+        logits = {
+            whose: iter(self._pass(parts).split([part.wanted for part in parts]))
+            for whose, parts in (("base", plain), ("adapters", adapted))
+        }
+        return torch.cat([next(logits["adapters" if part.adapter else "base"]) for part in slices])
+
+    def _pass(self, slices: Sequence[Slice]) -> torch.Tensor:
         import torch
 
         if sum(len(part.tokens) for part in slices) == 1:

@@ -66,9 +66,19 @@ def collect(folder: Path, *, most: int, known: Mapping[str, str]) -> Left:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    for parent, folders, files in os.walk(folder, followlinks=False):
-        folders.sort()
-        yield from (Path(parent, name) for name in sorted(files))
+    """All that is no folder, and folders that cannot be read; a deep tree would end a recursion."""
+    waiting = [str(folder)]
+    while waiting:
+        place = waiting.pop()
+        try:
+            with os.scandir(place) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError:
+            yield Path(place)
+            continue
+        folders = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+        yield from (Path(e.path) for e in entries if not e.is_dir(follow_symlinks=False))
+        waiting += reversed(folders)
 
 
 def _read(path: Path, room: int) -> bytes | None:
