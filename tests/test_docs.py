@@ -33,6 +33,14 @@ def test_every_key_of_the_recipe_has_a_meaning():
     assert [line for line in recipe.splitlines() if line.endswith("|  |")] == []
 
 
+def test_every_error_stands_in_the_tree():
+    text = (ROOT / "docs/reference/errors.md").read_text("utf-8")
+    tree = next(body for _, kind, body in BLOCK.findall(text) if kind == "text")
+    named = re.findall(r"^\| `(\w+)` \|", text, re.M)
+    assert len(named) > 10
+    assert [name for name in named if name not in tree] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page):
     text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.S)

@@ -79,3 +79,16 @@ def test_an_unknown_name_is_an_attribute_error():
         metier.learn  # noqa: B018
     with pytest.raises(ImportError, match="learn"):
         exec("from metier import learn")
+
+
+def test_a_place_may_be_a_path_or_its_text(tmp_path):
+    folder = joined.write_project(tmp_path / "project")
+    assert metier.read_recipe(str(folder)) == metier.read_recipe(folder)
+    assert metier.Project(str(folder / "made")).path == folder / "made"
+
+
+def test_a_result_without_a_specialist_and_a_text_alone_are_told_in_words():
+    with pytest.raises(metier.UserError, match="no rung was recommended"):
+        metier.load(None)
+    with pytest.raises(metier.UserError, match="into a list"):
+        metier.docs_to_qa("One text.")

@@ -126,4 +126,6 @@ def docs_to_qa(
 
 def _as_documents(given: Iterable[Document | str]) -> list[Document]:
     """A bare text is a document without a name, known by its content."""
+    if isinstance(given, str):
+        raise DataError("docs_to_qa takes several documents: put the one text into a list")
     return [Document(content_hash(one), one) if isinstance(one, str) else one for one in given]

@@ -5,6 +5,7 @@ MetierError
     ├── RecipeError          the recipe; lists all problems at once
     ├── SourceError          a file, table or URL that cannot be read
     ├── DataError            data that was read but cannot serve: one class, no rows
+    │   └── DoesNotFitError  a rung and so much data; a run leaves the rung out
     ├── ModelNotFoundError   a name that resolves to no weights; says what was tried
     ├── ModelFileError       weights or an adapter that cannot be used
     ├── EndpointError        a remote model that refuses or stays away

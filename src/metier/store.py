@@ -72,8 +72,8 @@ _GO_ON = "free some space, then run the same command again: it goes on where it 
 class Project:
     """One project folder, opened by one process at a time."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path | str) -> None:
+        self.path = path = Path(path)
         with _storage_errors(path):
             _make_folder(path / "steps")
             self._engine = sql.create_engine(f"sqlite:///{path / 'ledger.sqlite'}")

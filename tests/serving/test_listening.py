@@ -53,3 +53,13 @@ def test_a_certificate_that_encrypts_nothing_is_told_without_a_traceback(tmp_pat
     _, said = server.communicate(timeout=60)
     assert server.returncode == 2
     assert " ".join(words) in said and "Traceback" not in said and "serving on" not in said
+
+
+@pytest.mark.models
+def test_a_command_that_fails_beside_a_running_engine_ends(tmp_path):
+    words = ["serve", "smollm2-135m-instruct", "nowhere", "--port", "0"]
+    code = f"from metier.cli.main import app; app({words})"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=180
+    )
+    assert done.returncode == 2 and "no model named 'nowhere'" in done.stderr

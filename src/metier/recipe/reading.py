@@ -22,8 +22,9 @@ UNKNOWN = "?"
 Shape = TypeVar("Shape", bound=Section)
 
 
-def read_recipe(path: Path) -> Recipe:
+def read_recipe(path: Path | str) -> Recipe:
     """Read and check a recipe; raises RecipeError with all problems at once."""
+    path = Path(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:

@@ -6,7 +6,7 @@ import gc
 import socket
 import ssl
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,8 +65,19 @@ class ServeOptions:
 
 
 def open_gateway(options: ServeOptions) -> Gateway:
-    """Load every model and open the book; errors say what cannot be served."""
+    """Load every model and open the book; errors say what cannot be served.
+
+    What was started before an error is ended: the command would wait for engines for ever.
+    """
+    with ExitStack() as started:
+        gateway = _opened(options, started)
+        started.pop_all()
+    return gateway
+
+
+def _opened(options: ServeOptions, started: ExitStack) -> Gateway:
     batcher = Batcher()
+    started.callback(batcher.close)
     models = registry.LocalModels(engine=options.engine, keep=64, remote=open_remote)
     engines = Engines(
         models,
@@ -75,6 +86,7 @@ def open_gateway(options: ServeOptions) -> Gateway:
         cache_tokens=options.cache_tokens,
         upstream=_upstream(options),
     )
+    started.callback(engines.close)
 
     def specialist(place: Path) -> SpecialistWriter:
         return SpecialistWriter(load(place, models=models), batcher)
@@ -86,6 +98,7 @@ def open_gateway(options: ServeOptions) -> Gateway:
         auto = _auto(options, catalogue, models, batcher)
         catalogue.become([*catalogue, ENTRY])
     book = Book(options.book)
+    started.callback(book.close)
     return Gateway(
         catalogue,
         book,

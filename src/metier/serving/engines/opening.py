@@ -62,3 +62,8 @@ class Engines:
         """Nobody will ask for this adapter again."""
         for engine in self.running:
             engine.forget(adapter)
+
+    def close(self) -> None:
+        """End whatever is running."""
+        for engine in self.running:
+            engine.close()

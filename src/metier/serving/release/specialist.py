@@ -57,8 +57,13 @@ class Specialist:
         return within(self._answerer, scope)
 
 
-def load(directory: Path | str, *, models: Models | None = None) -> Specialist:
+def load(directory: Path | str | None, *, models: Models | None = None) -> Specialist:
     """Load a released specialist; ``models`` defaults to local engines as at its release."""
+    if directory is None:  # what `run` gives where it recommends none
+        raise ModelFileError(
+            "there is no specialist to load, since no rung was recommended: the result's decision "
+            'says why; metier.release(RECIPE, "RUNG") releases one all the same'
+        )
     path = Path(directory)
     if models is None:
         from metier.models.registry import LocalModels
