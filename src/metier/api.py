@@ -14,6 +14,7 @@ from metier.decision.report import as_json, html
 from metier.errors import DataError
 from metier.evaluation.items import items_table
 from metier.pipeline import Pipeline, opened
+from metier.pipeline.building import weights_behind
 from metier.protocols import Corpus, Models, Progress, SupportChecker, silent
 from metier.recipe import EMBEDDED_MODEL, nearest
 from metier.serial import dump
@@ -97,6 +98,7 @@ def _release(rung: str, report: RunReport, pipeline: Pipeline) -> Path:
         pipeline.project.path / "specialist",
         report=report,
         engine=pipeline.recipe.model.engine,
+        weights=weights_behind(rung, pipeline.candidates),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,6 +109,18 @@ class Building:
             score=lambda row, answer: scorer.score(row, answer).value or 0.0,
             progress=lambda done, of, what: self.progress(done, of, f"fit {name}: {what}"),
         )
+
+
+def weights_behind(rung: str, fitted: Mapping[str, Built]) -> dict[str, str]:
+    """Fingerprints of the models that a rung asks, itself or through its members, where known."""
+    inputs = json.loads((fitted[rung].directory / "inputs.json").read_text(encoding="utf-8"))
+    asked = [inputs[part][:2] for part in ("base", "embedder") if part in inputs]
+    if "reranker" in inputs:
+        asked.append([inputs["rung"][2]["reranker"], inputs["reranker"]])
+    found = {name: weights for name, weights in asked if weights is not None}
+    for member in inputs["members"]:
+        found |= weights_behind(member, fitted)
+    return found
 
 
 def _members(settings: Mapping[str, Json], fitted: Mapping[str, Built]) -> list[str]:

@@ -101,4 +101,6 @@ class Release:
     created: str
     """UTC, ISO 8601."""
     versions: Mapping[str, str]
+    weights: Mapping[str, str] = field(default_factory=dict)
+    """Fingerprints, by name, of the local models that it asks, as they were measured."""
     format: int = 1

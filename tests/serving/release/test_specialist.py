@@ -87,6 +87,21 @@ def test_every_kind_of_rung_is_released_and_answers_as_measured(folder, fakes, m
         assert specialist.ask(item.input).text == item.answer.text
 
 
+@pytest.mark.parametrize("rung", ["prompt", "blend"])
+def test_other_weights_under_a_measured_name_are_refused(folder, fakes, rung):
+    base = folder / "model"
+    joined.write_weights(base, 1)
+    rungs = "".join(f'[[rungs]]\nmethod = "{method}"\n' for method in ("tfidf", "prompt", "blend"))
+    more = f'[model]\nbase = "{base}"'
+    text = joined.recipe_text(rungs=rungs, more=more, split="test_items = 24")
+    (folder / "metier.toml").write_text(text, encoding="utf-8")
+    place = metier.release(folder, rung)
+    assert metier.load(place, models=FakeModels()).ask("a question").text
+    joined.write_weights(base, 2)
+    with pytest.raises(ModelFileError, match="not those that it was measured with"):
+        metier.load(place, models=FakeModels())
+
+
 def test_the_next_release_replaces_the_last_whole(folder, fakes):
     metier.run(folder)
     stray = folder / ".metier" / "specialist" / "stray"

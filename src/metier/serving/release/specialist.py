@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from metier import serial
 from metier.errors import DataError, ModelFileError
 from metier.methods import method
 from metier.methods.candidate import read as read_candidate
+from metier.models.versions import weights_of
 from metier.protocols import Answerer, Models
 from metier.scoped import within
 from metier.serving.release.questions import save_questions
@@ -34,6 +35,7 @@ class Specialist:
     def __init__(self, directory: Path, models: Models) -> None:
         self.directory = directory
         self.release = read_release(directory)
+        _check_weights(self.release, directory)
         self.candidate: Candidate = read_candidate(directory)
         self._answerer = method(self.candidate.method).load(self.candidate, directory, models)
 
@@ -73,11 +75,20 @@ def load(directory: Path | str | None, *, models: Models | None = None) -> Speci
 
 
 def release(
-    candidate: Candidate, directory: Path, target: Path, *, report: RunReport, engine: Engine
+    candidate: Candidate,
+    directory: Path,
+    target: Path,
+    *,
+    report: RunReport,
+    engine: Engine,
+    weights: Mapping[str, str],
 ) -> Path:
-    """Save a candidate with its card to ``target``, replacing what was released there before."""
+    """Save a candidate with its card to ``target``, replacing what was released there before.
+
+    ``weights`` are the fingerprints of the local models that it asks.
+    """
     replace_directory(directory, target)
-    made = Release(candidate.rung, engine, report.created, report.versions)
+    made = Release(candidate.rung, engine, report.created, report.versions, weights)
     write_text(target / RELEASE_FILE, serial.dump(made))
     write_text(target / "README.md", card(candidate, report))
     save_questions(report.dataset.train, target)
@@ -89,6 +100,16 @@ def read_release(directory: Path) -> Release:
     if not (directory / RELEASE_FILE).exists():
         raise ModelFileError(f"{directory} holds no released specialist; `metier run` makes one")
     return serial.read(Release, directory / RELEASE_FILE)
+
+
+def _check_weights(made: Release, directory: Path) -> None:
+    for name, measured in made.weights.items():
+        found = weights_of(name)
+        if found is not None and found != measured:
+            raise ModelFileError(
+                f"{directory}: the weights of {name} are not those that it was measured with; "
+                "put those back, or measure it with these: metier run"
+            )
 
 
 def card(candidate: Candidate, report: RunReport) -> str:
