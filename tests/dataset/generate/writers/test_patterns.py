@@ -228,6 +228,7 @@ def test_any_text_can_be_read(text):
         "The parties selected a panel and stipulated that the clause was silent.",
         "The District Court held that because the fees were late, the claim was barred.",
         "Argued March 30, 2010—Decided June 17, 2010 The claim was made in 1993 by the owner.",
+        "The Board held that “the inmate was refused parole because the crime was a grave one.”",
     ],
 )
 def test_wordings_that_an_audit_found_wrong_are_not_written(sentence):
@@ -236,6 +237,7 @@ def test_wordings_that_an_audit_found_wrong_are_not_written(sentence):
         assert " why " not in question
         assert "Argued" not in question
         assert "stipulated" not in answer
+        assert question.count("“") == question.count("”")
 
 
 def test_a_pattern_is_written_with_forms_that_stand_before_it():

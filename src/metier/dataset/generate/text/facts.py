@@ -52,7 +52,8 @@ class Fact:
 
 def facts(sentences: list[Sentence]) -> list[Fact]:
     """The facts of a passage, sentence by sentence; at most one of each kind in a sentence."""
-    return [fact for sentence in sentences for fact in _in_sentence(sentence)]
+    found = [fact for sentence in sentences for fact in _in_sentence(sentence)]
+    return [fact for fact in found if _is_paired(fact.asked) and _is_paired(fact.answer)]
 
 
 def stands_alone(text: str) -> bool:
@@ -70,8 +71,13 @@ def stands_alone(text: str) -> bool:
 
 
 def _is_whole(text: str) -> bool:
+    return _is_paired(text) and not LEANS.match(text) and not BROKEN.search(text)
+
+
+def _is_paired(text: str) -> bool:
+    """Whether what opens is closed: a cut through a quotation or brackets leaves half of them."""
     paired = text.count("(") == text.count(")") and text.count("“") == text.count("”")
-    return paired and text.count('"') % 2 == 0 and not LEANS.match(text) and not BROKEN.search(text)
+    return paired and text.count('"') % 2 == 0
 
 
 def _has_loose_pronoun(text: str) -> bool:
@@ -133,7 +139,7 @@ def _term(sentence: Sentence, text: str) -> Fact | None:
     if term is None or not text[:1].isupper() or LEANS.match(text):
         return None
     answer = term["a"].strip(" ,")
-    if answer.count("“") != answer.count("”"):
+    if not _is_paired(answer):
         return None
     asked = f"what does the term “{term['term']}” mean"
     return Fact("definition", asked, sentence, text, *term.span("a"), answer)
