@@ -156,6 +156,11 @@ def test_training_that_saves_per_call_pays_back():
     assert decision.break_even_calls_per_month == pytest.approx(1000)
 
 
+def test_a_price_of_nearly_nothing_is_told_as_the_tables_tell_it():
+    decision = decide([card("tfidf", hits(0.8, 100, 0), seconds=1e-5)], terms())
+    assert "at <$0.001 per thousand calls" in decision.reasons[0]
+
+
 def test_one_rung_alone_ships_without_a_comparison():
     decision = decide([card("tfidf", hits(0.8, 100, 0))], terms())
     assert decision.rung == "tfidf"

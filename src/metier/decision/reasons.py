@@ -170,6 +170,8 @@ def _points(gap: Estimate) -> str:
 
 
 def _dollars(value: float) -> str:
+    if 0 < value < 0.001:
+        return "<$0.001"  # as the tables have it
     return f"${value:.2f}" if value >= 0.01 else f"${value:.2g}"
 
 
