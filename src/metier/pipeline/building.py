@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+import time
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from metier import __version__, serial
+from metier.errors import DoesNotFitError, NoLabelScoresError
 from metier.evaluation.scorers import scorers_for
 from metier.methods import method, reads
 from metier.methods.candidate import Built
@@ -37,6 +39,28 @@ class Building:
     weights: Mapping[str, str | None]
     """Of the models by name, as far as they are known."""
     progress: Progress
+
+    def ladder(
+        self, rungs: Sequence[RungSettings], dataset: Dataset, started: float
+    ) -> tuple[dict[str, Built], dict[str, str]]:
+        """The rungs that budget and data have room for, in their order, and why not the others.
+
+        ``started`` is when the budget's minutes began (``time.monotonic``).
+        """
+        built: dict[str, Built] = {}
+        left_out: dict[str, str] = {}
+        minutes = self.recipe.budget.minutes
+        for rung in rungs:
+            if minutes is not None and time.monotonic() - started > 60 * minutes:
+                left_out[rung.rung] = f"the budget of {minutes:g} minutes was spent"
+                continue
+            try:
+                built[rung.rung] = self.rung(rung, dataset, built)
+            except (DoesNotFitError, NoLabelScoresError) as error:
+                if isinstance(error, NoLabelScoresError) and not self.recipe.usual_ladder:
+                    raise  # it was asked for by name
+                left_out[rung.rung] = str(error)
+        return built, left_out
 
     def rung(self, rung: RungSettings, dataset: Dataset, fitted: Mapping[str, Built]) -> Built:
         """The rung's candidate, read where it stands and fitted where it does not.

@@ -20,7 +20,7 @@ from metier.corpus.without import CorpusWithout
 from metier.dataset.decontaminate import drop_overlapping
 from metier.dataset.split import fewer_rows
 from metier.decision.recommend import decide
-from metier.errors import DoesNotFitError, EmptyStageError, NoLabelScoresError, StorageError
+from metier.errors import EmptyStageError, StorageError
 from metier.evaluation.scorecard import with_not_known
 from metier.evaluation.scorers import scorers_for
 from metier.hardware import hardware
@@ -220,20 +220,8 @@ class Pipeline:
     @cached_property
     def _built(self) -> tuple[dict[str, Built], dict[str, str]]:
         """The candidates, and which rungs are none and why."""
-        built: dict[str, Built] = {}
-        left_out = dict(self._beyond_the_base)
-        minutes = self.recipe.budget.minutes
-        for rung in self.rungs:
-            spent = (time.monotonic() - self._started) / 60
-            if minutes is not None and spent > minutes:
-                left_out[rung.rung] = f"the budget of {minutes:g} minutes was spent"
-                continue
-            try:
-                built[rung.rung] = self._building.rung(rung, self.dataset, built)
-            except (DoesNotFitError, NoLabelScoresError) as error:
-                if isinstance(error, NoLabelScoresError) and not self.recipe.usual_ladder:
-                    raise  # it was asked for by name
-                left_out[rung.rung] = str(error)
+        built, without_room = self._building.ladder(self.rungs, self.dataset, self._started)
+        left_out = self._beyond_the_base | without_room
         if not built:
             raise EmptyStageError("fit", {reason: 1 for reason in left_out.values()})
         return built, left_out
